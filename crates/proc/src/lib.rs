@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Child processes that never outlive the tool, and the word "stop".
+//!
+//! Everything that the lab starts (compilers, QEMU, fio on the host) goes
+//! through [`Guarded`]: a process group of its own, killed when the guard is
+//! dropped, and killed by the [`watchdog`] when the tool itself dies of
+//! anything, SIGKILL included.
+
+mod cancel;
+mod guarded;
+mod watchdog;
+
+pub use cancel::{Cancel, Cancelled};
+pub use guarded::{Guarded, RunError, run_logged};
