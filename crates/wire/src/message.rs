@@ -238,7 +238,8 @@ pub struct Run {
 
 impl Run {
     /// Whether a sector at `address` with `content` belongs to this run.
-    pub(crate) fn continues_with(&self, content: &Content, address: u64) -> bool {
+    #[must_use]
+    pub fn continues_with(&self, content: &Content, address: u64) -> bool {
         let same = match (self.content, *content) {
             // Misplaced neighbours usually come from one misplaced write:
             // joined while both addresses advance together.
