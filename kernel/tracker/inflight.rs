@@ -1,94 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writes on their way to the backing device, counted per 32 MB chunk.
+//! Writes on their way to the backing device: the C face of the tracker in Rust.
 //!
-//! A write counts itself into every chunk that it touches before it can reach the btree, and out
-//! again when both its backing write and its index update are done. A read miss that has planted
-//! its placeholder looks at the chunks of its range: a count that is not zero means that what it
-//! is about to read may be old, so it must not go into the cache.
-//!
-//! Chunks are hashed into a fixed table. Two chunks that share a counter cost a fill that could
-//! have been made, never one that should not: so the table needs no memory that depends on the
-//! size of the device, nothing is allocated on the write path, and nothing can fail there.
+//! What it is for, and where bcache calls it, is told in `inflight.h`; how it works, in
+//! `inflight_ranges.rs`.
 //!
 //! # Ordering
 //!
 //! A placeholder that survives was planted after the invalidation, or the invalidation would have
-//! removed it. Both take the write lock of the same btree leaf, so everything before the
-//! invalidation, the record included, is visible after the placeholder: counting up needs no
-//! ordering of its own for that. It is fully ordered for another reader, of a cache that is being
-//! attached: `cached_dev_get()` of a write that finds no cache must not be overtaken by its record.
+//! removed it. Both take the write lock of the same btree leaf (`b->lock`), so everything before
+//! the invalidation, the record included, is visible to the check after the placeholder. Release
+//! and acquire of that lock are all that this pair needs.
 //!
-//! Counting down releases, and the check acquires: who sees zero sends its read after the write
-//! that was there has completed.
+//! A record is fully ordered nevertheless, for a cache that is being attached: a write that finds
+//! no cache (`cached_dev_get()` reads a count of zero) leaves no invalidation and takes no lock.
+//! Its record comes before it reads the count; a read that finds the count set, with the full
+//! barrier in `cached_dev_get()`, comes after it was set. So the check sees the record.
 //!
-//! # Overflow
-//!
-//! A counter has 32 bits. Each write in flight owns a `struct search` or a bio of its own, hundreds
-//! of bytes, and counts once per counter and chunk; memory is gone long before the counter is full.
+//! Clearing releases, and the check acquires: who finds no write any more sends its backing read
+//! after the write that was there has completed, and gets its data.
 
 use kernel::{
     bindings,
-    prelude::*,
-    sync::atomic::{
-        Acquire,
-        Atomic,
-        Full,
-        Release, //
-    },
+    prelude::*, //
 };
 
-/// Sectors of 512 bytes in a chunk of 32 MB, as a shift.
-const CHUNK_SHIFT: u32 = 16;
+pub mod inflight_ranges;
 
-/// Counters in the table, as a shift: 1024 of them, 4 KiB.
-const TABLE_SHIFT: u32 = 10;
+use inflight_ranges::{
+    Overlap,
+    Place,
+    Range,
+    Ranges, //
+};
 
-const TABLE_LEN: usize = 1 << TABLE_SHIFT;
-
-/// The in-flight counts of one backing device.
-#[repr(transparent)]
-struct Chunks {
-    counts: [Atomic<u32>; TABLE_LEN],
-}
-
-// SAFETY: `Atomic<u32>` has the size, alignment and bit validity of `u32`, for which zero is valid.
-unsafe impl Zeroable for Chunks {}
-
-/// The table's counters for a range, each as often as chunks of the range share it.
-fn cells(sector: u64, sectors: u32) -> impl Iterator<Item = usize> {
-    let end = sector.saturating_add(u64::from(sectors));
-    // An empty range gives no chunk: `first` is then beyond the last.
-    let first = sector >> CHUNK_SHIFT;
-    let beyond = if sectors == 0 {
-        first
-    } else {
-        ((end - 1) >> CHUNK_SHIFT) + 1
-    };
-
-    (first..beyond).map(|chunk| {
-        // Fibonacci hashing: neighbours, the usual case, spread over the whole table.
-        (chunk.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - TABLE_SHIFT)) as usize
-    })
-}
-
-impl Chunks {
-    fn record(&self, sector: u64, sectors: u32) {
-        for i in cells(sector, sectors) {
-            self.counts[i].fetch_add(1, Full);
-        }
-    }
-
-    fn clear(&self, sector: u64, sectors: u32) {
-        for i in cells(sector, sectors) {
-            self.counts[i].fetch_sub(1, Release);
-        }
-    }
-
-    fn overlaps(&self, sector: u64, sectors: u32) -> bool {
-        cells(sector, sectors).any(|i| self.counts[i].load(Acquire) != 0)
-    }
-}
+/// 256 fine slots, 128 coarse ones and 8 wide ones, then 128 counters: 3.7 KB, whatever the size of
+/// the device, and no more than that under any load.
+type Table = Ranges<32, 16, 128>;
 
 /// Creates the tracker of a backing device; null when there is no memory. May sleep.
 ///
@@ -98,11 +46,14 @@ impl Chunks {
 // Required to be unsafe due to the `#[export]` annotation.
 #[export]
 pub unsafe extern "C" fn bch_inflight_alloc(_sectors: u64) -> *mut bindings::bch_inflight {
-    match KBox::<Chunks>::zeroed(GFP_KERNEL) {
-        Ok(chunks) => KBox::into_raw(chunks).cast(),
+    match KBox::<Table>::zeroed(GFP_KERNEL) {
+        Ok(table) => KBox::into_raw(table).cast(),
         Err(_) => core::ptr::null_mut(),
     }
 }
+
+// SAFETY: A table is made of atomic integers, and zero is a valid integer.
+unsafe impl Zeroable for Table {}
 
 /// Frees a tracker.
 ///
@@ -113,7 +64,7 @@ pub unsafe extern "C" fn bch_inflight_alloc(_sectors: u64) -> *mut bindings::bch
 pub unsafe extern "C" fn bch_inflight_free(t: *mut bindings::bch_inflight) {
     if !t.is_null() {
         // SAFETY: By the contract of this function, `t` is a `KBox` given away above.
-        drop(unsafe { KBox::from_raw(t.cast::<Chunks>()) });
+        drop(unsafe { KBox::from_raw(t.cast::<Table>()) });
     }
 }
 
@@ -129,11 +80,15 @@ pub unsafe extern "C" fn bch_inflight_record(
     sector: u64,
     sectors: u32,
 ) {
-    // SAFETY: By the contract of this function.
-    let (chunks, w) = unsafe { (&*t.cast::<Chunks>(), &mut *w) };
-    w.sector = sector;
-    w.sectors = sectors;
-    chunks.record(sector, sectors);
+    if let Some(range) = Range::new(sector, sectors) {
+        // SAFETY: By the contract of this function.
+        let (table, w) = unsafe { (&*t.cast::<Table>(), &mut *w) };
+        *w = bindings::bch_inflight_write {
+            sector,
+            sectors,
+            place: table.record(range).0,
+        };
+    }
 }
 
 /// Ends a record, if there is one. Any context.
@@ -147,23 +102,53 @@ pub unsafe extern "C" fn bch_inflight_clear(
     w: *mut bindings::bch_inflight_write,
 ) {
     // SAFETY: By the contract of this function.
-    let (chunks, w) = unsafe { (&*t.cast::<Chunks>(), &mut *w) };
-    chunks.clear(w.sector, w.sectors);
-    w.sectors = 0;
+    let w = unsafe { &mut *w };
+    if w.sectors != 0 {
+        w.sectors = 0;
+        // SAFETY: By the contract of this function, and `w` was recorded.
+        let table = unsafe { &*t.cast::<Table>() };
+        table.clear(Place(w.place));
+    }
 }
 
-/// Whether a recorded write may overlap the range. Any context.
+/// Looks for writes in flight that overlap a range. Any context.
 ///
 /// # Safety
 ///
 /// `t` comes from `bch_inflight_alloc()` and lives.
 #[export]
-pub unsafe extern "C" fn bch_inflight_overlaps(
+pub unsafe extern "C" fn bch_inflight_check(
     t: *mut bindings::bch_inflight,
     sector: u64,
     sectors: u32,
-) -> bool {
+) -> bindings::bch_inflight_overlap {
     // SAFETY: By the contract of this function.
-    let chunks = unsafe { &*t.cast::<Chunks>() };
-    chunks.overlaps(sector, sectors)
+    let table = unsafe { &*t.cast::<Table>() };
+    match Range::new(sector, sectors).map_or(Overlap::None, |range| table.check(range)) {
+        Overlap::None => bindings::bch_inflight_overlap_BCH_INFLIGHT_NONE,
+        Overlap::Exact => bindings::bch_inflight_overlap_BCH_INFLIGHT_EXACT,
+        Overlap::Possible => bindings::bch_inflight_overlap_BCH_INFLIGHT_POSSIBLE,
+    }
+}
+
+/// The number of writes in flight. Any context.
+///
+/// # Safety
+///
+/// `t` comes from `bch_inflight_alloc()` and lives.
+#[export]
+pub unsafe extern "C" fn bch_inflight_count(t: *mut bindings::bch_inflight) -> u64 {
+    // SAFETY: By the contract of this function.
+    unsafe { &*t.cast::<Table>() }.in_flight()
+}
+
+/// The memory in use, in bytes.
+///
+/// # Safety
+///
+/// Always safe to call.
+// Required to be unsafe due to the `#[export]` annotation.
+#[export]
+pub unsafe extern "C" fn bch_inflight_bytes(_t: *mut bindings::bch_inflight) -> usize {
+    size_of::<Table>()
 }
