@@ -57,8 +57,8 @@ pub fn run_case(
     let began = Instant::now();
     let scenario = spec.scenario;
     let name = spec.id.replace('/', "-");
-    let console = PathBuf::from("logs").join(format!("{name}.console"));
-    let events = PathBuf::from("logs").join(format!("{name}.events"));
+    let logs = PathBuf::from("logs").join(name);
+    let events = logs.join("events");
     let mut case = Case {
         id: spec.id.clone(),
         arm: spec.arm.name.clone(),
@@ -75,13 +75,13 @@ pub fn run_case(
         took_ms: 0,
         files: BTreeMap::new(),
     };
-    for (key, path) in [("console", &console), ("events", &events)] {
+    for (key, path) in [("logs", &logs), ("events", &events)] {
         case.files.insert(key.to_owned(), path.to_string_lossy().into_owned());
     }
-    let result = set_up(spec, tools, run_dir, &console, cancel).and_then(|(config, _work)| {
-        let events = run_dir.join(&events);
+    let result = set_up(spec, tools, &run_dir.join(&logs), cancel).and_then(|(config, sockets)| {
+        let (sockets, events) = (sockets.path(), run_dir.join(&events));
         let mut session =
-            Session::start(scenario, tools, config, spec.seed, events, cancel)?;
+            Session::start(scenario, config, spec.seed, sockets, &events, cancel)?;
         let result = play(&mut session, spec, &mut case, on_event);
         case.opportunities = std::mem::take(&mut session.opportunities);
         case.observations = std::mem::take(&mut session.observations);
@@ -101,13 +101,12 @@ pub fn run_case(
     Ok(case)
 }
 
-/// Folders of the case and the machine's configuration. The temporary folder
-/// (short paths for sockets) goes away with the second value.
+/// The machine's configuration, and a folder with a short path for the disks'
+/// sockets, which goes away when dropped.
 fn set_up(
     spec: &CaseSpec<'_>,
     tools: &Tools,
-    run_dir: &Path,
-    console: &Path,
+    logs: &Path,
     cancel: &Cancel,
 ) -> Result<(VmConfig, tempfile::TempDir), Stop> {
     cancel.check()?;
@@ -115,22 +114,22 @@ fn set_up(
         let next = "free some space, or choose another folder with --out";
         Trouble::new("no-space", format!("cannot create {what}: {error}"), next)
     };
-    std::fs::create_dir_all(run_dir.join("logs")).map_err(|e| full("the log folder", e))?;
-    let work = tempfile::Builder::new()
+    // A case that is run again starts with empty logs.
+    let _ = std::fs::remove_dir_all(logs);
+    std::fs::create_dir_all(logs).map_err(|e| full("the log folder", e))?;
+    let sockets = tempfile::Builder::new()
         .prefix("bclab-")
         .tempdir()
         .map_err(|e| full("a temporary folder", e))?;
-    let config = VmConfig {
-        kernel: spec.arm.kernel.clone(),
-        initramfs: tools.initramfs.clone(),
-        accel: tools.accel,
-        memory_mib: tools.memory_mib,
-        cpus: tools.cpus,
-        work_dir: work.path().to_owned(),
-        console_log: run_dir.join(console),
-        ..VmConfig::default()
-    };
-    Ok((config, work))
+    let mut config = VmConfig::new(
+        spec.arm.kernel.clone(),
+        tools.initramfs.clone(),
+        tools.accel,
+        logs.to_owned(),
+    );
+    config.memory_mib = tools.memory_mib;
+    config.cpus = tools.cpus;
+    Ok((config, sockets))
 }
 
 /// The steps, one after the other, to the last judgement.

@@ -23,6 +23,12 @@ pub struct Tools {
     pub cpus: u32,
 }
 
+impl Default for Tools {
+    fn default() -> Self {
+        Self { initramfs: PathBuf::new(), accel: Accel::Tcg, memory_mib: 512, cpus: 2 }
+    }
+}
+
 /// An arm that is ready to boot.
 #[derive(Clone, Debug)]
 pub struct ArmImage {

@@ -3,8 +3,7 @@
 //! been seen so far.
 
 use crate::bcache;
-use crate::guest::{Guest, GuestError, PATIENCE};
-use crate::run::Tools;
+use crate::guest::{Guest, PATIENCE};
 use crate::scenario::Scenario;
 use crate::step::Disk;
 use crate::trouble::{Stop, Trouble};
@@ -13,22 +12,23 @@ use crate::witness::Witness;
 use evidence::{Cut, Opportunity};
 use proc::Cancel;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use vdisk::{DiskSpec, HoldId, Rig};
-use vm::{Pending, Vm, VmConfig, VmDisk};
+use vm::{Backend, Pending, Vm, VmConfig, VmDisk};
 use wire::{Device, Extent, Op, Run};
 
 /// A write that was started and not yet waited for.
 pub(crate) struct Background {
     pub pending: Pending,
     pub seq: u64,
+    /// Position in the disks' event sequence before it was submitted.
+    pub started_at: u64,
 }
 
 /// The disks, the machine, and the notes.
 pub(crate) struct Session<'a> {
     pub scenario: &'a Scenario,
-    pub tools: &'a Tools,
     pub cancel: &'a Cancel,
     pub rig: Rig,
     vm: Option<Vm>,
@@ -55,10 +55,10 @@ impl<'a> Session<'a> {
     /// Fresh disks, a first boot, bcache formatted, registered and configured.
     pub fn start(
         scenario: &'a Scenario,
-        tools: &'a Tools,
         vm_config: VmConfig,
         seed: u64,
-        events: PathBuf,
+        sockets: &Path,
+        events: &Path,
         cancel: &'a Cancel,
     ) -> Result<Self, Stop> {
         let disk = |name: &str, setup: crate::scenario::DiskSetup| DiskSpec {
@@ -68,15 +68,16 @@ impl<'a> Session<'a> {
             ..DiskSpec::default()
         };
         let specs = vec![disk("ssd", scenario.disks.ssd), disk("hdd", scenario.disks.hdd)];
-        let rig = Rig::new(&vm_config.work_dir, specs).map_err(disk_trouble)?;
-        rig.log_to(&events).map_err(disk_trouble)?;
+        let rig = Rig::new(sockets, specs).map_err(disk_trouble)?;
+        rig.log_to(events).map_err(disk_trouble)?;
         let watch = Watch::new(&rig);
-        let disks = ["ssd", "hdd"]
-            .map(|name| VmDisk::Nbd { serial: name.to_owned(), socket: rig.socket(name) });
+        let disks = ["ssd", "hdd"].map(|name| VmDisk {
+            serial: name.to_owned(),
+            backend: Backend::Nbd(rig.socket(name)),
+        });
         let vm_config = VmConfig { disks: disks.into(), ..vm_config };
         let mut session = Self {
             scenario,
-            tools,
             cancel,
             rig,
             vm: None,
@@ -105,7 +106,10 @@ impl<'a> Session<'a> {
     /// Boots on the disks as they are, without touching bcache.
     fn boot(&mut self) -> Result<(), Stop> {
         let began = Instant::now();
-        self.vm = Some(Vm::boot(&self.vm_config, self.cancel)?);
+        let mut config = self.vm_config.clone();
+        // A folder per boot: the console of the one that was cut is kept.
+        config.work_dir.push(format!("boot-{}", self.boots_ms.len() + 1));
+        self.vm = Some(Vm::boot(&config, self.cancel)?);
         self.boots_ms.push(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
         Ok(())
     }
@@ -130,8 +134,12 @@ impl<'a> Session<'a> {
 
     /// Takes the machine down; the disks must be frozen already.
     pub fn machine_down(&mut self) {
-        if let Some(mut vm) = self.vm.take() {
-            vm.kill();
+        if let Some(vm) = self.vm.take() {
+            // Frozen disks answer nothing: what QEMU still wants to flush on
+            // its way out does not arrive.
+            if let Err(error) = vm.power_off_abruptly() {
+                self.observations.push(format!("the guest had ended before the cut: {error}"));
+            }
         }
         self.background.clear();
         self.holds.clear();
@@ -168,13 +176,14 @@ impl<'a> Session<'a> {
         }
         let (device, run, writer) = (Device::Bcache, self.run, 0);
         let op = Op::Write { device, extents, run, first_seq, writer, fua, depth };
-        Ok((self.vm()?.start(op)?, first_seq))
+        Ok((self.vm()?.start(op), first_seq))
     }
 
     /// Starts one write and does not wait.
     pub fn write_in_background(&mut self, at: Extent, fua: bool) -> Result<Background, Stop> {
+        let started_at = self.rig.position();
         let (pending, seq) = self.submit(vec![at], fua, 1)?;
-        Ok(Background { pending, seq })
+        Ok(Background { pending, seq, started_at })
     }
 
     /// Writes and waits for every acknowledgement.
@@ -244,12 +253,6 @@ impl<'a> Session<'a> {
     }
 }
 
-impl Drop for Session<'_> {
-    fn drop(&mut self) {
-        self.machine_down();
-    }
-}
-
 pub(crate) const OVERLOADED: &str = "is the machine overloaded? try --jobs 1";
 const MEND_SCENARIO: &str = "mend the order of the steps in the scenario's file";
 
@@ -258,15 +261,3 @@ pub(crate) fn disk_trouble(error: impl std::fmt::Display) -> Stop {
     Trouble::new("virtual-disk", error.to_string(), "a bug of the lab, or no space: see the event log")
         .into()
 }
-
-impl From<vm::VmError> for Stop {
-    fn from(error: vm::VmError) -> Self {
-        if matches!(error, vm::VmError::Cancelled) {
-            return Self::Cancelled;
-        }
-        let mut trouble = Trouble::new(error.kind(), error.to_string(), error.next_step());
-        trouble.console_tail = error.console_tail().to_owned();
-        trouble.into()
-    }
-}
-

@@ -147,7 +147,7 @@ impl Session<'_> {
     }
 
     fn join(&mut self, value: &str) -> Result<(), Stop> {
-        if let Some(Background { pending, seq }) = self.background.remove(value) {
+        if let Some(Background { pending, seq, .. }) = self.background.remove(value) {
             pending.wait(PATIENCE, self.cancel)?;
             self.witness.acked(seq);
         }
@@ -214,7 +214,7 @@ impl Session<'_> {
     /// Event position from which an invalidation counts: the start of the
     /// oldest write that is still on its way.
     fn on_the_way(&self) -> u64 {
-        self.background.values().map(|write| write.pending.started_at()).min().unwrap_or(0)
+        self.background.values().map(|write| write.started_at).min().unwrap_or(0)
     }
 
     fn write_leaf(&mut self, with: Extent, holding: Option<Extent>) -> Result<String, Stop> {

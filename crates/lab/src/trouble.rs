@@ -93,3 +93,31 @@ impl From<CallError> for Stop {
         }
     }
 }
+
+impl From<VmError> for Stop {
+    fn from(error: VmError) -> Self {
+        const LOOK: &str = "read the console above and in the case's logs; does the kernel boot elsewhere?";
+        const BUSY: &str = "is the machine overloaded? try --jobs 1";
+        const RETRY: &str = "run again with the same --out: only cases without a verdict are repeated";
+        let (what, next_step) = match &error {
+            VmError::Cancelled => return Self::Cancelled,
+            VmError::NeverStarted { .. } => ("never-started", "cargo xtask setup --check"),
+            VmError::Panicked { .. } => ("panicked", LOOK),
+            VmError::Oops { .. } => ("oops", LOOK),
+            VmError::Hung { .. } => ("hung", LOOK),
+            VmError::TripleFault { .. } => ("triple-fault", LOOK),
+            VmError::Stopped { .. } => ("stopped", "try --accel tcg"),
+            VmError::Exited { .. } => ("qemu-ended", RETRY),
+            VmError::LinkBroken { .. } => ("link-broken", RETRY),
+            VmError::BootTimeout { .. } => ("boot-timeout", BUSY),
+            VmError::ProtocolMismatch { .. } => ("old-guest-image", "cargo xtask clean --yes"),
+            _ => ("vm", RETRY),
+        };
+        // The console's tail has a place of its own in the results.
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default();
+        let mut trouble = Trouble::new(what, message, next_step);
+        trouble.console_tail = error.console_tail().to_owned();
+        trouble.into()
+    }
+}
