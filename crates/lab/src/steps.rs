@@ -6,11 +6,11 @@ use crate::guest::PATIENCE;
 use crate::oracle::{self, Judgement, Readback};
 use crate::scenario::CacheMode;
 use crate::session::{Background, Session, disk_trouble};
-use crate::step::{CutKind, Disk, HoldOp, HoldPhase, Step, Unflushed};
+use crate::step::{CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
 use crate::trouble::Stop;
 use evidence::{Cut, Opportunity};
 use std::time::{Duration, Instant};
-use vdisk::{Hold, OpMatch, Phase, Survivors};
+use vdisk::{Hold, OpMatch, Phase, Policy};
 use wire::{Content, Device, Extent, Run};
 
 /// Longer than the journal delay, so that a journal write still to come is
@@ -89,7 +89,7 @@ impl Session<'_> {
                     Err(other) => return Err(other),
                 }
             }
-            Step::Cut { kind, unflushed } => self.cut(*kind, *unflushed)?,
+            Step::Cut { kind, open } => self.cut(*kind, *open)?,
             Step::Boot {} => {
                 self.boot_again()?;
                 let state = bcache::state(&self.guest()?)?;
@@ -245,17 +245,17 @@ impl Session<'_> {
         }
     }
 
-    fn cut(&mut self, kind: CutKind, unflushed: Unflushed) -> Result<(), Stop> {
-        let survivors = match unflushed {
-            Unflushed::Drop => Survivors::DropAll,
-            Unflushed::Keep => Survivors::KeepAll,
-            Unflushed::Random => Survivors::Seeded(self.seed),
+    fn cut(&mut self, kind: CutKind, open: OpenWrites) -> Result<(), Stop> {
+        let policy = match open {
+            OpenWrites::Drop => Policy::DropAll,
+            OpenWrites::Keep => Policy::KeepAll,
+            OpenWrites::Random => Policy::Seeded(self.seed),
         };
         let (kind, word) = match kind {
             CutKind::Power => (vdisk::CutKind::Power, "power"),
             CutKind::Reset => (vdisk::CutKind::Reset, "reset"),
         };
-        let report = self.rig.cut(kind, survivors).map_err(disk_trouble)?;
+        let report = self.rig.cut(kind, policy).map_err(disk_trouble)?;
         self.machine_down();
         // Every mode but writeback acknowledges from the backing device.
         let kept = kind == vdisk::CutKind::Reset
