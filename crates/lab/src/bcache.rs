@@ -3,19 +3,19 @@
 
 use crate::guest::{Guest, GuestError};
 use crate::scenario::CacheMode;
-use std::time::Duration;
 use wire::Device;
 
 /// Chosen by us, so that paths in sysfs and the disk format's magic are known
 /// beforehand. Any UUID will do.
 pub const SET_UUID: &str = "6c616200-0000-4000-8000-000062636163";
 
+/// [`SET_UUID`] as it is on disk.
+pub const SET_UUID_BYTES: [u8; 16] =
+    [0x6c, 0x61, 0x62, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0x62, 0x63, 0x61, 0x63];
+
 /// Where the user's sector 0 is on the backing device, in 512 B sectors: the
 /// default of make-bcache, given explicitly.
 pub const DATA_OFFSET: u64 = 16;
-
-/// `journal_delay_ms` as the scenarios assume it; the kernel's default.
-pub const JOURNAL_DELAY: Duration = Duration::from_millis(100);
 
 const REGISTER: &str = "/sys/fs/bcache/register";
 const DEVICE_DIR: &str = "/sys/block/bcache0/bcache";

@@ -5,6 +5,7 @@ mod bcache;
 mod case;
 mod error;
 mod guest;
+mod ondisk;
 mod oracle;
 mod provenance;
 mod run;

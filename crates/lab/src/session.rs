@@ -70,7 +70,7 @@ impl<'a> Session<'a> {
         let specs = vec![disk("ssd", scenario.disks.ssd), disk("hdd", scenario.disks.hdd)];
         let rig = Rig::new(sockets, specs).map_err(disk_trouble)?;
         rig.log_to(events).map_err(disk_trouble)?;
-        let watch = Watch::new(&rig);
+        let watch = Watch::default();
         let disks = ["ssd", "hdd"].map(|name| VmDisk {
             serial: name.to_owned(),
             backend: Backend::Nbd(rig.socket(name)),
@@ -223,8 +223,7 @@ impl<'a> Session<'a> {
     pub fn read_served(&mut self, at: Extent) -> Result<(Vec<Run>, Option<Disk>), Stop> {
         let before = self.rig.position();
         let runs = self.guest()?.read(Device::Bcache, vec![at], 0)?;
-        let (first, sectors) = Self::on_disk(Disk::Hdd, at);
-        let served = self.watch.reads_since(before, first, sectors);
+        let served = self.watch.reads_since(&self.rig, before, at);
         Ok((runs, served))
     }
 

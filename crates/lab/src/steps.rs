@@ -200,7 +200,7 @@ impl Session<'_> {
         let deadline = Instant::now() + limit;
         loop {
             self.cancel.check()?;
-            if let Some(seq) = self.watch.invalidation_of(block, self.on_the_way()) {
+            if let Some(seq) = self.watch.invalidation_of(&self.rig, block, self.on_the_way()) {
                 return Ok(Ok(format!("its invalidation is in journal entry {seq}")));
             }
             if Instant::now() > deadline {
@@ -224,14 +224,14 @@ impl Session<'_> {
         loop {
             let pieces = self.filler(with, BATCH)?;
             self.write(pieces, false, 8)?;
-            if let Some(leaf) = self.watch.leaf_since(began, holding) {
+            if let Some(leaf) = self.watch.leaf_since(&self.rig, began, holding) {
                 return Ok(leaf);
             }
         }
     }
 
     fn advance_journal(&mut self, with: Extent, target: Extent) -> Result<String, Stop> {
-        let Some(entry) = self.watch.invalidation_of(target, 0) else {
+        let Some(entry) = self.watch.invalidation_of(&self.rig, target, 0) else {
             return Err(Stop::Closed("its invalidation was never journaled".into()));
         };
         let began = self.rig.position();
@@ -239,7 +239,7 @@ impl Session<'_> {
             let piece = self.filler(with, 1)?;
             self.write(piece, false, 1)?;
             self.flush()?;
-            if let Some(detail) = self.watch.journal_past(entry, began, 2) {
+            if let Some(detail) = self.watch.journal_past(&self.rig, entry, began, 2) {
                 return Ok(detail);
             }
         }
