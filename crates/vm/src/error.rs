@@ -128,6 +128,22 @@ fn tail(text: &str) -> String {
 }
 
 impl VmError {
+    /// The console's last lines, where there were any.
+    #[must_use]
+    pub fn console_tail(&self) -> &str {
+        match self {
+            Self::Panicked { console_tail, .. }
+            | Self::Oops { console_tail, .. }
+            | Self::Hung { console_tail, .. }
+            | Self::TripleFault { console_tail, .. }
+            | Self::Stopped { console_tail, .. }
+            | Self::Exited { console_tail, .. }
+            | Self::LinkBroken { console_tail, .. }
+            | Self::BootTimeout { console_tail, .. } => console_tail,
+            _ => "",
+        }
+    }
+
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source: source.into() }
