@@ -39,7 +39,7 @@ pub fn main(args: &BenchArgs, cancel: &Cancel) -> Result<ExitCode> {
     let names = ["base", "v1", "rust"].map(str::to_owned);
     let arms = prepare::choose_arms(&dirs, &names)?;
     let kernel = KernelArgs { kernel_src: None, config: "plain".to_owned() };
-    prepare::set_up(&dirs, &arms, false, &ui, cancel)?;
+    prepare::set_up(&dirs, false, &ui, cancel)?;
     let ready = prepare::prepare(&dirs, &arms, &kernel, AccelArg::Auto, &ui, cancel)?;
     let mut figures = Vec::new();
     if args.cold {

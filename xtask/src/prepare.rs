@@ -83,3 +83,189 @@ fn relay<'a>(ui: &'a Ui, stage: &'a Stage<'_>) -> impl Fn(Event) + 'a {
         Event::Notice(text) => ui.say(&text),
     }
 }
+
+/// Finds what is wrong with the kernel options before anything slow begins.
+pub fn check_kernel_args(dirs: &Dirs, kernel: &KernelArgs) -> Result<()> {
+    KernelConfig::load(dirs, &kernel.config).map_err(|error| exit::usage(error.to_string()))?;
+    if let Some(given) = &kernel.kernel_src {
+        SourceSpec::parse(given).map_err(source_error)?;
+    }
+    Ok(())
+}
+
+/// Everything that `arms` need, built or found in the cache.
+pub fn prepare(
+    dirs: &Dirs,
+    arms: &[Arm],
+    kernel: &KernelArgs,
+    accel: AccelArg,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<Prepared> {
+    let images = build_arms(dirs, arms, kernel, ui, cancel)?;
+    let guest = guest_image(dirs, ui, cancel)?;
+    let first = images.first().context("no arm to run")?;
+    let accel = choose_accel(dirs, accel, first, &guest, ui, cancel)?;
+    Ok(Prepared {
+        arm_records: arms.iter().zip(&images).map(|(arm, image)| arm_record(arm, image)).collect(),
+        tools: Tools { initramfs: guest.path, accel, ..Tools::default() },
+        qemu: QemuRecord {
+            version: qemu_version()?,
+            accelerator: accel.to_string().to_lowercase(),
+        },
+        source: SourceRecord {
+            origin: first.source.origin.clone(),
+            kernel_version: first.source.kernel.clone(),
+            hash: first.source.hash.clone(),
+        },
+        config: ConfigRecord { name: kernel.config.clone(), hash: first.config_hash.clone() },
+        toolchain: ToolchainRecord {
+            cc: first.toolchain.cc.clone(),
+            rustc: first.toolchain.rustc.clone(),
+            bindgen: first.toolchain.bindgen.clone(),
+        },
+        guest: GuestRecord { hash: guest.key, fio: guest.fio_version },
+        images: images
+            .into_iter()
+            .map(|image| ArmImage { name: image.arm, kernel: image.path })
+            .collect(),
+    })
+}
+
+fn arm_record(arm: &Arm, image: &Image) -> ArmRecord {
+    ArmRecord {
+        name: arm.name.clone(),
+        title: arm.title.clone(),
+        hash: image.arm_hash.clone(),
+        image: image.key.clone(),
+    }
+}
+
+/// A kernel per arm, from the cache where it has been built before.
+pub fn build_arms(
+    dirs: &Dirs,
+    arms: &[Arm],
+    kernel: &KernelArgs,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<Vec<Image>> {
+    let config = KernelConfig::load(dirs, &kernel.config)
+        .map_err(|error| exit::usage(error.to_string()))?;
+    let source = obtain_source(dirs, kernel, ui, cancel)?;
+    let builder = Builder::new(dirs, &source, &config).map_err(build_error)?;
+    let mut images = Vec::new();
+    for arm in arms {
+        let stage = ui.stage(&format!("kernel {}", arm.name));
+        let image = builder.build(arm, &relay(ui, &stage), cancel).map_err(build_error)?;
+        stage.done(if image.cached { "in the cache" } else { "built" });
+        images.push(image);
+    }
+    Ok(images)
+}
+
+fn obtain_source(dirs: &Dirs, kernel: &KernelArgs, ui: &Ui, cancel: &Cancel) -> Result<Source> {
+    let spec = match &kernel.kernel_src {
+        None => SourceSpec::Newest,
+        Some(given) => SourceSpec::parse(given).map_err(source_error)?,
+    };
+    let stage = ui.stage("kernel source");
+    let source = Source::obtain(&spec, dirs, &relay(ui, &stage), cancel).map_err(source_error)?;
+    stage.done(&format!("{} ({})", source.provenance.kernel, source.provenance.origin));
+    Ok(source)
+}
+
+/// What the user can mend in the command line is usage; the rest is trouble.
+fn source_error(error: kbuild::SourceError) -> anyhow::Error {
+    use kbuild::SourceError as E;
+    match error {
+        E::Spec { .. } | E::Dirty { .. } | E::NotKernel { .. } | E::NoBcache { .. } => {
+            exit::usage(error.to_string())
+        }
+        E::Cancelled(cancelled) => cancelled.into(),
+        E::Apt(_) => exit::setup(format!("the kernel source cannot be fetched: {error}")),
+        other => anyhow::Error::new(other).context("cannot use the kernel source"),
+    }
+}
+
+fn build_error(error: kbuild::BuildError) -> anyhow::Error {
+    use kbuild::BuildError as E;
+    match error {
+        E::Patch { .. } | E::NoRust { .. } | E::Config(_) => exit::usage(error.to_string()),
+        E::Toolchain(_) => exit::setup(error.to_string()),
+        E::Cancelled(cancelled) => cancelled.into(),
+        other => anyhow::Error::new(other),
+    }
+}
+
+fn guest_image(dirs: &Dirs, ui: &Ui, cancel: &Cancel) -> Result<image::GuestImage> {
+    let stage = ui.stage("guest image");
+    let fetch = |package: &str, into: &Path| {
+        let ignore = |_| {};
+        let apt = debian::PrivateApt::open(&dirs.cache, &ignore, cancel)?;
+        let source = apt.source(package, into)?;
+        Ok(image::SourceTree { path: source.path, version: source.version })
+    };
+    let on_event = |event: image::ImageEvent| stage.now(&describe(&event));
+    let places = image::ImageDirs { repo: dirs.repo.clone(), cache: dirs.cache.clone() };
+    let built = image::build(&places, &fetch, &on_event, cancel).map_err(|error| match error {
+        image::ImageError::Cancelled(cancelled) => anyhow::Error::from(cancelled),
+        image::ImageError::Missing { .. } => exit::setup(error.to_string()),
+        other => anyhow::Error::new(other).context("cannot make the guest image"),
+    })?;
+    let mib = built.bytes as f64 / f64::from(1 << 20);
+    stage.done(&format!("{mib:.1} MiB with {}", built.fio_version));
+    Ok(built)
+}
+
+fn describe(event: &image::ImageEvent) -> String {
+    use image::ImageEvent as E;
+    match event {
+        E::BuildingAgent => "building the agent".to_owned(),
+        E::FetchingFio => "fetching fio's source".to_owned(),
+        E::BuildingFio { version } => format!("building fio {version}"),
+        E::Ready { .. } => String::new(),
+    }
+}
+
+fn choose_accel(
+    dirs: &Dirs,
+    wanted: AccelArg,
+    kernel: &Image,
+    guest: &image::GuestImage,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<Accel> {
+    match wanted {
+        AccelArg::Kvm => return Ok(Accel::Kvm),
+        AccelArg::Tcg => return Ok(Accel::Tcg),
+        AccelArg::Auto => {}
+    }
+    let probe = Probe {
+        kernel: kernel.path.clone(),
+        initramfs: guest.path.clone(),
+        cache: dirs.cache.clone(),
+        deadline: KVM_DEADLINE,
+    };
+    let mut say = |event: ProbeEvent| match event {
+        ProbeEvent::Trying => ui.say("accelerator: trying KVM with a real boot"),
+        ProbeEvent::Chosen { accel, why, cached } => {
+            let known = if cached { ", as found earlier" } else { "" };
+            ui.say(&format!("accelerator: {accel} ({why}{known})"));
+        }
+    };
+    match vm::accelerator(&probe, &mut say, cancel) {
+        Ok(accel) => Ok(accel),
+        Err(vm::VmError::Cancelled) => Err(proc::Cancelled.into()),
+        Err(error) => Err(anyhow::Error::new(error).context("cannot probe the accelerator")),
+    }
+}
+
+/// First line of `qemu-system-x86_64 --version`.
+fn qemu_version() -> Result<String> {
+    let out = Command::new("qemu-system-x86_64")
+        .arg("--version")
+        .output()
+        .map_err(|error| exit::setup(format!("qemu-system-x86_64: {error}; cargo xtask setup")))?;
+    let text = String::from_utf8_lossy(&out.stdout);
+    Ok(text.lines().next().unwrap_or("unknown").to_owned())
+}

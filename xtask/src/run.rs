@@ -28,12 +28,13 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     // anything slow begins.
     let scenarios = choose_scenarios(&dirs.repo, &args.scenarios)?;
     let arms = prepare::choose_arms(&dirs, &args.arms)?;
+    prepare::check_kernel_args(&dirs, &args.kernel)?;
     let out = args.out.clone().unwrap_or_else(|| {
         dirs.repo.join("results").join(lab::now().replace([':', '-'], "").to_lowercase())
     });
     let store = Store::open(&out).map_err(|error| exit::usage(error.to_string()))?;
 
-    prepare::set_up(&dirs, &arms, args.no_install, &ui, cancel)?;
+    prepare::set_up(&dirs, args.no_install, &ui, cancel)?;
     let ready = prepare::prepare(&dirs, &arms, &args.kernel, args.accel, &ui, cancel)?;
     let mut record = new_record(args, &out, &dirs.repo, &ready, &scenarios);
     if let Some(earlier) = store.load()? {
