@@ -5,7 +5,7 @@ use crate::bcache;
 use crate::guest::PATIENCE;
 use crate::oracle::{self, Judgement, Readback};
 use crate::scenario::CacheMode;
-use crate::session::{Background, Session, disk_trouble};
+use crate::session::{Background, Session};
 use crate::step::{CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
 use crate::trouble::Stop;
 use evidence::{Cut, Opportunity};
@@ -52,7 +52,7 @@ impl Session<'_> {
                         HoldPhase::BeforeCompletion => Phase::BeforeCompletion,
                     },
                 };
-                let id = self.rig.hold(hold).map_err(disk_trouble)?;
+                let id = self.rig.hold(hold);
                 self.holds.insert(name.clone(), id);
             }
             Step::AwaitHeld { name, .. } => match self.await_held(name)? {
@@ -61,7 +61,7 @@ impl Session<'_> {
             },
             Step::Release { name } => {
                 if let Some(&id) = self.holds.get(name) {
-                    self.rig.release(id).map_err(disk_trouble)?;
+                    self.rig.release(id);
                 }
             }
             Step::AwaitInvalidation { at, for_ms, .. } => {
@@ -220,7 +220,7 @@ impl Session<'_> {
     fn write_leaf(&mut self, with: Extent, holding: Option<Extent>) -> Result<String, Stop> {
         // A set of 4 KiB is full after some 250 keys.
         const BATCH: u64 = 64;
-        let began = self.rig.position();
+        let began = self.rig.now();
         loop {
             let pieces = self.filler(with, BATCH)?;
             self.write(pieces, false, 8)?;
@@ -234,7 +234,7 @@ impl Session<'_> {
         let Some(entry) = self.watch.invalidation_of(&self.rig, target, 0) else {
             return Err(Stop::Closed("its invalidation was never journaled".into()));
         };
-        let began = self.rig.position();
+        let began = self.rig.now();
         loop {
             let piece = self.filler(with, 1)?;
             self.write(piece, false, 1)?;
@@ -255,7 +255,7 @@ impl Session<'_> {
             CutKind::Power => (vdisk::CutKind::Power, "power"),
             CutKind::Reset => (vdisk::CutKind::Reset, "reset"),
         };
-        let report = self.rig.cut(kind, policy).map_err(disk_trouble)?;
+        let report = self.rig.cut(kind, policy);
         self.machine_down();
         // Every mode but writeback acknowledges from the backing device.
         let kept = kind == vdisk::CutKind::Reset
