@@ -7,7 +7,7 @@ use crate::flags::{AccelArg, KernelArgs};
 use crate::ui::{Stage, Ui};
 use anyhow::{Context, Result};
 use evidence::{ArmRecord, ConfigRecord, GuestRecord, QemuRecord, SourceRecord, ToolchainRecord};
-use kbuild::{Arm, Builder, Dirs, Event, Image, KernelConfig, Source, SourceSpec, setup};
+use kbuild::{Arm, Builder, Dirs, Event, Image, KernelConfig, Source, SourceSpec};
 use lab::{ArmImage, Tools};
 use proc::Cancel;
 use std::path::Path;
@@ -268,4 +268,12 @@ fn qemu_version() -> Result<String> {
         .map_err(|error| exit::setup(format!("qemu-system-x86_64: {error}; cargo xtask setup")))?;
     let text = String::from_utf8_lossy(&out.stdout);
     Ok(text.lines().next().unwrap_or("unknown").to_owned())
+}
+
+pub fn set_up(_dirs: &Dirs, _no_install: bool, _ui: &Ui, _cancel: &Cancel) -> Result<()> {
+    Ok(())
+}
+
+pub fn set_up_for_tests(_dirs: &Dirs, _ui: &Ui, _cancel: &Cancel) -> Result<()> {
+    Ok(())
 }
