@@ -145,8 +145,11 @@ fn transmit(inbox: &mut Inbox<UnixStream>, shared: &Shared, conn: &Arc<Conn>) ->
                 Wish::Leave => leaves = true,
             }
         }
+        let mut parked = false;
         for id in issued {
-            if let Some((_, answer)) = shared.update(|state| state.run(id)) {
+            let answer = shared.update(|state| state.run(id));
+            parked |= answer.is_none();
+            if let Some((_, answer)) = answer {
                 if out.is_empty() {
                     out = answer;
                 } else {
@@ -162,7 +165,9 @@ fn transmit(inbox: &mut Inbox<UnixStream>, shared: &Shared, conn: &Arc<Conn>) ->
             conn.send(&out)?;
             out.clear();
         }
-        shared.timers_changed();
+        if parked {
+            shared.timers_changed();
+        }
         if leaves {
             return Ok(());
         }
