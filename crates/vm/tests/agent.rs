@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The agent's operations in a real guest, on plain virtual disks.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 mod guest;
 
 use guest::{LONG, call, config};

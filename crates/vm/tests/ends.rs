@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every end of a guest is called by its name.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 mod guest;
 
 use guest::{LONG, alive, call, config};

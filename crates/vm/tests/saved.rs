@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Saved guests, and disks that change under them.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 mod guest;
 
 use guest::{LONG, call, config};
