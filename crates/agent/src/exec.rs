@@ -10,6 +10,7 @@ use rustix::process::{self, Pid, Signal, WaitId, WaitIdOptions};
 use std::collections::HashMap;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -80,13 +81,13 @@ pub fn run(argv: &[String], timeout_ms: u64) -> Result<ExecOutput, Failure> {
         return Err(Failure::new("exec: no program named"));
     };
     let deadline = Instant::now() + Duration::from_millis(timeout_ms);
-    let mut command = Command::new(program);
+    let mut command = Command::new(find(program)?);
     command
+        .arg0(program)
         .args(arguments)
         .env_clear()
         .env("PATH", PATH)
         .env("HOME", "/")
-        .current_dir("/tmp")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -116,6 +117,17 @@ pub fn run(argv: &[String], timeout_ms: u64) -> Result<ExecOutput, Failure> {
     };
     let (stdout_text, stderr_text) = (output(&stdout)?, output(&stderr)?);
     Ok(ExecOutput { code, stdout: stdout_text, stderr: stderr_text })
+}
+
+/// The program's path. Given a bare name and an environment, or a directory,
+/// std would fork and report back through a socket pair instead of calling
+/// `posix_spawn`; a guest kernel without CONFIG_NET has no sockets.
+fn find(program: &str) -> Result<PathBuf, Failure> {
+    if program.contains('/') {
+        return Ok(program.into());
+    }
+    let found = PATH.split(':').map(|dir| Path::new(dir).join(program)).find(|path| path.exists());
+    found.ok_or_else(|| Failure::new(format!("starting {program:?}: ENOENT (not in {PATH})")))
 }
 
 fn start(command: &mut Command) -> std::io::Result<(Child, Receiver<i32>)> {

@@ -28,6 +28,8 @@ fn main() {
         // Without /sys the port cannot be found: say why the host will wait.
         eprintln!("agent: {failure}");
     }
+    // Where programs may leave files.
+    let _ = std::env::set_current_dir("/tmp");
     let link = Link::open();
     serve::survive_panics(&link);
     exec::start_reaper();

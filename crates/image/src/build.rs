@@ -3,7 +3,6 @@
 
 use crate::cpio::{Archive, Entry};
 use crate::error::ImageError;
-use crate::fio::FetchSource;
 use crate::manifest::{GuestPath, Manifest};
 use crate::{agent, cache, elf, fio};
 use proc::Cancel;
@@ -34,12 +33,12 @@ pub struct GuestImage {
 }
 
 /// What takes its time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ImageEvent {
     /// Cargo builds the agent, or finds it up to date.
     BuildingAgent,
     /// fio's source is being fetched.
-    FetchingFio,
+    Fetching(debian::Event),
     /// fio is being built; about 20 s.
     BuildingFio {
         /// The source package's version.
@@ -60,10 +59,11 @@ pub enum ImageEvent {
 /// [`ImageError`]; the cache holds nothing half-made afterwards.
 pub fn build(
     dirs: &ImageDirs,
-    fetch: FetchSource<'_>,
     on_event: &dyn Fn(ImageEvent),
     cancel: &Cancel,
 ) -> Result<GuestImage, ImageError> {
+    let fetch =
+        |package: &str, into: &Path| fio::from_debian(package, into, &dirs.cache, on_event, cancel);
     let path = dirs.repo.join("images/guest.toml");
     let text = fs::read_to_string(&path).map_err(ImageError::io(&path))?;
     let manifest = Manifest::parse(&text, &path)?;
@@ -71,7 +71,7 @@ pub fn build(
     let mut tree = collect(&manifest, path.parent().unwrap_or(&dirs.repo))?;
     on_event(ImageEvent::BuildingAgent);
     tree.insert("init".into(), Entry::File(0o755, agent::build(dirs, cancel)?));
-    let built = fio::build(&manifest.fio, &dirs.cache, fetch, on_event, cancel)?;
+    let built = fio::build(&manifest.fio, &dirs.cache, &fetch, on_event, cancel)?;
     tree.insert(manifest.fio.at.0, Entry::File(0o755, built.program));
     let archive = pack(tree);
     let key = blake3::hash(&archive).to_hex()[..24].to_owned();
@@ -172,8 +172,7 @@ mod tests {
             .replace("name = \"make-bcache\"", "name = \"make-no-such\"");
         fs::write(repo.path().join("images/guest.toml"), text).unwrap();
         let dirs = ImageDirs { repo: repo.path().into(), cache: repo.path().join("cache") };
-        let fetch: FetchSource<'_> = &|_, _| Err("nothing is to be fetched".into());
-        let error = build(&dirs, fetch, &|_| {}, &Cancel::new()).unwrap_err().to_string();
+        let error = build(&dirs, &|_| {}, &Cancel::new()).unwrap_err().to_string();
         assert!(error.contains("make-no-such") && error.contains("bcache-tools"), "{error}");
     }
 }

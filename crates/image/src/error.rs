@@ -35,12 +35,12 @@ pub enum ImageError {
         tail: String,
     },
     /// fio's source could not be had.
-    #[error("fetching the source of {package}: {source}")]
+    #[error("the source of {package}: {source}")]
     Fetch {
         /// The source package.
         package: String,
         /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: debian::AptError,
     },
     /// No room for the image.
     #[error("no space left for {}: free some, or set XDG_CACHE_HOME to a larger disk", .0.display())]

@@ -5,6 +5,7 @@ use crate::build::ImageEvent;
 use crate::cache;
 use crate::error::ImageError;
 use crate::manifest::Fio;
+use debian::{AptError, PrivateApt, SourceDir};
 use proc::{Cancel, RunError};
 use std::fs;
 use std::io;
@@ -12,18 +13,29 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-/// An unpacked source package.
-#[derive(Clone, Debug)]
-pub struct SourceTree {
-    /// The top of the tree.
-    pub path: PathBuf,
-    /// The package's version.
-    pub version: String,
-}
+/// Fetches a source package by name and unpacks it below the directory; the
+/// real one is [`from_debian`].
+pub type FetchSource<'a> = &'a dyn Fn(&str, &Path) -> Result<SourceDir, ImageError>;
 
-/// Fetches a source package by name and unpacks it below the directory.
-pub type FetchSource<'a> =
-    &'a dyn Fn(&str, &Path) -> Result<SourceTree, Box<dyn std::error::Error + Send + Sync>>;
+/// Debian's signed source, without touching the system's package lists.
+///
+/// # Errors
+/// [`ImageError::Fetch`].
+pub fn from_debian(
+    package: &str,
+    into: &Path,
+    cache: &Path,
+    on_event: &dyn Fn(ImageEvent),
+    cancel: &Cancel,
+) -> Result<SourceDir, ImageError> {
+    let on_apt = |event| on_event(ImageEvent::Fetching(event));
+    let fetched =
+        PrivateApt::open(cache, &on_apt, cancel).and_then(|apt| apt.source(package, into));
+    fetched.map_err(|source| match source {
+        AptError::Cancelled(cancelled) => cancelled.into(),
+        source => ImageError::Fetch { package: package.to_owned(), source },
+    })
+}
 
 /// A finished program.
 pub struct BuiltFio {
@@ -52,9 +64,7 @@ pub fn build(
     let key = blake3::hash(recipe.as_bytes()).to_hex();
     let parent = cache.join("fio");
     let (dir, _) = cache::get_or_make(&parent, &key[..16], cancel, |dir| {
-        on_event(ImageEvent::FetchingFio);
-        let tree = fetch(&fio.source, &dir.join("source"))
-            .map_err(|source| ImageError::Fetch { package: fio.source.clone(), source })?;
+        let tree = fetch(&fio.source, &dir.join("source"))?;
         on_event(ImageEvent::BuildingFio { version: tree.version.clone() });
         make(fio, &tree, dir, &parent.join("build.log"), cancel)
     })?;
@@ -65,7 +75,7 @@ pub fn build(
 
 fn make(
     fio: &Fio,
-    tree: &SourceTree,
+    tree: &SourceDir,
     dir: &Path,
     log: &Path,
     cancel: &Cancel,
@@ -169,14 +179,14 @@ mod tests {
     }
 
     /// A source package whose "compiler" writes a script.
-    fn tree(dir: &Path, configure: &str) -> SourceTree {
+    fn tree(dir: &Path, configure: &str) -> SourceDir {
         let path = dir.join("fio-0");
         fs::create_dir_all(&path).unwrap();
         let script = path.join("configure");
         fs::write(&script, format!("#!/bin/sh\n{configure}\n")).unwrap();
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-        SourceTree { path, version: "0".into() }
+        SourceDir { path, version: "0".into(), patches: Vec::new() }
     }
 
     fn attempt(cache: &Path, engines: &[&str], configure: &str) -> Result<BuiltFio, ImageError> {
@@ -200,13 +210,5 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("libaio,") || text.contains("engine libaio"), "{text}");
         assert!(text.contains("libaio-dev"), "{text}");
-    }
-
-    #[test]
-    fn a_fetch_that_fails_says_what_was_fetched() {
-        let cache = tempfile::tempdir().unwrap();
-        let fetch = |_: &str, _: &Path| Err("no network".into());
-        let error = build(&fio(&[]), cache.path(), &fetch, &|_| {}, &Cancel::new()).err().unwrap();
-        assert_eq!(error.to_string(), "fetching the source of fio: no network");
     }
 }

@@ -16,4 +16,3 @@ mod manifest;
 
 pub use build::{GuestImage, ImageDirs, ImageEvent, build};
 pub use error::ImageError;
-pub use fio::{FetchSource, SourceTree};

@@ -59,12 +59,20 @@ impl Vm {
         Ok(vm)
     }
 
-    /// Starts QEMU and the threads around it.
-    pub(crate) fn launch(
+    /// As [`Vm::launch`], for a guest that will not answer before it is
+    /// restored.
+    pub(crate) fn launch_paused(
         config: &VmConfig,
-        mut command: Command,
+        command: Command,
         ends: Ends,
     ) -> Result<Self, VmError> {
+        let vm = Self::launch(config, command, ends)?;
+        vm.process.paused.store(true, Ordering::SeqCst);
+        Ok(vm)
+    }
+
+    /// Starts QEMU and the threads around it.
+    fn launch(config: &VmConfig, mut command: Command, ends: Ends) -> Result<Self, VmError> {
         let child = Guarded::spawn(&mut command).map_err(|error| VmError::NeverStarted {
             stderr: format!(
                 "{}: {error}; `cargo xtask setup` installs QEMU",

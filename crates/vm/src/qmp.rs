@@ -41,10 +41,7 @@ pub enum QmpError {
 #[derive(Debug)]
 pub enum Notice {
     /// The first line.
-    Greeting {
-        /// Major and minor version.
-        version: (u64, u64),
-    },
+    Greeting,
     /// An event: its name and data.
     Event(String, Value),
     /// The connection is closed.
@@ -138,9 +135,8 @@ impl Qmp {
 }
 
 fn dispatch(mut message: Value, waiting: &Mutex<Waiting>, notify: &impl Fn(Notice)) {
-    if let Some(greeting) = message.get("QMP") {
-        let version = |part| greeting["version"]["qemu"][part].as_u64().unwrap_or(0);
-        notify(Notice::Greeting { version: (version("major"), version("minor")) });
+    if message.get("QMP").is_some() {
+        notify(Notice::Greeting);
     } else if let Some(name) = message["event"].as_str().map(str::to_owned) {
         notify(Notice::Event(name, message["data"].take()));
     } else if let Some(id) = message["id"].as_u64() {

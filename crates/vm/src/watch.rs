@@ -142,7 +142,7 @@ impl Watcher {
         let mut last = Instant::now();
         loop {
             let end = match self.signals.recv_timeout(tick) {
-                Ok(Signal::Qmp(Notice::Greeting { .. })) => {
+                Ok(Signal::Qmp(Notice::Greeting)) => {
                     heard.greeting = true;
                     None
                 }

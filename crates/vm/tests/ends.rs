@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every end of a guest is called by its name.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 mod guest;
 
 use guest::{LONG, alive, call, config};
@@ -26,7 +28,7 @@ fn waiting(vm: &Vm) -> Pending {
 
 #[test]
 fn a_guest_boots_answers_and_leaves_nothing_behind() {
-    let Some((config, _dir)) = config() else { return };
+    let (config, _dir) = config();
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
     assert_eq!(call(&vm, Op::Ping), Answer::Done);
     let pid = vm.pid();
@@ -37,7 +39,7 @@ fn a_guest_boots_answers_and_leaves_nothing_behind() {
 
 #[test]
 fn a_panic_is_told_with_its_reason() {
-    let Some((config, _dir)) = config() else { return };
+    let (config, _dir) = config();
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
     let waiting = waiting(&vm);
     let VmError::Panicked { reason, console_tail } = fate(&vm.start(Op::Panic)) else {
@@ -53,7 +55,7 @@ fn a_panic_is_told_with_its_reason() {
 /// debugger port: an oops that needs no test code in the kernel.
 #[test]
 fn an_oops_is_told_from_a_plain_panic() {
-    let Some((mut config, dir)) = config() else { return };
+    let (mut config, dir) = config();
     let socket = dir.path().join("gdb");
     config.gdb = Some(format!("unix:{},server=on,wait=off", socket.display()));
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
@@ -72,7 +74,7 @@ fn an_oops_is_told_from_a_plain_panic() {
 
 #[test]
 fn a_triple_fault_is_told_from_a_panic() {
-    let Some((mut config, _dir)) = config() else { return };
+    let (mut config, _dir) = config();
     // The kernel restarts by a triple fault; the agent restarts to power off.
     config.cmdline_extra.push("reboot=triple".into());
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
@@ -85,7 +87,7 @@ fn a_triple_fault_is_told_from_a_panic() {
 
 #[test]
 fn a_silent_guest_is_hung() {
-    let Some((mut config, _dir)) = config() else { return };
+    let (mut config, _dir) = config();
     config.silence = Duration::from_secs(2);
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
     let fate = fate(&vm.start(Op::Hang));
@@ -97,7 +99,7 @@ fn a_silent_guest_is_hung() {
 
 #[test]
 fn a_guest_that_is_busy_for_longer_than_the_silence_is_not_hung() {
-    let Some((mut config, _dir)) = config() else { return };
+    let (mut config, _dir) = config();
     config.silence = Duration::from_secs(2);
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
     let slow = Op::WaitPath { path: "/never".into(), timeout_ms: 5_000 };
@@ -108,7 +110,7 @@ fn a_guest_that_is_busy_for_longer_than_the_silence_is_not_hung() {
 
 #[test]
 fn a_killed_qemu_has_exited() {
-    let Some((config, _dir)) = config() else { return };
+    let (config, _dir) = config();
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
     let waiting = waiting(&vm);
     let pid = rustix::process::Pid::from_raw(vm.pid().cast_signed()).unwrap();
@@ -119,7 +121,7 @@ fn a_killed_qemu_has_exited() {
 
 #[test]
 fn a_closed_link_is_broken_while_qemu_lives() {
-    let Some((config, _dir)) = config() else { return };
+    let (config, _dir) = config();
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
     let waiting = waiting(&vm);
     // The port goes away under the agent, and its backend with it.
@@ -135,7 +137,7 @@ fn a_closed_link_is_broken_while_qemu_lives() {
 
 #[test]
 fn a_bad_option_and_a_missing_qemu_never_start() {
-    let Some((mut config, _dir)) = config() else { return };
+    let (mut config, _dir) = config();
     config.qemu_extra = vec!["-no-such-option".into()];
     let error = Vm::boot(&config, &Cancel::new()).err().unwrap();
     assert!(
@@ -150,7 +152,7 @@ fn a_bad_option_and_a_missing_qemu_never_start() {
 
 #[test]
 fn a_kernel_that_is_none_does_not_pass_for_a_slow_boot() {
-    let Some((mut config, dir)) = config() else { return };
+    let (mut config, dir) = config();
     config.kernel = dir.path().join("kernel");
     std::fs::write(&config.kernel, "not a kernel").unwrap();
     let error = Vm::boot(&config, &Cancel::new()).err().unwrap();
@@ -162,14 +164,14 @@ fn a_kernel_that_is_none_does_not_pass_for_a_slow_boot() {
 
 #[test]
 fn a_guest_without_an_agent_panics_or_times_out() {
-    let Some((mut config, dir)) = config() else { return };
+    let (mut config, dir) = config();
     config.initramfs = dir.path().join("empty");
     std::fs::write(&config.initramfs, "").unwrap();
     let error = Vm::boot(&config, &Cancel::new()).err().unwrap();
     // No init: the kernel says so itself.
     assert!(matches!(error, VmError::Panicked { .. }), "{error}");
 
-    let Some((mut config, _dir)) = guest::config() else { return };
+    let (mut config, _dir) = guest::config();
     config.cmdline_extra.push("rdinit=/bin/busybox".into());
     config.cmdline_extra.extend(["sleep".into(), "1000".into()]);
     config.boot_deadline = Duration::from_secs(8);
@@ -179,7 +181,7 @@ fn a_guest_without_an_agent_panics_or_times_out() {
 
 #[test]
 fn cancelling_a_boot_leaves_no_process() {
-    let Some((config, _dir)) = config() else { return };
+    let (config, _dir) = config();
     let cancel = Cancel::new();
     let later = cancel.clone();
     let canceller = thread::spawn(move || {
@@ -199,7 +201,7 @@ fn cancelling_a_boot_leaves_no_process() {
 
 #[test]
 fn a_power_cut_ends_every_call_and_is_nobodys_fault() {
-    let Some((config, _dir)) = config() else { return };
+    let (config, _dir) = config();
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
     let waiting = waiting(&vm);
     vm.power_off_abruptly().unwrap();
@@ -210,7 +212,7 @@ fn a_power_cut_ends_every_call_and_is_nobodys_fault() {
 
 #[test]
 fn a_qemu_that_does_not_answer_is_cut_by_signal() {
-    let Some((config, _dir)) = config() else { return };
+    let (config, _dir) = config();
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
     let pid = rustix::process::Pid::from_raw(vm.pid().cast_signed()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
@@ -221,7 +223,7 @@ fn a_qemu_that_does_not_answer_is_cut_by_signal() {
 
 #[test]
 fn a_reset_guest_greets_again_and_forgets_what_it_was_asked() {
-    let Some((config, _dir)) = config() else { return };
+    let (config, _dir) = config();
     let mut vm = Vm::boot(&config, &Cancel::new()).unwrap();
     let waiting = waiting(&vm);
     call(&vm, Op::WriteFile { path: "/tmp/mark".into(), text: "x".into() });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The guest that these tests boot. `cargo xtask test` builds a kernel and an
-//! image, and names them here; without them there is nothing to boot.
+//! image and names them in the environment.
 
 use proc::Cancel;
 use std::path::PathBuf;
@@ -10,21 +10,18 @@ use wire::{Answer, Op};
 
 pub const LONG: Duration = Duration::from_secs(60);
 
-/// A configuration in a directory of its own, or `None` (said aloud) when
-/// there is no kernel and none is demanded.
-pub fn config() -> Option<(VmConfig, tempfile::TempDir)> {
-    let path = |name| std::env::var_os(name).map(PathBuf::from);
-    let images = path("BCLAB_TEST_KERNEL").zip(path("BCLAB_TEST_INITRAMFS"));
-    let Some((kernel, initramfs)) = images else {
-        let missing = "BCLAB_TEST_KERNEL and BCLAB_TEST_INITRAMFS are not set: \
-                       run `cargo xtask test`, which builds both";
-        assert!(std::env::var_os("BCLAB_REQUIRE_VM").is_none(), "{missing}");
-        eprintln!("not run: {missing}");
-        return None;
+/// A configuration in a directory of its own.
+pub fn config() -> (VmConfig, tempfile::TempDir) {
+    let path = |name: &str| -> PathBuf {
+        let value = std::env::var_os(name);
+        value.unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`")).into()
     };
+    let (kernel, initramfs) = (path("BCLAB_KERNEL_BASE"), path("BCLAB_INITRAMFS"));
+    let accel = std::env::var("BCLAB_ACCEL").unwrap_or_default();
+    let accel = if accel.eq_ignore_ascii_case("kvm") { Accel::Kvm } else { Accel::Tcg };
     let dir = tempfile::tempdir().unwrap();
-    let config = VmConfig::new(kernel, initramfs, Accel::Tcg, dir.path().join("boot"));
-    Some((config, dir))
+    let config = VmConfig::new(kernel, initramfs, accel, dir.path().join("boot"));
+    (config, dir)
 }
 
 #[allow(dead_code, reason = "not every test file calls the agent")]
