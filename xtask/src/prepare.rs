@@ -199,15 +199,9 @@ fn build_error(error: kbuild::BuildError) -> anyhow::Error {
 
 fn guest_image(dirs: &Dirs, ui: &Ui, cancel: &Cancel) -> Result<image::GuestImage> {
     let stage = ui.stage("guest image");
-    let fetch = |package: &str, into: &Path| {
-        let ignore = |_| {};
-        let apt = debian::PrivateApt::open(&dirs.cache, &ignore, cancel)?;
-        let source = apt.source(package, into)?;
-        Ok(image::SourceTree { path: source.path, version: source.version })
-    };
     let on_event = |event: image::ImageEvent| stage.now(&describe(&event));
     let places = image::ImageDirs { repo: dirs.repo.clone(), cache: dirs.cache.clone() };
-    let built = image::build(&places, &fetch, &on_event, cancel).map_err(|error| match error {
+    let built = image::build(&places, &on_event, cancel).map_err(|error| match error {
         image::ImageError::Cancelled(cancelled) => anyhow::Error::from(cancelled),
         image::ImageError::Missing { .. } => exit::setup(error.to_string()),
         other => anyhow::Error::new(other).context("cannot make the guest image"),
@@ -221,7 +215,8 @@ fn describe(event: &image::ImageEvent) -> String {
     use image::ImageEvent as E;
     match event {
         E::BuildingAgent => "building the agent".to_owned(),
-        E::FetchingFio => "fetching fio's source".to_owned(),
+        E::Fetching(debian::Event::Notice(text)) => text.clone(),
+        E::Fetching(_) => "fetching fio's source".to_owned(),
         E::BuildingFio { version } => format!("building fio {version}"),
         E::Ready { .. } => String::new(),
     }
