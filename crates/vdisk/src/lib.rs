@@ -9,6 +9,7 @@
 //!
 //! All addresses and lengths are sectors of 512 bytes unless said otherwise.
 
+pub mod bcache_format;
 mod cut;
 mod event;
 mod hold;
