@@ -262,7 +262,7 @@ const CRC_TABLE: [u64; 256] = {
         while bit < 8 {
             // ECMA-182, most significant bit first.
             let carry = crc >> 63;
-            crc = crc << 1 ^ carry * 0x42f0_e1eb_a9ea_3693;
+            crc = (crc << 1) ^ (carry * 0x42f0_e1eb_a9ea_3693);
             bit += 1;
         }
         table[at] = crc;
@@ -274,7 +274,9 @@ const CRC_TABLE: [u64; 256] = {
 /// The CRC of the kernel's `crc64_be`, starting from `crc`.
 #[must_use]
 pub fn crc64(crc: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(crc, |crc, byte| crc << 8 ^ CRC_TABLE[usize::from((crc >> 56) as u8 ^ byte)])
+    bytes
+        .iter()
+        .fold(crc, |crc, byte| (crc << 8) ^ CRC_TABLE[usize::from((crc >> 56) as u8 ^ byte)])
 }
 
 /// Whether a superblock's own checksum fits.

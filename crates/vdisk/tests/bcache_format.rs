@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The decoder against what make-bcache really writes, and against sets laid
 //! out by hand.
+#![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 
 mod support;
 
