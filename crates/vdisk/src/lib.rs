@@ -9,6 +9,7 @@
 //!
 //! All addresses and lengths are sectors of 512 bytes unless said otherwise.
 
+pub mod bcache_format;
 mod cut;
 mod event;
 mod hold;
@@ -16,12 +17,14 @@ mod jsonlog;
 mod lock;
 mod media;
 mod nbd;
+mod observe;
 mod op;
 mod profile;
 mod request;
 mod rig;
 mod rng;
 mod shared;
+mod spec;
 mod state;
 mod store;
 
@@ -29,6 +32,8 @@ pub use cut::{CutKind, CutReport, Fate, Policy};
 pub use event::{Event, Kind};
 pub use hold::{Fault, FaultId, HeldRequest, Hold, HoldError, HoldId, Phase};
 pub use media::{Media, SECTOR};
+pub use observe::WaitError;
 pub use op::{Matcher, Op, OpMatch};
 pub use profile::Profile;
-pub use rig::{DiskSpec, Rig, Snapshot, VdiskError, WaitError};
+pub use rig::{Rig, Snapshot};
+pub use spec::{DiskSpec, VdiskError};

@@ -2,7 +2,7 @@
 //! The disks of one machine, as the lab handles them.
 
 use crate::cut::{CutKind, CutReport, Policy};
-use crate::event::{Event, Kind};
+use crate::event::Kind;
 use crate::hold::{
     Fault, FaultId, FaultState, HeldRequest, Hold, HoldError, HoldId, HoldState, PayloadTest,
 };
@@ -10,84 +10,18 @@ use crate::jsonlog::JsonLog;
 use crate::media::{Media, SECTOR};
 use crate::nbd::{Export, Server};
 use crate::op::{Counter, Matcher, OpMatch};
-use crate::profile::Profile;
 use crate::shared::Shared;
+use crate::spec::{DiskSpec, LONGEST_SOCKET, VdiskError, check};
 use crate::state::{Answer, Disk, State};
 use crate::store::Store;
 use proc::Cancel;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How often a wait looks at its [`Cancel`].
-const LOOK: Duration = Duration::from_millis(20);
-/// `sun_path` holds 108 bytes with the final zero.
-const LONGEST_SOCKET: usize = 107;
-
-/// One disk of a rig.
-#[derive(Clone, Debug)]
-pub struct DiskSpec {
-    /// Its name: letters, digits, `-` and `_`; also the NBD export's name.
-    pub name: String,
-    /// Its size in sectors (512 B).
-    pub sectors: u64,
-    /// Whether completed writes may be lost until they are flushed.
-    pub volatile_cache: bool,
-    /// How fast it is.
-    pub profile: Profile,
-}
-
-/// Why a rig cannot be made or used.
-#[derive(Debug, thiserror::Error)]
-pub enum VdiskError {
-    /// A disk's description makes no sense.
-    #[error("disk {name:?}: {why}")]
-    Spec {
-        /// The disk's name.
-        name: String,
-        /// What is wrong and what is allowed.
-        why: String,
-    },
-    /// The socket's path is too long for the kernel.
-    #[error("socket path {0} is longer than {LONGEST_SOCKET} bytes; use a shorter directory")]
-    LongPath(PathBuf),
-    /// The socket cannot be made, or a thread not started.
-    #[error("cannot serve a disk on {path}: {source}")]
-    Socket {
-        /// The socket's path.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The event log cannot be written.
-    #[error("cannot write the event log {path}: {source}")]
-    Log {
-        /// The log's path.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-}
-
-/// Why no event satisfied a wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WaitError {
-    /// Not in time.
-    #[error("no such event in time")]
-    Timeout,
-    /// The user asked to stop.
-    #[error("interrupted")]
-    Cancelled,
-    /// The wait starts so far back that events are no longer kept.
-    #[error("events before {oldest} are no longer kept in memory")]
-    Forgotten {
-        /// The oldest event that is.
-        oldest: u64,
-    },
-}
-
+pub(crate) const LOOK: Duration = Duration::from_millis(20);
 /// The content of all disks of a rig at one instant; cheap to make and keep.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
@@ -114,7 +48,7 @@ pub struct Rig {
     // Dropped first: no client comes in while the rest goes.
     servers: Vec<Server>,
     sockets: Vec<(String, PathBuf)>,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     timer: Option<JoinHandle<()>>,
 }
 
@@ -122,25 +56,6 @@ impl std::fmt::Debug for Rig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Rig").field("sockets", &self.sockets).finish_non_exhaustive()
     }
-}
-
-fn check(specs: &[DiskSpec]) -> Result<(), VdiskError> {
-    for (at, spec) in specs.iter().enumerate() {
-        let bad =
-            |why: &str| Err(VdiskError::Spec { name: spec.name.clone(), why: why.to_owned() });
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if spec.name.is_empty() || !spec.name.chars().all(plain) {
-            return bad("a name is made of letters, digits, '-' and '_'");
-        }
-        if specs[..at].iter().any(|other| other.name == spec.name) {
-            return bad("two disks have this name");
-        }
-        // NBD counts bytes in 64 bits, and QEMU treats them as signed.
-        if spec.sectors == 0 || spec.sectors > (i64::MAX as u64) / SECTOR as u64 {
-            return bad("a disk has between 1 and 2^54 sectors");
-        }
-    }
-    Ok(())
 }
 
 impl Rig {
@@ -359,79 +274,6 @@ impl Rig {
             state.disks[index].store.poke(sector, bytes);
             state.note_disk(index, Kind::Poke, 0, (sector, sectors));
         });
-    }
-
-    /// Puts a step of the scenario into the sequence; returns its number.
-    pub fn mark(&self, text: &str) -> u64 {
-        self.shared.update(|state| state.note(Kind::Mark(Arc::from(text))))
-    }
-
-    /// Sequence number of the newest event; 0 when there is none.
-    #[must_use]
-    pub fn now(&self) -> u64 {
-        self.shared.state().seq()
-    }
-
-    /// The events from `seq` (inclusive) on that are still kept in memory,
-    /// some 260,000; a gap shows in the first one's number.
-    #[must_use]
-    pub fn events_since(&self, seq: u64) -> Vec<Event> {
-        self.shared.state().history.since(seq, usize::MAX).cloned().collect()
-    }
-
-    /// What the write with this request number carried, if it is among the
-    /// last 128 MiB written.
-    #[must_use]
-    pub fn payload(&self, request: u64) -> Option<Arc<Vec<u8>>> {
-        self.shared.state().history.payload(request)
-    }
-
-    /// Waits for the first event from `seq` (inclusive) on that satisfies
-    /// `wanted`, past ones included. `wanted` also sees the payload of the
-    /// write that the event is about (see [`Rig::payload`]; empty otherwise).
-    ///
-    /// # Errors
-    /// [`WaitError`].
-    pub fn wait_for(
-        &self,
-        seq: u64,
-        deadline: Duration,
-        cancel: &Cancel,
-        mut wanted: impl FnMut(&Event, &[u8]) -> bool,
-    ) -> Result<Event, WaitError> {
-        const BATCH: usize = 256;
-        let end = Instant::now() + deadline;
-        let mut next = seq.max(1);
-        loop {
-            let mut state = self.shared.state();
-            if state.seq() < next {
-                let left = end.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    return Err(WaitError::Timeout);
-                }
-                state = self.shared.wait(state, left.min(LOOK));
-            }
-            let oldest = state.history.oldest();
-            if oldest > next {
-                return Err(WaitError::Forgotten { oldest });
-            }
-            // Copied, so that the disks go on while `wanted` thinks.
-            let batch: Vec<_> = state
-                .history
-                .since(next, BATCH)
-                .map(|event| (event.clone(), state.history.payload(event.request)))
-                .collect();
-            drop(state);
-            for (event, payload) in batch {
-                next = event.seq + 1;
-                if wanted(&event, payload.as_ref().map_or(&[], |data| data)) {
-                    return Ok(event);
-                }
-            }
-            if cancel.is_cancelled() {
-                return Err(WaitError::Cancelled);
-            }
-        }
     }
 
     /// The disks' content now, with what is open in it.

@@ -334,3 +334,7 @@ impl Store {
         self.pending_bytes
     }
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The server against clients that we did not write.
+#![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 
 mod support;
 

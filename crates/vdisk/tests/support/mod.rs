@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Rigs to test, and the clients that test them.
 #![allow(dead_code)] // each test program uses its own part
+#![allow(clippy::unwrap_used)] // tests; clippy does not see that here
+
+pub mod client;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
