@@ -7,6 +7,7 @@ use crate::flags::{AccelArg, KernelArgs};
 use crate::ui::{Stage, Ui};
 use anyhow::{Context, Result};
 use evidence::{ArmRecord, ConfigRecord, GuestRecord, QemuRecord, SourceRecord, ToolchainRecord};
+use kbuild::setup::{self, Fix, Scope, SetupError};
 use kbuild::{Arm, Builder, Dirs, Event, Image, KernelConfig, Source, SourceSpec};
 use lab::{ArmImage, Tools};
 use proc::Cancel;
@@ -265,10 +266,51 @@ fn qemu_version() -> Result<String> {
     Ok(text.lines().next().unwrap_or("unknown").to_owned())
 }
 
-pub fn set_up(_dirs: &Dirs, _no_install: bool, _ui: &Ui, _cancel: &Cancel) -> Result<()> {
+/// Installs what a run needs; with `no_install`, says what is missing.
+pub fn set_up(dirs: &Dirs, no_install: bool, ui: &Ui, cancel: &Cancel) -> Result<()> {
+    complete(dirs, Scope::Run, no_install, ui, cancel)
+}
+
+/// As [`set_up`], with the foreign clients that the tests use.
+pub fn set_up_for_tests(dirs: &Dirs, ui: &Ui, cancel: &Cancel) -> Result<()> {
+    complete(dirs, Scope::Test, false, ui, cancel)
+}
+
+fn complete(
+    dirs: &Dirs,
+    scope: Scope,
+    no_install: bool,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<()> {
+    let survey = setup::survey(dirs, scope);
+    if survey.is_complete() {
+        return Ok(());
+    }
+    for (item, fix) in survey.missing() {
+        ui.say(&format!("missing: {} ({}): {}", item.name, item.purpose, fix_in_words(fix)));
+    }
+    if no_install {
+        return Err(exit::setup("the set-up is incomplete; `cargo xtask setup` completes it"));
+    }
+    let stage = ui.stage("set-up");
+    setup::complete(&survey, dirs, &relay(ui, &stage), cancel).map_err(setup_error)?;
+    stage.done("complete");
     Ok(())
 }
 
-pub fn set_up_for_tests(_dirs: &Dirs, _ui: &Ui, _cancel: &Cancel) -> Result<()> {
-    Ok(())
+/// What would make a missing thing appear.
+pub fn fix_in_words(fix: &Fix) -> String {
+    match fix {
+        Fix::Packages(packages) => format!("package {}", packages.join(", ")),
+        Fix::CargoInstall => "compiled with cargo into the cache".to_owned(),
+        Fix::ByHand(what) => what.clone(),
+    }
+}
+
+fn setup_error(error: SetupError) -> anyhow::Error {
+    match error {
+        SetupError::Cancelled(cancelled) => cancelled.into(),
+        other => exit::setup(other.to_string()),
+    }
 }

@@ -9,9 +9,8 @@ use wire::Device;
 /// beforehand. Any UUID will do.
 pub const SET_UUID: &str = "6c616200-0000-4000-8000-000062636163";
 
-/// [`SET_UUID`] as it is on disk.
-pub const SET_UUID_BYTES: [u8; 16] =
-    [0x6c, 0x61, 0x62, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0x62, 0x63, 0x61, 0x63];
+/// The first 8 bytes of [`SET_UUID`]: part of the magic numbers on disk.
+pub const SET_MAGIC: u64 = u64::from_le_bytes([0x6c, 0x61, 0x62, 0, 0, 0, 0x40, 0]);
 
 /// Where the user's sector 0 is on the backing device, in 512 B sectors: the
 /// default of make-bcache, given explicitly.

@@ -5,7 +5,6 @@ mod bcache;
 mod case;
 mod error;
 mod guest;
-mod ondisk;
 mod oracle;
 mod provenance;
 mod run;

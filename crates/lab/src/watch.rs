@@ -5,9 +5,9 @@
 //! The opportunity of a scenario rests on this, not on what the guest says.
 
 use crate::bcache;
-use crate::ondisk::{self, Key, SsdWrite};
 use crate::step::Disk;
 use std::ops::Range;
+use vdisk::bcache_format::{Key, Written, recognise};
 use vdisk::{Event, Kind, Op, Rig};
 
 /// A journal entry that is complete on the SSD.
@@ -36,7 +36,13 @@ pub(crate) struct Watch {
     reads: Vec<(u64, Disk, Range<u64>)>,
 }
 
-/// A block of the bcache device as btree keys count it.
+/// Whether a key covers any sector of the range.
+fn overlaps(key: &Key, range: &Range<u64>) -> bool {
+    key.start() < range.end && range.start < key.end
+}
+
+/// A block of the bcache device as btree keys count it: `data_offset` is in,
+/// as `cached_dev_submit_bio` adds it before anything looks at the btree.
 fn on_backing(block: wire::Extent) -> Range<u64> {
     let first = block.sector + bcache::DATA_OFFSET;
     first..first + u64::from(block.sectors)
@@ -58,12 +64,17 @@ impl Watch {
             }
             (Kind::Complete, Some(Op::Write)) if disk == Disk::Ssd && event.error == 0 => {
                 let Some(payload) = rig.payload(event.request) else { return };
-                match ondisk::decode(&payload, &bcache::SET_UUID_BYTES) {
-                    SsdWrite::Journal { seq, last_seq, keys } => {
-                        self.entries.push(Entry { at: event.seq, seq, last_seq, keys });
+                match recognise(bcache::SET_MAGIC, event.sector, &payload) {
+                    Written::Journal(entry) => self.entries.push(Entry {
+                        at: event.seq,
+                        seq: entry.seq,
+                        last_seq: entry.last_seq,
+                        keys: entry.keys,
+                    }),
+                    Written::Node(node) if node.may_be_leaf() => {
+                        self.sets.push(Set { at: event.seq, keys: node.keys });
                     }
-                    SsdWrite::Set { keys } => self.sets.push(Set { at: event.seq, keys }),
-                    SsdWrite::Other => {}
+                    _ => {}
                 }
             }
             _ => {}
@@ -94,7 +105,7 @@ impl Watch {
     pub fn invalidation_of(&mut self, rig: &Rig, block: wire::Extent, since: u64) -> Option<u64> {
         self.update(rig);
         let wanted = on_backing(block);
-        let hit = |key: &Key| key.pointers == 0 && key.overlaps(&wanted);
+        let hit = |key: &Key| key.pointers.is_empty() && overlaps(key, &wanted);
         let mut entries = self.entries.iter().rev().filter(|entry| entry.at > since);
         entries.find(|entry| entry.keys.iter().any(hit)).map(|entry| entry.seq)
     }
@@ -112,7 +123,7 @@ impl Watch {
         let what = format!("a set of {} keys at event {}", written.keys.len(), written.at);
         let Some(block) = holding else { return Some(what) };
         let wanted = on_backing(block);
-        let hit = |key: &Key| key.pointers > 0 && key.overlaps(&wanted);
+        let hit = |key: &Key| !key.pointers.is_empty() && overlaps(key, &wanted);
         let holds = self.sets.iter().find(|set| set.keys.iter().any(hit))?;
         Some(format!("{what}; the block's key is in the set at event {}", holds.at))
     }
