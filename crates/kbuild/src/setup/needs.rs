@@ -53,6 +53,18 @@ const fn test(
 
 pub(super) const NEEDS: &[Need] = &[
     run("gcc", "compiles the kernel", Probe::Program("gcc"), &["gcc"]),
+    run(
+        "libaio, static",
+        "the guest's fio",
+        Probe::File(&["/usr/lib/x86_64-linux-gnu/libaio.a", "/usr/lib/libaio.a"]),
+        &["libaio-dev"],
+    ),
+    run(
+        "zlib, static",
+        "the guest's fio",
+        Probe::File(&["/usr/lib/x86_64-linux-gnu/libz.a", "/usr/lib/libz.a"]),
+        &["zlib1g-dev"],
+    ),
     run("ld", "links the kernel", Probe::Program("ld"), &["binutils"]),
     run(
         "libc headers",
