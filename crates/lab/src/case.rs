@@ -82,7 +82,12 @@ pub fn run_case(
         let (sockets, events) = (sockets.path(), run_dir.join(&events));
         let mut session =
             Session::start(scenario, config, spec.seed, sockets, &events, cancel)?;
-        let result = play(&mut session, spec, &mut case, on_event);
+        let mut result = play(&mut session, spec, &mut case, on_event);
+        if let Err(Stop::Trouble(trouble)) = &mut result
+            && trouble.what == "no-answer"
+        {
+            trouble.console_tail = session.diagnose();
+        }
         case.opportunities = std::mem::take(&mut session.opportunities);
         case.observations = std::mem::take(&mut session.observations);
         case.cuts = std::mem::take(&mut session.cuts);

@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use vdisk::{DiskSpec, HoldId, Profile, Rig};
-use vm::{Backend, Pending, Vm, VmConfig, VmDisk};
-use wire::{Device, Extent, Op, Run};
+use vm::{Backend, CallError, Pending, Vm, VmConfig, VmDisk};
+use wire::{Answer, Device, Extent, Op, Run};
 
 /// A write that was started and not yet waited for.
 pub(crate) struct Background {
@@ -44,6 +44,8 @@ pub(crate) struct Session<'a> {
     pub watch: Watch,
     pub versions: BTreeMap<String, u64>,
     pub background: BTreeMap<String, Background>,
+    /// Reads that were started and not yet waited for.
+    pub reads: BTreeMap<String, Pending>,
     pub holds: BTreeMap<String, HoldId>,
     pub opportunities: Vec<Opportunity>,
     pub observations: Vec<String>,
@@ -91,6 +93,7 @@ impl<'a> Session<'a> {
             watch,
             versions: BTreeMap::new(),
             background: BTreeMap::new(),
+            reads: BTreeMap::new(),
             holds: BTreeMap::new(),
             opportunities: Vec::new(),
             observations: Vec::new(),
@@ -142,6 +145,7 @@ impl<'a> Session<'a> {
             }
         }
         self.background.clear();
+        self.reads.clear();
         self.holds.clear();
     }
 
@@ -164,6 +168,38 @@ impl<'a> Session<'a> {
     pub fn on_disk(disk: Disk, block: Extent) -> (u64, u64) {
         let shift = if disk == Disk::Hdd { bcache::DATA_OFFSET } else { 0 };
         (block.sector + shift, u64::from(block.sectors))
+    }
+
+    /// Waits for a request that may be answered while others are held.
+    ///
+    /// QEMU's NBD client can leave a finished request waiting for its receive
+    /// lock, which the coroutine of a held request holds until the *next*
+    /// reply of that disk comes in (seen with QEMU 10.0: the first of two
+    /// requests is answered, the second is held, and nothing else happens). So
+    /// as long as something is held, a small raw read brings such a reply.
+    pub fn answer(&self, pending: &Pending) -> Result<Answer, Stop> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match pending.wait(Duration::from_millis(250), self.cancel) {
+                Err(CallError::Deadline { .. }) if Instant::now() < deadline => {
+                    if self.holds.values().any(|&id| self.rig.held(id)) {
+                        self.nudge()?;
+                    }
+                }
+                outcome => return Ok(outcome?),
+            }
+        }
+    }
+
+    fn nudge(&self) -> Result<(), Stop> {
+        for (device, setup) in
+            [(Device::Ssd, self.scenario.disks.ssd), (Device::Hdd, self.scenario.disks.hdd)]
+        {
+            let extents = vec![Extent { sector: setup.mib * 2048 - 8, sectors: 8 }];
+            // Nobody needs the answer.
+            drop(self.vm()?.start(Op::Read { device, extents, stamp_shift: 0 }));
+        }
+        Ok(())
     }
 
     /// Tells the witness and starts a stamped write of `extents`, one sequence
@@ -190,7 +226,7 @@ impl<'a> Session<'a> {
     pub fn write(&mut self, extents: Vec<Extent>, fua: bool, depth: u32) -> Result<u64, Stop> {
         let count = extents.len() as u64;
         let (pending, first) = self.submit(extents, fua, depth)?;
-        pending.wait(PATIENCE, self.cancel)?;
+        self.answer(&pending)?;
         (first..first + count).for_each(|seq| self.witness.acked(seq));
         Ok(first)
     }
@@ -227,6 +263,12 @@ impl<'a> Session<'a> {
         Ok((runs, served))
     }
 
+    /// Starts a read of a block through bcache.
+    pub fn start_read(&self, at: Extent) -> Result<Pending, Stop> {
+        let op = Op::Read { device: Device::Bcache, extents: vec![at], stamp_shift: 0 };
+        Ok(self.vm()?.start(op))
+    }
+
     /// Waits until neither disk has had a request for `quiet`.
     pub fn settle(&mut self, quiet: Duration) -> Result<(), Stop> {
         let deadline = Instant::now() + PATIENCE;
@@ -243,6 +285,24 @@ impl<'a> Session<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What a guest that lives but does not answer is waiting for: requests in
+    /// flight per device, and the kernel's own list of blocked tasks.
+    pub fn diagnose(&self) -> String {
+        let Ok(guest) = self.guest() else { return String::new() };
+        let mut report = String::new();
+        for disk in ["vda", "vdb", "bcache0"] {
+            if let Ok(text) = guest.read_file(&format!("/sys/block/{disk}/inflight")) {
+                report.push_str(&format!("in flight at {disk} (reads, writes): {}\n", text.trim()));
+            }
+        }
+        // Blocked tasks with their stacks, on the console.
+        if guest.write_file("/proc/sysrq-trigger", "w").is_ok() {
+            std::thread::sleep(Duration::from_millis(300));
+            report.push_str(&self.vm().map(Vm::console_tail).unwrap_or_default());
+        }
+        report
     }
 
     pub fn note(&mut self, observation: impl Into<String>) {

@@ -42,6 +42,22 @@ pub enum Step {
         /// See [`crate::Scenario`].
         proves: Option<String>,
     },
+    /// Starts a read and does not wait; see [`Step::JoinRead`].
+    StartRead {
+        /// Name of the read.
+        name: String,
+        /// Block.
+        at: String,
+    },
+    /// Waits for a read that was started.
+    JoinRead {
+        /// Name of the read.
+        name: String,
+        /// Version that it must have returned.
+        returns: Option<String>,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
     /// Flush of the bcache device (which flushes both disks).
     Flush {},
     /// Arms a hold for the next matching request.
@@ -190,6 +206,7 @@ impl Step {
             Self::Prime { r#in } => vec![r#in],
             Self::Write { at, .. }
             | Self::Read { at, .. }
+            | Self::StartRead { at, .. }
             | Self::Hold { at, .. }
             | Self::AwaitInvalidation { at, .. } => vec![at],
             Self::WriteLeaf { with, holding, .. } => {
@@ -207,6 +224,7 @@ impl Step {
     pub fn proves(&self) -> Option<&str> {
         match self {
             Self::Read { proves, .. }
+            | Self::JoinRead { proves, .. }
             | Self::AwaitHeld { proves, .. }
             | Self::AwaitInvalidation { proves, .. }
             | Self::WriteLeaf { proves, .. }
@@ -225,6 +243,8 @@ impl Step {
             }
             Self::Join { value } => format!("wait for write {value}"),
             Self::Read { at, .. } => format!("read {at}"),
+            Self::StartRead { name, at } => format!("start read {name} of {at}"),
+            Self::JoinRead { name, .. } => format!("wait for read {name}"),
             Self::Flush {} => "flush".into(),
             Self::Hold { name, disk, op, .. } => {
                 format!("hold {name}: next {op:?} at the {}", disk.name()).to_lowercase()

@@ -2,7 +2,6 @@
 //! What each verb of a scenario does.
 
 use crate::bcache;
-use crate::guest::PATIENCE;
 use crate::oracle::{self, Judgement, Readback};
 use crate::scenario::CacheMode;
 use crate::session::{Background, Session};
@@ -11,7 +10,7 @@ use crate::trouble::Stop;
 use evidence::{Cut, Opportunity};
 use std::time::{Duration, Instant};
 use vdisk::{Hold, OpMatch, Phase, Policy};
-use wire::{Content, Device, Extent, Run};
+use wire::{Answer, Content, Device, Extent, Run};
 
 /// Longer than the journal delay, so that a journal write still to come is
 /// not mistaken for quiet.
@@ -34,6 +33,16 @@ impl Session<'_> {
             Step::Join { value } => self.join(value)?,
             Step::Read { at, served_by, returns, .. } => {
                 match self.read(self.block(at), *served_by, returns.as_deref())? {
+                    Ok(detail) => self.proved(step, detail),
+                    Err(why) => return Err(closed(self, why)),
+                }
+            }
+            Step::StartRead { name, at } => {
+                let pending = self.start_read(self.block(at))?;
+                self.reads.insert(name.clone(), pending);
+            }
+            Step::JoinRead { name, returns, .. } => {
+                match self.join_read(name, returns.as_deref())? {
                     Ok(detail) => self.proved(step, detail),
                     Err(why) => return Err(closed(self, why)),
                 }
@@ -148,7 +157,7 @@ impl Session<'_> {
 
     fn join(&mut self, value: &str) -> Result<(), Stop> {
         if let Some(Background { pending, seq, .. }) = self.background.remove(value) {
-            pending.wait(PATIENCE, self.cancel)?;
+            self.answer(&pending)?;
             self.witness.acked(seq);
         }
         Ok(())
@@ -168,14 +177,32 @@ impl Session<'_> {
             let wanted = saw(served_by);
             return Ok(Err(format!("the read was served by {}, not by {wanted}", saw(served))));
         }
-        if let Some(value) = returns {
-            let wanted = self.versions.get(value).copied();
-            let all = !runs.is_empty() && runs.iter().all(|run| stamped_seq(run) == wanted);
-            if wanted.is_none() || !all {
-                return Ok(Err(format!("the read did not return {value}: {:?}", runs.first())));
-            }
+        Ok(self.returned(&runs, returns).map(|what| format!("served by {}, {what}", saw(served))))
+    }
+
+    /// Whether a read brought the version that it should.
+    fn returned(&self, runs: &[Run], wanted: Option<&str>) -> Result<String, String> {
+        let Some(value) = wanted else { return Ok("returned something".to_owned()) };
+        let seq = self.versions.get(value).copied();
+        let all = !runs.is_empty() && runs.iter().all(|run| stamped_seq(run) == seq);
+        if seq.is_none() || !all {
+            return Err(format!("the read did not return {value}: {:?}", runs.first()));
         }
-        Ok(Ok(format!("served by {}, returned {}", saw(served), returns.unwrap_or("something"))))
+        Ok(format!("returned {value}"))
+    }
+
+    fn join_read(
+        &mut self,
+        name: &str,
+        returns: Option<&str>,
+    ) -> Result<Result<String, String>, Stop> {
+        let Some(pending) = self.reads.remove(name) else {
+            return Ok(Err(format!("no read {name:?} was started")));
+        };
+        match self.answer(&pending)? {
+            Answer::Runs(runs) => Ok(self.returned(&runs, returns)),
+            other => Ok(Err(format!("unexpected answer {other:?}"))),
+        }
     }
 
     fn await_held(&mut self, name: &str) -> Result<Result<String, String>, Stop> {
