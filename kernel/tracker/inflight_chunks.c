@@ -184,24 +184,48 @@ void bch_inflight_clear(struct bch_inflight *t, struct bch_inflight_write *w)
 	w->sectors = 0;
 }
 
+/* Whether a counter of the part is above what @own, if any, adds to it */
+static bool counted(struct part *p, const u16 *own)
+{
+	struct counter_page *page = p->page;
+	u32 own_coarse = own && *own, own_count = own && !*own;
+	unsigned long flags;
+	bool found;
+	u32 i;
+
+	spin_lock_irqsave(&page->lock, flags);
+	found = page->coarse > own_coarse;
+	for (i = p->first; !found && page->count && i <= p->last; i++)
+		found = page->count[i] > own_count;
+	spin_unlock_irqrestore(&page->lock, flags);
+
+	return found;
+}
+
 enum bch_inflight_overlap bch_inflight_check(struct bch_inflight *t,
 					     u64 sector, u32 sectors)
 {
-	bool found = false;
-	unsigned long flags;
-	unsigned int n;
+	unsigned int i;
 	struct part p;
-	u32 i;
 
-	for (n = 0; !found && part_of(t, sector, sectors, n, &p); n++) {
-		spin_lock_irqsave(&p.page->lock, flags);
-		found = p.page->coarse;
-		for (i = p.first; !found && p.page->count && i <= p.last; i++)
-			found = p.page->count[i];
-		spin_unlock_irqrestore(&p.page->lock, flags);
-	}
+	for (i = 0; part_of(t, sector, sectors, i, &p); i++)
+		if (counted(&p, NULL))
+			return BCH_INFLIGHT_POSSIBLE;
 
-	return found ? BCH_INFLIGHT_POSSIBLE : BCH_INFLIGHT_NONE;
+	return BCH_INFLIGHT_NONE;
+}
+
+bool bch_inflight_shared(struct bch_inflight *t,
+			 const struct bch_inflight_write *w)
+{
+	unsigned int i;
+	struct part p;
+
+	for (i = 0; part_of(t, w->sector, w->sectors, i, &p); i++)
+		if (counted(&p, &w->place[i]))
+			return true;
+
+	return false;
 }
 
 u64 bch_inflight_count(struct bch_inflight *t)

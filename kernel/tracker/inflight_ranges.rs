@@ -134,12 +134,15 @@ impl Bucket {
         })
     }
 
-    fn overlaps(&self, range: Range, shift: u32) -> bool {
+    /// Whether a slot overlaps the range, other than those of `own`; `number` is the bucket's.
+    fn overlaps(&self, range: Range, shift: u32, number: usize, own: Place) -> bool {
         let words: [u64; SLOTS] = core::array::from_fn(|i| self.slots[i].load(Acquire));
 
         // The usual case in as few instructions as possible: nothing here at all.
         words.iter().fold(0, |all, word| all | word) != 0
-            && words.iter().any(|&word| range.overlaps(word, shift))
+            && words.iter().enumerate().any(|(i, &word)| {
+                range.overlaps(word, shift) && !own.0.contains(&((number * SLOTS + i) as u16))
+            })
     }
 }
 
@@ -149,15 +152,15 @@ fn hash(granule: u64, len: usize) -> usize {
     ((granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1) >> (63 - len.ilog2())) as usize
 }
 
-/// Whether `found` holds for anything in `table` that a granule of the range hashes to.
-fn any_of<T>(table: &[T], range: Range, shift: u32, found: impl Fn(&T) -> bool) -> bool {
+/// Whether `found` holds for any place, out of `len`, that a granule of the range hashes to.
+fn any_of(len: usize, range: Range, shift: u32, found: impl Fn(usize) -> bool) -> bool {
     let (first, last) = range.units(shift);
 
-    if last - first < table.len() as u64 {
-        (first..=last).any(|granule| found(&table[hash(granule, table.len())]))
+    if last - first < len as u64 {
+        (first..=last).any(|granule| found(hash(granule, len)))
     } else {
         // More granules than places: each place once, so that no range takes long.
-        table.iter().any(found)
+        (0..len).any(found)
     }
 }
 
@@ -325,27 +328,35 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
     /// Looks for writes in flight that overlap the range. What follows is ordered after the end of
     /// those that it does not find any more.
     pub fn check(&self, range: Range) -> Overlap {
-        if any_of(&self.fine, range, FINE_SHIFT, |bucket| {
-            bucket.overlaps(range, 0)
-        }) {
+        self.check_others(range, Place([NOWHERE; 2]))
+    }
+
+    /// The same, for a write that is recorded at `own`: others than itself.
+    pub fn check_others(&self, range: Range, own: Place) -> Overlap {
+        let fine = |i: usize| self.fine[i].overlaps(range, 0, i, own);
+
+        if any_of(FINE, range, FINE_SHIFT, fine) {
             Overlap::Exact
         } else if self.beyond.load(Acquire) == 0 {
             Overlap::None
         } else {
-            self.check_beyond(range)
+            self.check_beyond(range, own)
         }
     }
 
-    fn check_beyond(&self, range: Range) -> Overlap {
-        let counted = |count: &Atomic<u32>| count.load(Acquire) != 0;
+    fn check_beyond(&self, range: Range, own: Place) -> Overlap {
+        let coarse = |i: usize| self.coarse[i].overlaps(range, 0, FINE + i, own);
+        let more_than_own = |count: &Atomic<u32>, at: u16| {
+            let owned = own.0.iter().filter(|&&half| half == at).count();
+            count.load(Acquire) as usize > owned
+        };
+        let counted = |i: usize| more_than_own(&self.counts[i], COUNTER | i as u16);
 
-        if any_of(&self.coarse, range, CHUNK_SHIFT, |bucket| {
-            bucket.overlaps(range, 0)
-        }) {
+        if any_of(COARSE, range, CHUNK_SHIFT, coarse) {
             Overlap::Exact
-        } else if self.wide.overlaps(range, CHUNK_SHIFT)
-            || counted(&self.everywhere)
-            || any_of(&self.counts, range, CHUNK_SHIFT, counted)
+        } else if self.wide.overlaps(range, CHUNK_SHIFT, FINE + COARSE, own)
+            || more_than_own(&self.everywhere, EVERYWHERE)
+            || any_of(COUNTS, range, CHUNK_SHIFT, counted)
         {
             Overlap::Possible
         } else {

@@ -116,6 +116,9 @@ pub struct SetupArgs {
     /// Only report.
     #[arg(long)]
     pub check: bool,
+    /// Also what only the tests need (libnbd's clients).
+    #[arg(long)]
+    pub tests: bool,
 }
 
 #[derive(Debug, Clone, Args)]

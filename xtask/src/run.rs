@@ -28,13 +28,14 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     // anything slow begins.
     let scenarios = choose_scenarios(&dirs.repo, &args.scenarios)?;
     let arms = prepare::choose_arms(&dirs, &args.arms)?;
+    prepare::check_kernel_args(&dirs, &args.kernel)?;
     let out = args.out.clone().unwrap_or_else(|| {
         dirs.repo.join("results").join(lab::now().replace([':', '-'], "").to_lowercase())
     });
     let store = Store::open(&out).map_err(|error| exit::usage(error.to_string()))?;
 
-    prepare::set_up(&dirs, &arms, args.no_install, &ui, cancel)?;
-    let ready = prepare::prepare(&dirs, &arms, &args.kernel, args.accel, &ui, cancel)?;
+    prepare::set_up(&dirs, args.no_install, &ui, cancel)?;
+    let mut ready = prepare::prepare(&dirs, &arms, &args.kernel, args.accel, &ui, cancel)?;
     let mut record = new_record(args, &out, &dirs.repo, &ready, &scenarios);
     if let Some(earlier) = store.load()? {
         record = resume(earlier, record).map_err(|why| {
@@ -42,16 +43,17 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
         })?;
         ui.say(&format!("resuming {}: {} cases are there", out.display(), record.cases.len()));
     }
-    let jobs = args.jobs.map_or_else(default_jobs, |jobs| jobs as usize);
+    ready.tools.jobs = args.jobs.map_or_else(default_jobs, |jobs| jobs as usize);
     ui.say(&format!(
-        "{} arms x {} scenarios x {} attempts, {jobs} machines at once ({}), seed {}",
+        "{} arms x {} scenarios x {} attempts, {} machines at once ({}), seed {}",
         record.arms.len(),
         record.scenarios.len(),
         record.attempts,
+        ready.tools.jobs,
         record.qemu.accelerator,
         record.seed,
     ));
-    let result = play(&mut record, &store, &ready, &scenarios, jobs, &ui, cancel);
+    let result = play(&mut record, &store, &ready, &scenarios, &ui, cancel);
     if result.is_ok() {
         record.finished = Some(lab::now());
         store.save(&record)?;
@@ -144,7 +146,6 @@ fn play(
     store: &Store,
     ready: &Prepared,
     scenarios: &[Scenario],
-    jobs: usize,
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<()> {
@@ -166,7 +167,7 @@ fn play(
             ui.say(&format!("{:<24} {cell} ({seconds:.1} s)", case.id));
         }
     };
-    lab::run(record, store, &ready.images, scenarios, &ready.tools, jobs, &on_event, cancel)?;
+    lab::run(record, store, &ready.images, scenarios, &ready.tools, &on_event, cancel)?;
     stage.done(&format!("{planned} cases"));
     Ok(())
 }

@@ -87,7 +87,7 @@ pub fn run_case(
         case.observations = std::mem::take(&mut session.observations);
         case.cuts = std::mem::take(&mut session.cuts);
         case.boots_ms = std::mem::take(&mut session.boots_ms);
-        result
+        result.and_then(|()| kernel_report(&run_dir.join(&logs)))
     });
     match result {
         Ok(()) => {}
@@ -132,6 +132,29 @@ fn set_up(
     Ok((config, sockets))
 }
 
+/// Lines that a kernel prints when it has found something wrong with itself
+/// and goes on: `__warn`, lockdep, KASAN, KCSAN, hung tasks.
+const REPORTS: [&str; 6] =
+    ["WARNING: ", "BUG: ", "INFO: task ", "INFO: rcu", "UBSAN: ", "possible recursive locking"];
+
+/// A kernel that complained is not a clean one, whatever its blocks hold.
+fn kernel_report(logs: &Path) -> Result<(), Stop> {
+    let boots = std::fs::read_dir(logs).into_iter().flatten().flatten();
+    for boot in boots {
+        let console = std::fs::read(boot.path().join("console.log")).unwrap_or_default();
+        let console = String::from_utf8_lossy(&console);
+        let lines: Vec<&str> = console.lines().collect();
+        let hit = |line: &&str| REPORTS.iter().any(|report| line.contains(report));
+        if let Some(at) = lines.iter().position(hit) {
+            let next = "read the report: a bug of the kernel under test, or of its configuration";
+            let mut trouble = Trouble::new("kernel-report", lines[at], next);
+            trouble.console_tail = lines[at..lines.len().min(at + 40)].join("\n");
+            return Err(trouble.into());
+        }
+    }
+    Ok(())
+}
+
 /// The steps, one after the other, to the last judgement.
 fn play(
     session: &mut Session<'_>,
@@ -151,4 +174,24 @@ fn play(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_that_complains_is_trouble() {
+        let logs = tempfile::tempdir().unwrap();
+        let boot = logs.path().join("boot-1");
+        std::fs::create_dir(&boot).unwrap();
+        let console = boot.join("console.log");
+        std::fs::write(&console, "[ 0.1] bcache: register_bdev() registered\n").unwrap();
+        assert!(kernel_report(logs.path()).is_ok());
+        let report = "[ 0.1] fine\n[ 1.0] WARNING: CPU: 0 PID: 7 at drivers/md/bcache/btree.c:1\n";
+        std::fs::write(&console, report).unwrap();
+        let Err(Stop::Trouble(trouble)) = kernel_report(logs.path()) else { panic!() };
+        assert_eq!(trouble.what, "kernel-report");
+        assert!(trouble.console_tail.starts_with("[ 1.0] WARNING"));
+    }
 }

@@ -22,5 +22,5 @@ pub use oracle::{Finding, Judgement, Readback, judge};
 pub use provenance::{host, now, tool};
 pub use run::{ArmImage, Event, RunError, Tools, run};
 pub use scenario::{BcacheSetup, Block, CacheMode, DiskSetup, Disks, Scenario, load_all, parse};
-pub use step::{CutKind, Disk, HoldOp, HoldPhase, Step, Unflushed};
+pub use step::{CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
 pub use witness::{Allowed, Tick, Witness};

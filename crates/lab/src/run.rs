@@ -21,11 +21,13 @@ pub struct Tools {
     pub memory_mib: u32,
     /// Guest processors.
     pub cpus: u32,
+    /// Machines at once.
+    pub jobs: usize,
 }
 
 impl Default for Tools {
     fn default() -> Self {
-        Self { initramfs: PathBuf::new(), accel: Accel::Tcg, memory_mib: 512, cpus: 2 }
+        Self { initramfs: PathBuf::new(), accel: Accel::Tcg, memory_mib: 512, cpus: 2, jobs: 1 }
     }
 }
 
@@ -91,7 +93,6 @@ pub fn run(
     arms: &[ArmImage],
     scenarios: &[Scenario],
     tools: &Tools,
-    jobs: usize,
     on_event: &(dyn Fn(Event<'_>) + Sync),
     cancel: &Cancel,
 ) -> Result<(), RunError> {
@@ -108,7 +109,7 @@ pub fn run(
     let queue = Mutex::new(todo.into_iter());
     let shared = Mutex::new((record, None::<RunError>));
     std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
+        for _ in 0..tools.jobs.max(1) {
             scope.spawn(|| {
                 loop {
                     let next = queue.lock().ok().and_then(|mut queue| queue.next());

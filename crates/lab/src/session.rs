@@ -14,7 +14,7 @@ use proc::Cancel;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use vdisk::{DiskSpec, HoldId, Rig};
+use vdisk::{DiskSpec, HoldId, Profile, Rig};
 use vm::{Backend, Pending, Vm, VmConfig, VmDisk};
 use wire::{Device, Extent, Op, Run};
 
@@ -65,12 +65,12 @@ impl<'a> Session<'a> {
             name: name.to_owned(),
             sectors: setup.mib * 2048,
             volatile_cache: setup.volatile_cache,
-            ..DiskSpec::default()
+            profile: Profile::none(),
         };
         let specs = vec![disk("ssd", scenario.disks.ssd), disk("hdd", scenario.disks.hdd)];
         let rig = Rig::new(sockets, specs).map_err(disk_trouble)?;
         rig.log_to(events).map_err(disk_trouble)?;
-        let watch = Watch::new(&rig);
+        let watch = Watch::default();
         let disks = ["ssd", "hdd"].map(|name| VmDisk {
             serial: name.to_owned(),
             backend: Backend::Nbd(rig.socket(name)),
@@ -127,7 +127,7 @@ impl<'a> Session<'a> {
         if self.vm.is_some() {
             return Err(Trouble::new("scenario", "boot without a cut before it", MEND_SCENARIO).into());
         }
-        self.rig.power_on().map_err(disk_trouble)?;
+        self.rig.power_on();
         self.boot()?;
         self.set_up_bcache()
     }
@@ -181,7 +181,7 @@ impl<'a> Session<'a> {
 
     /// Starts one write and does not wait.
     pub fn write_in_background(&mut self, at: Extent, fua: bool) -> Result<Background, Stop> {
-        let started_at = self.rig.position();
+        let started_at = self.rig.now();
         let (pending, seq) = self.submit(vec![at], fua, 1)?;
         Ok(Background { pending, seq, started_at })
     }
@@ -221,24 +221,23 @@ impl<'a> Session<'a> {
 
     /// Reads a block through bcache and says which disk served it.
     pub fn read_served(&mut self, at: Extent) -> Result<(Vec<Run>, Option<Disk>), Stop> {
-        let before = self.rig.position();
+        let before = self.rig.now();
         let runs = self.guest()?.read(Device::Bcache, vec![at], 0)?;
-        let (first, sectors) = Self::on_disk(Disk::Hdd, at);
-        let served = self.watch.reads_since(before, first, sectors);
+        let served = self.watch.reads_since(&self.rig, before, at);
         Ok((runs, served))
     }
 
     /// Waits until neither disk has had a request for `quiet`.
     pub fn settle(&mut self, quiet: Duration) -> Result<(), Stop> {
         let deadline = Instant::now() + PATIENCE;
-        let mut last = (self.rig.position(), Instant::now());
+        let mut last = (self.rig.now(), Instant::now());
         while last.1.elapsed() < quiet {
             self.cancel.check()?;
             if Instant::now() > deadline {
                 return Err(Trouble::new("never-quiet", "the disks did not become quiet", OVERLOADED).into());
             }
             std::thread::sleep(Duration::from_millis(2));
-            let position = self.rig.position();
+            let position = self.rig.now();
             if position != last.0 {
                 last = (position, Instant::now());
             }

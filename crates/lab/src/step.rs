@@ -105,9 +105,10 @@ pub enum Step {
     Cut {
         /// What is lost.
         kind: CutKind,
-        /// What happens to completed writes that no flush covers.
+        /// What becomes of the writes whose survival the crash model leaves
+        /// open.
         #[serde(default)]
-        unflushed: Unflushed,
+        open: OpenWrites,
     },
     /// Boots again on the same disks and registers them.
     Boot {},
@@ -167,10 +168,11 @@ pub enum CutKind {
     Reset,
 }
 
-/// What a power cut does to completed but unflushed writes.
+/// What a power cut does to writes that were completed but not flushed, or on
+/// the media but not completed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Unflushed {
+pub enum OpenWrites {
     /// All lost.
     #[default]
     Drop,

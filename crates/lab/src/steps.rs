@@ -5,12 +5,12 @@ use crate::bcache;
 use crate::guest::PATIENCE;
 use crate::oracle::{self, Judgement, Readback};
 use crate::scenario::CacheMode;
-use crate::session::{Background, Session, disk_trouble};
-use crate::step::{CutKind, Disk, HoldOp, HoldPhase, Step, Unflushed};
+use crate::session::{Background, Session};
+use crate::step::{CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
 use crate::trouble::Stop;
 use evidence::{Cut, Opportunity};
 use std::time::{Duration, Instant};
-use vdisk::{Hold, OpMatch, Phase, Survivors};
+use vdisk::{Hold, OpMatch, Phase, Policy};
 use wire::{Content, Device, Extent, Run};
 
 /// Longer than the journal delay, so that a journal write still to come is
@@ -52,7 +52,7 @@ impl Session<'_> {
                         HoldPhase::BeforeCompletion => Phase::BeforeCompletion,
                     },
                 };
-                let id = self.rig.hold(hold).map_err(disk_trouble)?;
+                let id = self.rig.hold(hold);
                 self.holds.insert(name.clone(), id);
             }
             Step::AwaitHeld { name, .. } => match self.await_held(name)? {
@@ -61,7 +61,7 @@ impl Session<'_> {
             },
             Step::Release { name } => {
                 if let Some(&id) = self.holds.get(name) {
-                    self.rig.release(id).map_err(disk_trouble)?;
+                    self.rig.release(id);
                 }
             }
             Step::AwaitInvalidation { at, for_ms, .. } => {
@@ -89,7 +89,7 @@ impl Session<'_> {
                     Err(other) => return Err(other),
                 }
             }
-            Step::Cut { kind, unflushed } => self.cut(*kind, *unflushed)?,
+            Step::Cut { kind, open } => self.cut(*kind, *open)?,
             Step::Boot {} => {
                 self.boot_again()?;
                 let state = bcache::state(&self.guest()?)?;
@@ -200,7 +200,7 @@ impl Session<'_> {
         let deadline = Instant::now() + limit;
         loop {
             self.cancel.check()?;
-            if let Some(seq) = self.watch.invalidation_of(block, self.on_the_way()) {
+            if let Some(seq) = self.watch.invalidation_of(&self.rig, block, self.on_the_way()) {
                 return Ok(Ok(format!("its invalidation is in journal entry {seq}")));
             }
             if Instant::now() > deadline {
@@ -220,42 +220,42 @@ impl Session<'_> {
     fn write_leaf(&mut self, with: Extent, holding: Option<Extent>) -> Result<String, Stop> {
         // A set of 4 KiB is full after some 250 keys.
         const BATCH: u64 = 64;
-        let began = self.rig.position();
+        let began = self.rig.now();
         loop {
             let pieces = self.filler(with, BATCH)?;
             self.write(pieces, false, 8)?;
-            if let Some(leaf) = self.watch.leaf_since(began, holding) {
+            if let Some(leaf) = self.watch.leaf_since(&self.rig, began, holding) {
                 return Ok(leaf);
             }
         }
     }
 
     fn advance_journal(&mut self, with: Extent, target: Extent) -> Result<String, Stop> {
-        let Some(entry) = self.watch.invalidation_of(target, 0) else {
+        let Some(entry) = self.watch.invalidation_of(&self.rig, target, 0) else {
             return Err(Stop::Closed("its invalidation was never journaled".into()));
         };
-        let began = self.rig.position();
+        let began = self.rig.now();
         loop {
             let piece = self.filler(with, 1)?;
             self.write(piece, false, 1)?;
             self.flush()?;
-            if let Some(detail) = self.watch.journal_past(entry, began, 2) {
+            if let Some(detail) = self.watch.journal_past(&self.rig, entry, began, 2) {
                 return Ok(detail);
             }
         }
     }
 
-    fn cut(&mut self, kind: CutKind, unflushed: Unflushed) -> Result<(), Stop> {
-        let survivors = match unflushed {
-            Unflushed::Drop => Survivors::DropAll,
-            Unflushed::Keep => Survivors::KeepAll,
-            Unflushed::Random => Survivors::Seeded(self.seed),
+    fn cut(&mut self, kind: CutKind, open: OpenWrites) -> Result<(), Stop> {
+        let policy = match open {
+            OpenWrites::Drop => Policy::DropAll,
+            OpenWrites::Keep => Policy::KeepAll,
+            OpenWrites::Random => Policy::Seeded(self.seed),
         };
         let (kind, word) = match kind {
             CutKind::Power => (vdisk::CutKind::Power, "power"),
             CutKind::Reset => (vdisk::CutKind::Reset, "reset"),
         };
-        let report = self.rig.cut(kind, survivors).map_err(disk_trouble)?;
+        let report = self.rig.cut(kind, policy);
         self.machine_down();
         // Every mode but writeback acknowledges from the backing device.
         let kept = kind == vdisk::CutKind::Reset

@@ -1,2 +1,39 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Placeholder.
+//! Virtual disks whose every promise can be checked.
+//!
+//! A [`Rig`] serves several disks over NBD from inside the tool and keeps one
+//! sequence of [`Event`]s for all of them. Requests can be held, delayed and
+//! spoiled; the power can be cut at one instant for all disks, after which
+//! each holds what the crash model (design, section 5) says and nothing else.
+//! The disks outlive the machines that use them.
+//!
+//! All addresses and lengths are sectors of 512 bytes unless said otherwise.
+
+pub mod bcache_format;
+mod cut;
+mod event;
+mod hold;
+mod jsonlog;
+mod lock;
+mod media;
+mod nbd;
+mod observe;
+mod op;
+mod profile;
+mod request;
+mod rig;
+mod rng;
+mod shared;
+mod spec;
+mod state;
+mod store;
+
+pub use cut::{CutKind, CutReport, Fate, Policy};
+pub use event::{Event, Kind};
+pub use hold::{Fault, FaultId, HeldRequest, Hold, HoldError, HoldId, Phase};
+pub use media::{Media, SECTOR};
+pub use observe::WaitError;
+pub use op::{Matcher, Op, OpMatch};
+pub use profile::Profile;
+pub use rig::{Rig, Snapshot};
+pub use spec::{DiskSpec, VdiskError};

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Power cuts and resets: what may survive, and what did.
+
+use crate::store::Change;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// What ends the machine's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CutKind {
+    /// RAM and the disks' volatile caches are lost.
+    Power,
+    /// RAM is lost; the disks keep their caches. A later power cut may still
+    /// lose what is in them.
+    Reset,
+}
+
+/// What survives of the changes that the crash model leaves open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// Everything that reached the disk, acknowledged or not.
+    KeepAll,
+    /// As `KeepAll`, and also what was issued but had not reached the disk:
+    /// it lands in the cut, unacknowledged.
+    KeepInFlight,
+    /// Nothing but what is promised.
+    DropAll,
+    /// Any subset, torn at sector granularity, chosen by this seed.
+    Seeded(u64),
+}
+
+/// What became of one open change in a cut.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fate {
+    /// The disk's name.
+    pub disk: String,
+    /// The request, as in its events.
+    pub request: u64,
+    /// First sector (512 B).
+    pub sector: u64,
+    /// Sectors.
+    pub sectors: u64,
+    /// Whether it had reached the cache or the media.
+    pub applied: bool,
+    /// Whether the guest was told that it is done.
+    pub acknowledged: bool,
+    /// Sector ranges of it that are on the disk after the cut, unless a newer
+    /// change that also survived covers them.
+    pub kept: Vec<Range<u64>>,
+    /// Sector ranges of it that are gone.
+    pub lost: Vec<Range<u64>>,
+}
+
+impl Fate {
+    pub(crate) fn new(
+        change: &Change,
+        live: &[Range<u64>],
+        kept: Vec<Range<u64>>,
+        applied: bool,
+        acknowledged: bool,
+    ) -> Self {
+        let lost = without(live, &kept);
+        Self {
+            disk: String::new(),
+            request: change.request,
+            sector: change.range.start,
+            sectors: change.range.end - change.range.start,
+            applied,
+            acknowledged,
+            kept,
+            lost,
+        }
+    }
+}
+
+impl Fate {
+    /// False for a change that a newer certified one had overwritten.
+    pub(crate) fn was_open(&self) -> bool {
+        !(self.kept.is_empty() && self.lost.is_empty())
+    }
+}
+
+/// `all` less `gone`; both in order and `gone` inside `all`.
+fn without(all: &[Range<u64>], gone: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut rest = Vec::new();
+    for part in all {
+        let mut at = part.start;
+        for hole in gone.iter().filter(|hole| part.start <= hole.start && hole.end <= part.end) {
+            if at < hole.start {
+                rest.push(at..hole.start);
+            }
+            at = hole.end;
+        }
+        if at < part.end {
+            rest.push(at..part.end);
+        }
+    }
+    rest
+}
+
+/// What a cut did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CutReport {
+    /// Sequence number of the cut's own event: the instant, for all disks.
+    pub at_event: u64,
+    /// Which kind.
+    pub kind: CutKind,
+    /// Open changes of which something is gone.
+    pub lost: Vec<Fate>,
+    /// Open changes that survived whole.
+    pub kept: Vec<Fate>,
+}

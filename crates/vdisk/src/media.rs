@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A sparse medium: memory only for what was written, copies almost free.
+//!
+//! Two levels, both shared by reference: chunks of 2 MiB that hold 512 pages
+//! of 4 KiB. A copy of a medium copies the list of chunks; the first write
+//! into a shared chunk copies its 512 references, the first write into a
+//! shared page its 4 KiB. Thousands of crash states of one disk therefore
+//! cost what they differ in.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ops::Range;
+use std::sync::Arc;
+use xxhash_rust::xxh3::Xxh3;
+
+/// Bytes in a sector, the unit of every address of this crate.
+pub const SECTOR: usize = 512;
+/// Sectors in a page, the unit of sharing.
+pub(crate) const PAGE_SECTORS: u64 = 8;
+const PAGE: usize = SECTOR * PAGE_SECTORS as usize;
+const PAGES_PER_CHUNK: u64 = 512;
+
+type Page = [u8; PAGE];
+
+#[derive(Clone)]
+struct Chunk {
+    pages: Box<[Option<Arc<Page>>; PAGES_PER_CHUNK as usize]>,
+    used: u32,
+}
+
+impl Chunk {
+    fn new() -> Self {
+        Self { pages: Box::new([const { None }; PAGES_PER_CHUNK as usize]), used: 0 }
+    }
+
+    fn put(&mut self, slot: usize, page: Option<Arc<Page>>) {
+        self.used += u32::from(page.is_some());
+        self.used -= u32::from(self.pages[slot].is_some());
+        self.pages[slot] = page;
+    }
+}
+
+/// What a disk holds; unwritten sectors read as zeroes.
+#[derive(Clone, Default)]
+pub struct Media {
+    chunks: BTreeMap<u64, Arc<Chunk>>,
+}
+
+impl std::fmt::Debug for Media {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Media({} pages)", self.pages())
+    }
+}
+
+/// Pages that a range of sectors touches: page number and the sectors inside
+/// it, counted from the page's start.
+fn pieces(range: Range<u64>) -> impl Iterator<Item = (u64, Range<usize>)> {
+    let mut at = range.start;
+    std::iter::from_fn(move || {
+        if at >= range.end {
+            return None;
+        }
+        let page = at / PAGE_SECTORS;
+        let first = (at % PAGE_SECTORS) as usize;
+        let stop = range.end.min((page + 1) * PAGE_SECTORS);
+        let count = (stop - at) as usize;
+        at = stop;
+        Some((page, first..first + count))
+    })
+}
+
+impl Media {
+    fn page(&self, page: u64) -> Option<&Arc<Page>> {
+        let chunk = self.chunks.get(&(page / PAGES_PER_CHUNK))?;
+        chunk.pages[(page % PAGES_PER_CHUNK) as usize].as_ref()
+    }
+
+    /// Appends the content of `range` (512 B sectors) to `out`.
+    pub fn read_into(&self, range: Range<u64>, out: &mut Vec<u8>) {
+        for (page, inside) in pieces(range) {
+            match self.page(page) {
+                Some(data) => {
+                    out.extend_from_slice(&data[inside.start * SECTOR..inside.end * SECTOR]);
+                }
+                None => out.resize(out.len() + inside.len() * SECTOR, 0),
+            }
+        }
+    }
+
+    /// The content of `range` (512 B sectors).
+    #[must_use]
+    pub fn read(&self, range: Range<u64>) -> Vec<u8> {
+        let mut out = Vec::with_capacity((range.end - range.start) as usize * SECTOR);
+        self.read_into(range, &mut out);
+        out
+    }
+
+    /// Puts `data` (whole sectors) at `sector`.
+    pub fn write(&mut self, sector: u64, data: &[u8]) {
+        self.write_sharing(sector, data, None);
+    }
+
+    /// As [`Media::write`], but takes over whole pages of `twin` that already
+    /// hold the same bytes, so that the cached and the durable copy of a
+    /// disk are stored once.
+    pub(crate) fn write_sharing(&mut self, sector: u64, data: &[u8], twin: Option<&Media>) {
+        let mut rest = data;
+        for (page, inside) in pieces(sector..sector + (data.len() / SECTOR) as u64) {
+            let (now, later) = rest.split_at(inside.len() * SECTOR);
+            rest = later;
+            let chunk = self.chunks.entry(page / PAGES_PER_CHUNK);
+            let chunk = Arc::make_mut(chunk.or_insert_with(|| Arc::new(Chunk::new())));
+            let slot = (page % PAGES_PER_CHUNK) as usize;
+            if let Ok(whole) = <&Page>::try_from(now) {
+                let same = twin.and_then(|twin| twin.page(page)).filter(|data| ***data == *whole);
+                let shared = same.map_or_else(|| Arc::new(*whole), Arc::clone);
+                chunk.put(slot, Some(shared));
+            } else {
+                if chunk.pages[slot].is_none() {
+                    chunk.put(slot, Some(Arc::new([0; PAGE])));
+                }
+                if let Some(data) = &mut chunk.pages[slot] {
+                    Arc::make_mut(data)[inside.start * SECTOR..inside.end * SECTOR]
+                        .copy_from_slice(now);
+                }
+            }
+        }
+    }
+
+    /// Makes `range` (512 B sectors) read as zeroes and frees whole pages.
+    /// Takes time for what was written there, not for the range's length.
+    pub fn zero(&mut self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        let chunk_sectors = PAGE_SECTORS * PAGES_PER_CHUNK;
+        let touched: Vec<u64> = self
+            .chunks
+            .range(range.start / chunk_sectors..range.end.div_ceil(chunk_sectors))
+            .map(|(&number, _)| number)
+            .collect();
+        for number in touched {
+            let base = number * chunk_sectors;
+            let part = range.start.max(base)..range.end.min(base + chunk_sectors);
+            let Entry::Occupied(mut entry) = self.chunks.entry(number) else { continue };
+            if part == (base..base + chunk_sectors) {
+                entry.remove();
+                continue;
+            }
+            let chunk = Arc::make_mut(entry.get_mut());
+            for (page, inside) in pieces(part) {
+                let slot = (page % PAGES_PER_CHUNK) as usize;
+                if inside.len() as u64 == PAGE_SECTORS {
+                    chunk.put(slot, None);
+                } else if let Some(data) = &mut chunk.pages[slot] {
+                    Arc::make_mut(data)[inside.start * SECTOR..inside.end * SECTOR].fill(0);
+                }
+            }
+            if chunk.used == 0 {
+                entry.remove();
+            }
+        }
+    }
+
+    /// Pages of 4 KiB that are stored.
+    #[must_use]
+    pub fn pages(&self) -> u64 {
+        self.chunks.values().map(|chunk| u64::from(chunk.used)).sum()
+    }
+
+    /// Bytes of memory that this medium would take if it shared nothing:
+    /// what was written, plus the lists that find it.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let list = std::mem::size_of::<[Option<Arc<Page>>; PAGES_PER_CHUNK as usize]>();
+        self.chunks.len() as u64 * list as u64 + self.pages() * (PAGE as u64 + 16)
+    }
+
+    /// Stored ranges inside `range` (512 B sectors, whole pages, cut to the
+    /// range), neighbours joined, in order.
+    pub fn extents(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+        let chunk_sectors = PAGE_SECTORS * PAGES_PER_CHUNK;
+        let (from, to) = (range.start, range.end);
+        let mut pages = self
+            .chunks
+            .range(from / chunk_sectors..to.div_ceil(chunk_sectors))
+            .flat_map(|(number, chunk)| {
+                let stored = chunk.pages.iter().zip(number * PAGES_PER_CHUNK..);
+                stored.filter_map(|(page, at)| page.as_ref().map(|_| at * PAGE_SECTORS))
+            })
+            .map(move |at| at.max(from)..(at + PAGE_SECTORS).min(to))
+            .filter(|page| !page.is_empty())
+            .peekable();
+        std::iter::from_fn(move || {
+            let mut whole = pages.next()?;
+            while let Some(next) = pages.next_if(|next| next.start == whole.end) {
+                whole.end = next.end;
+            }
+            Some(whole)
+        })
+    }
+
+    /// A fingerprint of everything that can be read: equal content gives
+    /// equal fingerprints, whatever pages are stored for it.
+    #[must_use]
+    pub fn fingerprint(&self) -> u128 {
+        let mut hash = Xxh3::new();
+        for (number, chunk) in &self.chunks {
+            for (page, at) in chunk.pages.iter().zip(number * PAGES_PER_CHUNK..) {
+                if let Some(data) = page.as_ref().filter(|data| data.iter().any(|&b| b != 0)) {
+                    hash.update(&at.to_le_bytes());
+                    hash.update(&data[..]);
+                }
+            }
+        }
+        hash.digest128()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Write(u64, u64, u8),
+        Zero(u64, u64),
+        Copy,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        // Small and large ranges around a chunk border (sector 4096).
+        let range = (4000u64..4200, 1u64..70);
+        prop_oneof![
+            4 => (range.clone(), 1u8..255).prop_map(|((at, len), fill)| Step::Write(at, len, fill)),
+            2 => range.prop_map(|(at, len)| Step::Zero(at, len)),
+            1 => Just(Step::Zero(0, 4400)),
+            1 => Just(Step::Copy),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn behaves_as_a_plain_buffer(steps in prop::collection::vec(step(), 1..40)) {
+            let mut media = Media::default();
+            let mut plain = vec![0u8; 4400 * SECTOR];
+            let mut copies = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Write(at, len, fill) => {
+                        media.write(at, &vec![fill; len as usize * SECTOR]);
+                        plain[at as usize * SECTOR..(at + len) as usize * SECTOR].fill(fill);
+                    }
+                    Step::Zero(at, len) => {
+                        let end = (at + len).min(4400);
+                        media.zero(at..end);
+                        plain[at as usize * SECTOR..end as usize * SECTOR].fill(0);
+                    }
+                    Step::Copy => copies.push((media.clone(), plain.clone())),
+                }
+                prop_assert_eq!(media.read(3990..4300), &plain[3990 * SECTOR..4300 * SECTOR]);
+            }
+            copies.push((media, plain));
+            for (media, plain) in copies {
+                prop_assert!(media.read(0..4400) == plain);
+                let mut again = Media::default();
+                again.write(0, &plain);
+                prop_assert_eq!(again.fingerprint(), media.fingerprint());
+                for (sector, bytes) in plain.chunks(SECTOR).enumerate() {
+                    let stored = media.extents(0..4400).any(|e| e.contains(&(sector as u64)));
+                    prop_assert!(stored || bytes.iter().all(|&b| b == 0));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_huge_medium_costs_what_was_written() {
+        let mut media = Media::default();
+        let end = 100 * (1u64 << 40) / SECTOR as u64;
+        for at in [0, end / 2, end - 8] {
+            media.write(at, &[7; 4096]);
+        }
+        assert_eq!(media.pages(), 3);
+        assert!(media.bytes() < 40_000, "{} bytes", media.bytes());
+        assert_eq!(
+            media.extents(0..end).collect::<Vec<_>>(),
+            [0..8, end / 2..end / 2 + 8, end - 8..end]
+        );
+        media.zero(0..end);
+        assert_eq!(media.bytes(), 0);
+    }
+
+    #[test]
+    fn a_twin_is_stored_once() {
+        let (mut one, mut two) = (Media::default(), Media::default());
+        one.write(16, &[3; 4096]);
+        two.write_sharing(16, &[3; 4096], Some(&one));
+        let (Some(a), Some(b)) = (one.page(2), two.page(2)) else { panic!("both hold it") };
+        assert!(Arc::ptr_eq(a, b));
+    }
+}

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Everything behind the one lock: the sequence, the disks, what is under way.
+//!
+//! One lock for all disks is what makes "the same instant for both disks"
+//! true. It is held for the copy of one request's data, never while waiting.
+
+use crate::cut::{CutKind, CutReport, Fate, Policy};
+use crate::event::{Event, History, Kind};
+use crate::hold::{Fault, FaultState, HeldRequest, HoldState, Phase};
+use crate::jsonlog::JsonLog;
+use crate::nbd::{Conn, reply};
+use crate::op::{Op, OpMatch};
+use crate::request::{Command, Request, Stage};
+use crate::rng::Rng;
+use crate::store::{Change, Store};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const EIO: u32 = 5;
+
+pub(crate) struct Disk {
+    pub name: Arc<str>,
+    pub sectors: u64,
+    pub store: Store,
+    pub delays: Vec<(OpMatch, Duration)>,
+}
+
+/// An answer for a connection.
+pub(crate) type Answer = (Arc<Conn>, Vec<u8>);
+
+pub(crate) struct State {
+    start: Instant,
+    seq: u64,
+    numbers: u64,
+    pub disks: Vec<Disk>,
+    pub history: History,
+    pub log: Option<JsonLog>,
+    pub holds: BTreeMap<u64, HoldState>,
+    pub faults: Vec<FaultState>,
+    pub conns: HashMap<u64, Arc<Conn>>,
+    requests: HashMap<u64, Request>,
+    timers: BinaryHeap<Reverse<(Instant, u64)>>,
+    pub powered: bool,
+    /// Threads that wait for any event.
+    pub waiters: usize,
+    nobody: Arc<str>,
+}
+
+impl State {
+    pub fn new(start: Instant, disks: Vec<Disk>) -> Self {
+        Self {
+            start,
+            seq: 0,
+            numbers: 0,
+            disks,
+            history: History::default(),
+            log: None,
+            holds: BTreeMap::new(),
+            faults: Vec::new(),
+            conns: HashMap::new(),
+            requests: HashMap::new(),
+            timers: BinaryHeap::new(),
+            powered: true,
+            waiters: 0,
+            nobody: Arc::from(""),
+        }
+    }
+
+    /// A number that was never given before; requests, holds, faults and
+    /// connections share them.
+    pub fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// Sequence number of the newest event.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    fn push(&mut self, mut event: Event) -> u64 {
+        self.seq += 1;
+        event.seq = self.seq;
+        event.at_ns = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        if let Some(log) = &mut self.log {
+            log.append(&event);
+        }
+        self.history.push(event);
+        self.seq
+    }
+
+    fn blank(&self, kind: Kind) -> Event {
+        Event {
+            seq: 0,
+            at_ns: 0,
+            disk: Arc::clone(&self.nobody),
+            kind,
+            request: 0,
+            op: None,
+            sector: 0,
+            sectors: 0,
+            fua: false,
+            content: 0,
+            error: 0,
+        }
+    }
+
+    /// An event that concerns no single request.
+    pub fn note(&mut self, kind: Kind) -> u64 {
+        let event = self.blank(kind);
+        self.push(event)
+    }
+
+    /// An event of one disk, about `request` (or a connection) and a range.
+    pub fn note_disk(&mut self, disk: usize, kind: Kind, request: u64, at: (u64, u64)) -> u64 {
+        let mut event = self.blank(kind);
+        event.disk = Arc::clone(&self.disks[disk].name);
+        (event.request, event.sector, event.sectors) = (request, at.0, at.1);
+        self.push(event)
+    }
+
+    fn note_request(&mut self, request: &Request, kind: Kind) -> u64 {
+        let Command { op, range, fua, .. } = &request.command;
+        self.push(Event {
+            seq: 0,
+            at_ns: 0,
+            disk: Arc::clone(&self.disks[request.disk].name),
+            kind,
+            request: request.id,
+            op: Some(*op),
+            sector: range.start,
+            sectors: range.end - range.start,
+            fua: *fua,
+            content: request.content,
+            error: request.error,
+        })
+    }
+
+    /// A whole request was received. Returns its number, or `None` when the
+    /// connection is no longer served.
+    pub fn issue(&mut self, conn: &Arc<Conn>, command: Command, content: u64) -> Option<u64> {
+        if !self.conns.contains_key(&conn.id) {
+            return None;
+        }
+        let mut request = Request {
+            id: self.number(),
+            conn: Arc::clone(conn),
+            disk: conn.disk,
+            command,
+            content,
+            issued: 0,
+            stage: Stage::Wait,
+            wait: None,
+            before: None,
+            after: None,
+            fault: None,
+            applied: false,
+            error: 0,
+            reply: Vec::new(),
+        };
+        request.issued = self.note_request(&request, Kind::Issue);
+        if let Some(data) = &request.command.payload {
+            self.history.push_payload(request.id, Arc::clone(data));
+        }
+        self.match_holds(&mut request);
+        self.match_faults(&mut request);
+        let delays = &self.disks[request.disk].delays;
+        let fixed = delays.iter().find(|(op, _)| op.matches(request.command.op));
+        if let Some((_, delay)) = fixed {
+            request.wait = Some(request.wait.unwrap_or_default() + *delay);
+        }
+        let id = request.id;
+        self.requests.insert(id, request);
+        Some(id)
+    }
+
+    fn match_holds(&mut self, request: &mut Request) {
+        let name = &self.disks[request.disk].name;
+        let Command { op, range, payload, .. } = &request.command;
+        for (&id, hold) in &mut self.holds {
+            let test = hold.test.as_ref();
+            if test.is_some_and(|test| !test(payload.as_ref().map_or(&[], |data| data))) {
+                continue;
+            }
+            if hold.counter.hit(name, *op, range) {
+                match hold.phase {
+                    Phase::BeforeMedia => request.before = Some(id),
+                    Phase::BeforeCompletion => request.after = Some(id),
+                }
+            }
+        }
+    }
+
+    fn match_faults(&mut self, request: &mut Request) {
+        let name = &self.disks[request.disk].name;
+        let Command { op, range, .. } = &request.command;
+        for state in &mut self.faults {
+            if !state.counter.hit(name, *op, range) {
+                continue;
+            }
+            match state.fault {
+                Fault::Slow(delay) => {
+                    request.wait = Some(request.wait.unwrap_or_default() + delay);
+                }
+                other => request.fault = Some(other),
+            }
+        }
+    }
+
+    /// Takes request `id` as far as it goes now. An answer, when it is done.
+    pub fn run(&mut self, id: u64) -> Option<Answer> {
+        let mut request = self.requests.remove(&id)?;
+        loop {
+            match request.stage {
+                Stage::Wait => {
+                    request.stage = Stage::BeforeMedia;
+                    if let Some(delay) = request.wait.take() {
+                        self.timers.push(Reverse((Instant::now() + delay, id)));
+                        self.requests.insert(id, request);
+                        return None;
+                    }
+                }
+                Stage::BeforeMedia => {
+                    request.stage = Stage::Media;
+                    if let Some(hold) = request.before.take()
+                        && self.stop_at(hold, &request)
+                    {
+                        self.requests.insert(id, request);
+                        return None;
+                    }
+                }
+                Stage::Media => {
+                    request.stage = Stage::BeforeCompletion;
+                    self.media(&mut request);
+                }
+                Stage::BeforeCompletion => {
+                    request.stage = Stage::Complete;
+                    if let Some(hold) = request.after.take()
+                        && self.stop_at(hold, &request)
+                    {
+                        self.requests.insert(id, request);
+                        return None;
+                    }
+                }
+                Stage::Complete => return self.complete(request),
+            }
+        }
+    }
+
+    /// False when the hold was released before the request got there.
+    fn stop_at(&mut self, hold: u64, request: &Request) -> bool {
+        if !self.holds.contains_key(&hold) {
+            return false;
+        }
+        let seq = self.note_request(request, Kind::Held(hold));
+        if let Some(state) = self.holds.get_mut(&hold) {
+            let Command { range, fua, .. } = &request.command;
+            state.held.push(HeldRequest {
+                seq,
+                request: request.id,
+                sector: range.start,
+                sectors: range.end - range.start,
+                fua: *fua,
+            });
+        }
+        true
+    }
+
+    fn media(&mut self, request: &mut Request) {
+        match request.fault {
+            Some(Fault::Eio | Fault::Disconnect) => {
+                request.error = EIO;
+                return;
+            }
+            Some(Fault::Short) => request.error = EIO,
+            Some(Fault::Slow(_)) | None => (),
+        }
+        let store = &mut self.disks[request.disk].store;
+        if let Some(mut change) = request.change() {
+            if request.fault == Some(Fault::Short) {
+                change = change.first_half();
+            }
+            if !change.range.is_empty() {
+                request.applied = true;
+                store.apply(change);
+            }
+        } else if request.command.op == Op::Read && request.error == 0 {
+            let range = request.command.range.clone();
+            reply::start_read(&request.conn, &request.command, &mut request.reply);
+            store.current().read_into(range, &mut request.reply);
+        }
+        self.note_request(request, Kind::Media);
+    }
+
+    fn complete(&mut self, mut request: Request) -> Option<Answer> {
+        let seq = self.note_request(&request, Kind::Complete);
+        let store = &mut self.disks[request.disk].store;
+        if request.applied {
+            store.complete(request.id, seq);
+        } else if request.command.op == Op::Flush && request.error == 0 {
+            store.flushed(request.issued);
+        }
+        if request.fault == Some(Fault::Disconnect) {
+            request.conn.close();
+            return None;
+        }
+        reply::finish(&request.conn, &request.command, request.error, &mut request.reply);
+        Some((request.conn, request.reply))
+    }
+
+    /// Lets the requests of a hold go and forgets it.
+    pub fn release(&mut self, hold: u64) -> Vec<Answer> {
+        let Some(state) = self.holds.remove(&hold) else { return Vec::new() };
+        let mut answers = Vec::new();
+        for held in state.held {
+            if let Some(request) = self.requests.remove(&held.request) {
+                self.note_request(&request, Kind::Released(hold));
+                self.requests.insert(held.request, request);
+                answers.extend(self.run(held.request));
+            }
+        }
+        answers
+    }
+
+    /// Runs what is due; says when the next is.
+    pub fn run_timers(&mut self, answers: &mut Vec<Answer>) -> Option<Instant> {
+        let now = Instant::now();
+        while let Some(&Reverse((at, id))) = self.timers.peek() {
+            if at > now {
+                return Some(at);
+            }
+            self.timers.pop();
+            answers.extend(self.run(id));
+        }
+        None
+    }
+
+    /// When the next timer is due.
+    pub fn next_timer(&self) -> Option<Instant> {
+        self.timers.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Ends the machine's life at this point of the sequence.
+    pub fn cut(&mut self, kind: CutKind, policy: Policy) -> (CutReport, Vec<Arc<Conn>>) {
+        let at_event = self.note(Kind::Cut(kind));
+        self.powered = false;
+        let in_flight = self.stop_everything();
+        let mut rng = Rng::new(if let Policy::Seeded(seed) = policy { seed } else { 0 });
+        let mut report = CutReport { at_event, kind, lost: Vec::new(), kept: Vec::new() };
+        for (disk, in_flight) in self.disks.iter_mut().zip(&in_flight) {
+            let fates = match kind {
+                CutKind::Power => disk.store.cut(policy, in_flight, &mut rng),
+                CutKind::Reset => disk.store.reset(policy, in_flight, at_event),
+            };
+            for mut fate in fates.into_iter().filter(Fate::was_open) {
+                fate.disk = disk.name.to_string();
+                if fate.lost.is_empty() { report.kept.push(fate) } else { report.lost.push(fate) }
+            }
+        }
+        (report, self.conns.drain().map(|(_, conn)| conn).collect())
+    }
+
+    /// Forgets all requests and holds; per disk, the changes that had not
+    /// been applied, in the order of their issue.
+    pub fn stop_everything(&mut self) -> Vec<Vec<Change>> {
+        self.holds.clear();
+        self.timers.clear();
+        let mut requests: Vec<Request> = self.requests.drain().map(|(_, r)| r).collect();
+        requests.sort_by_key(|request| request.id);
+        let mut in_flight = vec![Vec::new(); self.disks.len()];
+        // One that is past its media stage has had its effect, or its fault.
+        for request in requests.iter().filter(|r| r.stage <= Stage::Media) {
+            in_flight[request.disk].extend(request.change());
+        }
+        in_flight
+    }
+}
