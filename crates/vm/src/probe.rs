@@ -59,7 +59,7 @@ struct Verdict {
 /// does not work is an answer.
 pub fn accelerator(
     probe: &Probe,
-    on_event: &dyn Fn(ProbeEvent),
+    on_event: &mut dyn FnMut(ProbeEvent),
     cancel: &Cancel,
 ) -> Result<Accel, VmError> {
     let (verdict, cached) = match unusable() {
@@ -83,7 +83,7 @@ fn unusable() -> Option<String> {
 
 fn cached_or_tried(
     probe: &Probe,
-    on_event: &dyn Fn(ProbeEvent),
+    on_event: &mut dyn FnMut(ProbeEvent),
     cancel: &Cancel,
 ) -> Result<(Verdict, bool), VmError> {
     let file = probe.cache.join("accelerator.json");

@@ -73,7 +73,7 @@ impl Vm {
         let (mut command, ends) = command::build(config)?;
         // Where from is said over QMP, once QEMU's version is known.
         command.args(["-incoming", "defer"]);
-        let mut vm = Self::launch_paused(config, command, ends)?;
+        let mut vm = Self::launch_paused(config, command, ends, cancel)?;
         vm.greeting = label.greeting;
         vm.qmp("migrate-incoming", json!({ "uri": vm.uri(path, Direction::In)? }))?;
         vm.wait_migrated(path, cancel)?;

@@ -7,7 +7,6 @@ mod guest;
 
 use guest::config;
 use proc::Cancel;
-use std::cell::RefCell;
 use std::time::Duration;
 use vm::{Accel, Probe, ProbeEvent, Vm, accelerator};
 
@@ -20,12 +19,11 @@ fn the_chosen_accelerator_boots_and_is_remembered() {
         cache: dir.path().join("cache"),
         deadline: Duration::from_secs(20),
     };
-    let events = RefCell::new(Vec::new());
-    let ask = || accelerator(&probe, &|event| events.borrow_mut().push(event), &Cancel::new());
+    let mut events = Vec::new();
+    let mut ask = || accelerator(&probe, &mut |event| events.push(event), &Cancel::new());
     let first = ask().unwrap();
     let again = ask().unwrap();
     assert_eq!(first, again);
-    let events = events.into_inner();
     println!("{events:?}");
     let tried = events.iter().filter(|event| matches!(event, ProbeEvent::Trying)).count();
     let remembered = matches!(events.last(), Some(ProbeEvent::Chosen { cached: true, .. }));
@@ -47,5 +45,5 @@ fn an_image_that_does_not_boot_is_not_held_against_tcg() {
         cache: dir.path().join("cache"),
         deadline: Duration::from_secs(20),
     };
-    assert_eq!(accelerator(&probe, &|_| {}, &Cancel::new()).unwrap(), Accel::Tcg);
+    assert_eq!(accelerator(&probe, &mut |_| {}, &Cancel::new()).unwrap(), Accel::Tcg);
 }
