@@ -39,9 +39,7 @@ impl Vm {
     /// # Errors
     /// The guest or QEMU refuses; the machine is ended then as well.
     pub fn save(self, path: &Path, cancel: &Cancel) -> Result<(), VmError> {
-        let drop_caches =
-            Op::WriteFile { path: "/proc/sys/vm/drop_caches".into(), text: "3".into() };
-        self.call(drop_caches, QMP_PATIENCE, cancel).map_err(as_vm_error)?;
+        self.call(Op::DropCaches, QMP_PATIENCE, cancel).map_err(as_vm_error)?;
         self.process.paused.store(true, Ordering::SeqCst);
         self.qmp("stop", Value::Null)?;
         // The default throttles a migration for the sake of the network.
