@@ -114,6 +114,7 @@ fn carry_out(link: &Link, request: Request) -> Result<Answer, Failure> {
         Op::Flush { device } => devices::flush(device).map(|()| Answer::Done),
         Op::Discard { device, extent } => devices::discard(device, extent).map(|()| Answer::Done),
         Op::Size { device } => devices::size(device).map(Answer::Number),
+        Op::DropCaches => devices::drop_caches().map(|()| Answer::Done),
         Op::Panic => power::panic_kernel(),
         Op::PowerOff => power::off(link, request.id),
     }

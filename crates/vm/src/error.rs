@@ -104,7 +104,7 @@ pub enum VmError {
     Cancelled,
     /// A QMP command failed.
     #[error(transparent)]
-    Qmp(#[from] QmpError),
+    Qmp(QmpError),
     /// A saved state that does not belong to this configuration.
     #[error("the saved state at {path} cannot be used: {why}")]
     BadState {
@@ -121,6 +121,15 @@ pub enum VmError {
         /// Why it failed.
         source: std::sync::Arc<std::io::Error>,
     },
+}
+
+impl From<QmpError> for VmError {
+    fn from(error: QmpError) -> Self {
+        match error {
+            QmpError::Cancelled { .. } => Self::Cancelled,
+            other => Self::Qmp(other),
+        }
+    }
 }
 
 fn tail(text: &str) -> String {

@@ -18,8 +18,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use wire::{Answer, Greeting, Op};
 
-/// Time that QEMU has to answer a simple command.
-pub(crate) const QMP_PATIENCE: Duration = Duration::from_secs(5);
+/// Time that QEMU has to answer a simple command. It takes milliseconds; on an
+/// overloaded machine, starting takes seconds.
+pub(crate) const QMP_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Time that QEMU has to leave after `quit`, before it is killed.
 const QUIT_PATIENCE: Duration = Duration::from_millis(500);
@@ -54,7 +55,7 @@ impl Vm {
         }
         let start = Instant::now();
         let (command, ends) = command::build(config)?;
-        let mut vm = Self::launch(config, command, ends)?;
+        let mut vm = Self::launch(config, command, ends, cancel)?;
         vm.greeting = Some(vm.wait_greeting(start + config.boot_deadline, cancel)?);
         Ok(vm)
     }
@@ -65,14 +66,20 @@ impl Vm {
         config: &VmConfig,
         command: Command,
         ends: Ends,
+        cancel: &Cancel,
     ) -> Result<Self, VmError> {
-        let vm = Self::launch(config, command, ends)?;
+        let vm = Self::launch(config, command, ends, cancel)?;
         vm.process.paused.store(true, Ordering::SeqCst);
         Ok(vm)
     }
 
     /// Starts QEMU and the threads around it.
-    fn launch(config: &VmConfig, mut command: Command, ends: Ends) -> Result<Self, VmError> {
+    fn launch(
+        config: &VmConfig,
+        mut command: Command,
+        ends: Ends,
+        cancel: &Cancel,
+    ) -> Result<Self, VmError> {
         let child = Guarded::spawn(&mut command).map_err(|error| VmError::NeverStarted {
             stderr: format!(
                 "{}: {error}; `cargo xtask setup` installs QEMU",
@@ -93,7 +100,7 @@ impl Vm {
             .spawn(move || watch::read_link(reader, &shared, &link_signals))
             .map_err(io("starting a thread"))?;
         let notify = move |notice: Notice| drop(signals.send(Signal::Qmp(notice)));
-        let qmp = Arc::new(Qmp::start(ends.qmp, notify).map_err(io("starting QMP"))?);
+        let qmp = Arc::new(Qmp::start(ends.qmp, cancel, notify).map_err(io("starting QMP"))?);
         let watcher = Watcher {
             config: config.clone(),
             calls: Arc::clone(&calls),
@@ -113,18 +120,18 @@ impl Vm {
             greeting: None,
             watcher: Some(watcher),
         };
-        vm.negotiate()?;
+        vm.negotiate(cancel)?;
         Ok(vm)
     }
 
     /// The handshake: QMP accepts nothing else before.
-    fn negotiate(&self) -> Result<(), VmError> {
+    fn negotiate(&self, cancel: &Cancel) -> Result<(), VmError> {
         match self.qmp("qmp_capabilities", Value::Null) {
             Ok(_) => Ok(()),
             // QEMU has gone: the watcher is about to say why.
             Err(VmError::Qmp(QmpError::Closed { .. })) => {
                 let soon = Instant::now() + QMP_PATIENCE;
-                self.calls.wait_greeting(soon, &Cancel::new()).map(drop)
+                self.calls.wait_greeting(soon, cancel).map(drop)
             }
             Err(other) => Err(other),
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! QEMU's machine protocol: one JSON object per line, both ways.
 
+use proc::Cancel;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -8,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Why a QMP command failed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -28,6 +29,12 @@ pub enum QmpError {
         command: String,
         /// The time it had.
         after: Duration,
+    },
+    /// The user asked to stop.
+    #[error("QMP {command}: interrupted")]
+    Cancelled {
+        /// The command.
+        command: String,
     },
     /// QEMU has gone.
     #[error("QMP {command}: the connection is closed")]
@@ -61,7 +68,11 @@ struct Waiting {
 pub struct Qmp {
     stream: UnixStream,
     waiting: Arc<Mutex<Waiting>>,
+    cancel: Cancel,
 }
+
+/// How often a wait looks at the cancel flag.
+const GLANCE: Duration = Duration::from_millis(50);
 
 impl Qmp {
     /// Starts reading; everything that is no reply goes to `notify`, from a
@@ -71,6 +82,7 @@ impl Qmp {
     /// The socket cannot be cloned, or no thread be started.
     pub fn start(
         stream: UnixStream,
+        cancel: &Cancel,
         notify: impl Fn(Notice) + Send + 'static,
     ) -> std::io::Result<Self> {
         let waiting = Arc::new(Mutex::new(Waiting::default()));
@@ -89,7 +101,7 @@ impl Qmp {
             drop(shared);
             notify(Notice::Closed);
         })?;
-        Ok(Self { stream, waiting })
+        Ok(Self { stream, waiting, cancel: cancel.clone() })
     }
 
     /// Executes one command.
@@ -104,15 +116,24 @@ impl Qmp {
     ) -> Result<Value, QmpError> {
         let closed = || QmpError::Closed { command: command.into() };
         let (id, reply) = self.send(command, arguments).ok_or_else(closed)?;
-        match reply.recv_timeout(deadline) {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(why)) => Err(QmpError::Refused { command: command.into(), why }),
-            Err(RecvTimeoutError::Disconnected) => Err(closed()),
-            Err(RecvTimeoutError::Timeout) => {
-                lock(&self.waiting).replies.remove(&id);
-                Err(QmpError::Deadline { command: command.into(), after: deadline })
+        let end = Instant::now() + deadline;
+        let outcome = loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match reply.recv_timeout(left.min(GLANCE)) {
+                Ok(Ok(value)) => break Ok(value),
+                Ok(Err(why)) => break Err(QmpError::Refused { command: command.into(), why }),
+                Err(RecvTimeoutError::Disconnected) => break Err(closed()),
+                Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => {
+                    break Err(QmpError::Cancelled { command: command.into() });
+                }
+                Err(RecvTimeoutError::Timeout) if left <= GLANCE => {
+                    break Err(QmpError::Deadline { command: command.into(), after: deadline });
+                }
+                Err(RecvTimeoutError::Timeout) => {}
             }
-        }
+        };
+        lock(&self.waiting).replies.remove(&id);
+        outcome
     }
 
     fn send(&self, command: &str, arguments: Value) -> Option<(u64, Receiver<Reply>)> {

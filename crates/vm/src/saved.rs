@@ -39,9 +39,7 @@ impl Vm {
     /// # Errors
     /// The guest or QEMU refuses; the machine is ended then as well.
     pub fn save(self, path: &Path, cancel: &Cancel) -> Result<(), VmError> {
-        let drop_caches =
-            Op::WriteFile { path: "/proc/sys/vm/drop_caches".into(), text: "3".into() };
-        self.call(drop_caches, QMP_PATIENCE, cancel).map_err(as_vm_error)?;
+        self.call(Op::DropCaches, QMP_PATIENCE, cancel).map_err(as_vm_error)?;
         self.process.paused.store(true, Ordering::SeqCst);
         self.qmp("stop", Value::Null)?;
         // The default throttles a migration for the sake of the network.
@@ -73,7 +71,7 @@ impl Vm {
         let (mut command, ends) = command::build(config)?;
         // Where from is said over QMP, once QEMU's version is known.
         command.args(["-incoming", "defer"]);
-        let mut vm = Self::launch_paused(config, command, ends)?;
+        let mut vm = Self::launch_paused(config, command, ends, cancel)?;
         vm.greeting = label.greeting;
         vm.qmp("migrate-incoming", json!({ "uri": vm.uri(path, Direction::In)? }))?;
         vm.wait_migrated(path, cancel)?;

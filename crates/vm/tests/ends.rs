@@ -7,7 +7,7 @@ mod guest;
 
 use guest::{LONG, alive, call, config};
 use proc::Cancel;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
@@ -61,15 +61,53 @@ fn an_oops_is_told_from_a_plain_panic() {
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
     let waiting = waiting(&vm);
     let mut gdb = UnixStream::connect(&socket).unwrap();
-    let mut send = |packet: &str| {
-        let sum = packet.bytes().fold(0u8, u8::wrapping_add);
-        write!(gdb, "+${packet}#{sum:02x}").unwrap();
-    };
+    // Connecting stops the guest, perhaps in user mode, where a bad address
+    // is only a dead program: on, until it stands in the kernel.
+    while user_mode(&gdb_ask(&mut gdb, "g")) {
+        gdb_say(&mut gdb, "c");
+        thread::sleep(Duration::from_millis(20));
+        gdb.write_all(&[3]).unwrap();
+        gdb_answer(&mut gdb);
+    }
     // Register 16 (rip), little endian; then on.
-    send("P10=efbeadde00000000");
-    send("c");
+    assert_eq!(gdb_ask(&mut gdb, "P10=efbeadde00000000"), "OK");
+    gdb_say(&mut gdb, "c");
     let fate = fate(&waiting);
     assert!(matches!(&fate, VmError::Oops { reason, .. } if reason.contains("BUG")), "{fate}");
+}
+
+/// Sends a packet of gdb's remote protocol.
+fn gdb_say(gdb: &mut UnixStream, packet: &str) {
+    let sum = packet.bytes().fold(0u8, u8::wrapping_add);
+    write!(gdb, "+${packet}#{sum:02x}").unwrap();
+}
+
+/// The next packet from QEMU, without its frame.
+fn gdb_answer(gdb: &mut UnixStream) -> String {
+    let mut text = String::new();
+    let mut byte = [0];
+    while !text.ends_with('#') {
+        gdb.read_exact(&mut byte).unwrap();
+        match byte[0] {
+            b'$' => text.clear(),
+            other => text.push(char::from(other)),
+        }
+    }
+    // The checksum.
+    gdb.read_exact(&mut [0; 2]).unwrap();
+    text.trim_end_matches('#').to_owned()
+}
+
+fn gdb_ask(gdb: &mut UnixStream, packet: &str) -> String {
+    gdb_say(gdb, packet);
+    gdb_answer(gdb)
+}
+
+/// All registers in hex: 17 of 8 bytes, eflags of 4, then cs, whose low two
+/// bits are the privilege level.
+fn user_mode(registers: &str) -> bool {
+    let at = (17 * 8 + 4) * 2;
+    u8::from_str_radix(&registers[at..at + 2], 16).unwrap() & 3 != 0
 }
 
 #[test]
