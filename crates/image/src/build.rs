@@ -118,8 +118,8 @@ fn copied(path: &Path, mode: u32) -> Result<Entry, ImageError> {
     Ok(Entry::File(mode, fs::read(path).map_err(ImageError::io(path))?))
 }
 
-/// Not compressed: measured, unpacking costs the emulated processor more than
-/// reading the larger file costs the host.
+/// Not compressed: under TCG a boot takes as much processor time with lz4 and
+/// more with gzip or zstd, and the kernel would need the decompressor.
 fn pack(mut tree: Tree) -> Vec<u8> {
     // The kernel makes no parents by itself. Sorted, a parent precedes its
     // children.
