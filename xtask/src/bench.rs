@@ -73,13 +73,23 @@ fn boots(ready: &Prepared, samples: u32, ui: &Ui, cancel: &Cancel) -> Result<Vec
         mib.extend(peak_mib(&format!("/proc/{}/status", vm.pid())));
     }
     Ok(vec![
-        Figure { what: "cold boot, process start to agent ready".into(), unit: "s", samples: seconds },
+        Figure {
+            what: "cold boot, process start to agent ready".into(),
+            unit: "s",
+            samples: seconds,
+        },
         Figure { what: "QEMU's peak memory after the boot".into(), unit: "MiB", samples: mib },
     ])
 }
 
 /// Whole cases, one at a time, and the tool's own peak memory after them.
-fn cases(repo: &Path, ready: &Prepared, samples: u32, ui: &Ui, cancel: &Cancel) -> Result<Vec<Figure>> {
+fn cases(
+    repo: &Path,
+    ready: &Prepared,
+    samples: u32,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<Vec<Figure>> {
     let scenarios = lab::load_all(&repo.join("workloads/scenarios"))?;
     let image = ready.images.first().context("no kernel")?;
     let work = tempfile::tempdir().context("cannot create a temporary folder")?;
@@ -102,12 +112,19 @@ fn cases(repo: &Path, ready: &Prepared, samples: u32, ui: &Ui, cancel: &Cancel) 
 }
 
 /// A kernel from nothing and one more arm, in a folder of their own.
-fn builds(dirs: &kbuild::Dirs, kernel: &KernelArgs, ui: &Ui, cancel: &Cancel) -> Result<Vec<Figure>> {
+fn builds(
+    dirs: &kbuild::Dirs,
+    kernel: &KernelArgs,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<Vec<Figure>> {
     let parent = dirs.cache.parent().context("the cache has no parent folder")?;
     let scratch = tempfile::tempdir_in(parent).context("cannot create a folder for the builds")?;
     let cold = kbuild::Dirs { repo: dirs.repo.clone(), cache: scratch.path().to_owned() };
     let mut figures = Vec::new();
-    for (what, arm) in [("cold kernel build", "base"), ("one more arm", "rust"), ("one more arm", "v1")] {
+    for (what, arm) in
+        [("cold kernel build", "base"), ("one more arm", "rust"), ("one more arm", "v1")]
+    {
         let arms = prepare::choose_arms(dirs, &[arm.to_owned()])?;
         // Fetching and unpacking the source is part of neither.
         let built = prepare::build_arms(&cold, &arms, kernel, ui, cancel)?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Exit codes (design.md section 8) and the errors that carry them.
 
-use proc::Cancelled;
+use proc::Cancel;
 use std::process::ExitCode;
 
 /// Something in the command line, or in a file named there, is wrong.
@@ -33,21 +33,21 @@ pub fn setup(message: impl Into<String>) -> anyhow::Error {
 
 /// The exit code that an error deserves.
 pub fn code_of(error: &anyhow::Error) -> u8 {
-    if error.chain().any(|cause| cause.is::<Cancelled>()) {
-        return INTERRUPTED;
-    }
-    error.chain().find_map(|cause| cause.downcast_ref::<Coded>()).map_or(HARNESS, |coded| coded.code)
+    error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<Coded>())
+        .map_or(HARNESS, |coded| coded.code)
 }
 
-/// Prints the error with its causes and turns it into an exit code.
-pub fn report(error: &anyhow::Error) -> ExitCode {
-    let code = code_of(error);
-    if code == INTERRUPTED {
+/// Prints the error with its causes and turns it into an exit code. After a
+/// Ctrl-C any error is a consequence of it.
+pub fn report(error: &anyhow::Error, cancel: &Cancel) -> ExitCode {
+    if cancel.is_cancelled() {
         eprintln!("interrupted; nothing is left running, finished cases are kept");
-    } else {
-        eprintln!("error: {error:#}");
+        return ExitCode::from(INTERRUPTED);
     }
-    ExitCode::from(code)
+    eprintln!("error: {error:#}");
+    ExitCode::from(code_of(error))
 }
 
 #[cfg(test)]
@@ -61,6 +61,5 @@ mod tests {
         assert_eq!(code_of(&wrapped), USAGE);
         assert_eq!(code_of(&setup("x")), SETUP);
         assert_eq!(code_of(&anyhow::anyhow!("x")), HARNESS);
-        assert_eq!(code_of(&anyhow::Error::from(Cancelled).context("y")), INTERRUPTED);
     }
 }

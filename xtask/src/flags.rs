@@ -122,7 +122,9 @@ pub struct SetupArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:\n  qemu-system-x86_64 -kernel \"$(cargo xtask build base | cut -f2)\" ...")]
+#[command(
+    after_help = "Example:\n  qemu-system-x86_64 -kernel \"$(cargo xtask build base | cut -f2)\" ..."
+)]
 pub struct BuildArgs {
     /// Arms, as for `run --arm`.
     #[arg(required = true, value_name = "ARM[=PATH]")]

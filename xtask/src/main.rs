@@ -24,8 +24,11 @@ fn main() -> ExitCode {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         // A second Ctrl-C ends the tool at once; the watchdog cleans up.
         let shutdown = signal_hook::flag::register_conditional_shutdown(signal, 130, cancel.flag());
-        if let Err(error) = shutdown.and_then(|_| signal_hook::flag::register(signal, cancel.flag())) {
-            return exit::report(&anyhow::Error::new(error).context("cannot handle signals"));
+        if let Err(error) =
+            shutdown.and_then(|_| signal_hook::flag::register(signal, cancel.flag()))
+        {
+            let error = anyhow::Error::new(error).context("cannot handle signals");
+            return exit::report(&error, &cancel);
         }
     }
     let result = match cli.command {
@@ -41,5 +44,5 @@ fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
     };
-    result.unwrap_or_else(|error| exit::report(&error))
+    result.unwrap_or_else(|error| exit::report(&error, &cancel))
 }

@@ -150,8 +150,8 @@ pub fn build_arms(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<Vec<Image>> {
-    let config = KernelConfig::load(dirs, &kernel.config)
-        .map_err(|error| exit::usage(error.to_string()))?;
+    let config =
+        KernelConfig::load(dirs, &kernel.config).map_err(|error| exit::usage(error.to_string()))?;
     let source = obtain_source(dirs, kernel, ui, cancel)?;
     let builder = Builder::new(dirs, &source, &config).map_err(build_error)?;
     let mut images = Vec::new();
@@ -276,13 +276,7 @@ pub fn set_up_for_tests(dirs: &Dirs, ui: &Ui, cancel: &Cancel) -> Result<()> {
     complete(dirs, Scope::Test, false, ui, cancel)
 }
 
-fn complete(
-    dirs: &Dirs,
-    scope: Scope,
-    no_install: bool,
-    ui: &Ui,
-    cancel: &Cancel,
-) -> Result<()> {
+fn complete(dirs: &Dirs, scope: Scope, no_install: bool, ui: &Ui, cancel: &Cancel) -> Result<()> {
     let survey = setup::survey(dirs, scope);
     if survey.is_complete() {
         return Ok(());

@@ -206,4 +206,3 @@ fn report(record: &RunRecord, out: &Path) {
     );
     println!("results: {}", out.join("run.json").display());
 }
-

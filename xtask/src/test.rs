@@ -100,7 +100,8 @@ mod tests {
     #[test]
     fn result_lines_are_added_up_and_others_are_not() {
         let mut counts = Counts::default();
-        counts.add_line("test result: ok. 7 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out");
+        counts
+            .add_line("test result: ok. 7 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out");
         counts.add_line("test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured");
         counts.add_line("test 9 passed; ok");
         assert_eq!((counts.passed, counts.failed, counts.skipped), (9, 3, 1));

@@ -63,8 +63,10 @@ fn spinner() -> ProgressStyle {
 }
 
 fn counted() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {msg} {bar:24} {pos}/{len} [{elapsed}, about {eta} left]")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template(
+        "{spinner} {msg} {bar:24} {pos}/{len} [{elapsed}, about {eta} left]",
+    )
+    .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// A running stage; says how long it took when [`Stage::done`].

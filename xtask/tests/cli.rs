@@ -68,14 +68,14 @@ fn a_kernel_source_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_folder_without_bcache_is_refused() {
+fn a_folder_that_is_no_kernel_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     xtask()
         .args(["build", "base", "--kernel-src"])
         .arg(dir.path())
         .assert()
         .code(2)
-        .stderr(contains("bcache"));
+        .stderr(contains("not a kernel source"));
 }
 
 #[test]

@@ -30,9 +30,8 @@ fn set_file(name: &str) -> String {
 pub fn format(guest: &Guest<'_>) -> Result<(), GuestError> {
     let (ssd, hdd) = (guest.disk_path(Device::Ssd)?, guest.disk_path(Device::Hdd)?);
     let offset = DATA_OFFSET.to_string();
-    let argv = [
-        "make-bcache", "--cset-uuid", SET_UUID, "--data-offset", &offset, "-C", &ssd, "-B", &hdd,
-    ];
+    let argv =
+        ["make-bcache", "--cset-uuid", SET_UUID, "--data-offset", &offset, "-C", &ssd, "-B", &hdd];
     guest.exec(&argv).map(|_| ())
 }
 

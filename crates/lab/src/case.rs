@@ -80,8 +80,7 @@ pub fn run_case(
     }
     let result = set_up(spec, tools, &run_dir.join(&logs), cancel).and_then(|(config, sockets)| {
         let (sockets, events) = (sockets.path(), run_dir.join(&events));
-        let mut session =
-            Session::start(scenario, config, spec.seed, sockets, &events, cancel)?;
+        let mut session = Session::start(scenario, config, spec.seed, sockets, &events, cancel)?;
         let mut result = play(&mut session, spec, &mut case, on_event);
         if let Err(Stop::Trouble(trouble)) = &mut result
             && trouble.what == "no-answer"

@@ -156,7 +156,12 @@ impl<'a> Guest<'a> {
     ///
     /// # Errors
     /// The guest's errno, or its failure.
-    pub fn compare(&self, first: u64, sectors: u64, data_offset: u64) -> Result<Vec<Extent>, GuestError> {
+    pub fn compare(
+        &self,
+        first: u64,
+        sectors: u64,
+        data_offset: u64,
+    ) -> Result<Vec<Extent>, GuestError> {
         match self.ask(|| "comparing".to_owned(), Op::Compare { first, sectors, data_offset })? {
             Answer::Extents(extents) => Ok(extents),
             other => Err(Self::unexpected("comparing", &other)),

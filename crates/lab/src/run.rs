@@ -115,7 +115,9 @@ pub fn run(
                     let next = queue.lock().ok().and_then(|mut queue| queue.next());
                     let Some(spec) = next else { break };
                     on_event(Event::Started { id: &spec.id });
-                    let Ok(case) = run_case(spec, tools, store.dir(), on_event, cancel) else { break };
+                    let Ok(case) = run_case(spec, tools, store.dir(), on_event, cancel) else {
+                        break;
+                    };
                     let Ok(mut shared) = shared.lock() else { break };
                     let (record, failed) = &mut *shared;
                     insert(&mut record.cases, case.clone(), &specs);

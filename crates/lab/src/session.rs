@@ -128,7 +128,9 @@ impl<'a> Session<'a> {
     /// Power back on, boot, register.
     pub fn boot_again(&mut self) -> Result<(), Stop> {
         if self.vm.is_some() {
-            return Err(Trouble::new("scenario", "boot without a cut before it", MEND_SCENARIO).into());
+            return Err(
+                Trouble::new("scenario", "boot without a cut before it", MEND_SCENARIO).into()
+            );
         }
         self.rig.power_on();
         self.boot()?;
@@ -151,7 +153,8 @@ impl<'a> Session<'a> {
 
     fn vm(&self) -> Result<&Vm, Stop> {
         self.vm.as_ref().ok_or_else(|| {
-            Trouble::new("scenario", "a step needs a running machine after a cut", MEND_SCENARIO).into()
+            Trouble::new("scenario", "a step needs a running machine after a cut", MEND_SCENARIO)
+                .into()
         })
     }
 
@@ -204,7 +207,12 @@ impl<'a> Session<'a> {
 
     /// Tells the witness and starts a stamped write of `extents`, one sequence
     /// number each; returns the first number.
-    fn submit(&mut self, extents: Vec<Extent>, fua: bool, depth: u32) -> Result<(Pending, u64), Stop> {
+    fn submit(
+        &mut self,
+        extents: Vec<Extent>,
+        fua: bool,
+        depth: u32,
+    ) -> Result<(Pending, u64), Stop> {
         let first_seq = self.next_seq;
         for extent in &extents {
             self.witness.issued(self.next_seq, *extent, fua);
@@ -246,7 +254,9 @@ impl<'a> Session<'a> {
         const STRIDE: u64 = 16;
         let slots = u64::from(block.sectors) / STRIDE;
         if self.filler_at + count > slots {
-            return Err(Stop::Closed(format!("the filler's {slots} pieces did not bring it about")));
+            return Err(Stop::Closed(format!(
+                "the filler's {slots} pieces did not bring it about"
+            )));
         }
         let first = self.filler_at;
         self.filler_at += count;
@@ -276,7 +286,12 @@ impl<'a> Session<'a> {
         while last.1.elapsed() < quiet {
             self.cancel.check()?;
             if Instant::now() > deadline {
-                return Err(Trouble::new("never-quiet", "the disks did not become quiet", OVERLOADED).into());
+                return Err(Trouble::new(
+                    "never-quiet",
+                    "the disks did not become quiet",
+                    OVERLOADED,
+                )
+                .into());
             }
             std::thread::sleep(Duration::from_millis(2));
             let position = self.rig.now();
@@ -317,6 +332,10 @@ const MEND_SCENARIO: &str = "mend the order of the steps in the scenario's file"
 
 /// A virtual disk that fails is the lab's own fault.
 pub(crate) fn disk_trouble(error: impl std::fmt::Display) -> Stop {
-    Trouble::new("virtual-disk", error.to_string(), "a bug of the lab, or no space: see the event log")
-        .into()
+    Trouble::new(
+        "virtual-disk",
+        error.to_string(),
+        "a bug of the lab, or no space: see the event log",
+    )
+    .into()
 }

@@ -114,7 +114,11 @@ impl Session<'_> {
         match step.proves() {
             Some(claim) => {
                 self.rig.mark(&format!("{claim}: {detail}"));
-                self.opportunities.push(Opportunity { claim: claim.to_owned(), open: true, detail });
+                self.opportunities.push(Opportunity {
+                    claim: claim.to_owned(),
+                    open: true,
+                    detail,
+                });
             }
             None => self.note(detail),
         }
@@ -123,7 +127,11 @@ impl Session<'_> {
     /// Records that a step could not show what it must.
     fn closed(&mut self, step: &Step, why: String) -> Stop {
         let claim = step.proves().map_or_else(|| step.describe(), str::to_owned);
-        self.opportunities.push(Opportunity { claim: claim.clone(), open: false, detail: why.clone() });
+        self.opportunities.push(Opportunity {
+            claim: claim.clone(),
+            open: false,
+            detail: why.clone(),
+        });
         Stop::Closed(format!("{claim}: {why}"))
     }
 
@@ -141,7 +149,13 @@ impl Session<'_> {
         Err(Stop::Closed("no read was ever served by the SSD: nothing is being cached".into()))
     }
 
-    fn write_value(&mut self, at: Extent, value: &str, background: bool, fua: bool) -> Result<(), Stop> {
+    fn write_value(
+        &mut self,
+        at: Extent,
+        value: &str,
+        background: bool,
+        fua: bool,
+    ) -> Result<(), Stop> {
         let seq = if background {
             let started = self.write_in_background(at, fua)?;
             let seq = started.seq;

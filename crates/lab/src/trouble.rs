@@ -79,11 +79,9 @@ impl From<CallError> for Stop {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Vm(vm) => vm.into(),
-            CallError::Guest(message) => GuestError::Refused {
-                doing: "a background request".to_owned(),
-                message,
+            CallError::Guest(message) => {
+                GuestError::Refused { doing: "a background request".to_owned(), message }.into()
             }
-            .into(),
             CallError::Deadline { .. } => Trouble::new(
                 "no-answer",
                 error.to_string(),
@@ -96,9 +94,11 @@ impl From<CallError> for Stop {
 
 impl From<VmError> for Stop {
     fn from(error: VmError) -> Self {
-        const LOOK: &str = "read the console above and in the case's logs; does the kernel boot elsewhere?";
+        const LOOK: &str =
+            "read the console above and in the case's logs; does the kernel boot elsewhere?";
         const BUSY: &str = "is the machine overloaded? try --jobs 1";
-        const RETRY: &str = "run again with the same --out: only cases without a verdict are repeated";
+        const RETRY: &str =
+            "run again with the same --out: only cases without a verdict are repeated";
         let (what, next_step) = match &error {
             VmError::Cancelled => return Self::Cancelled,
             VmError::NeverStarted { .. } => ("never-started", "cargo xtask setup --check"),

@@ -82,7 +82,8 @@ fn a_read_that_hits_the_cache_is_no_opportunity() {
     let hold = text.find("[[step]]\ndo = \"hold\"").unwrap();
     let read = "[[step]]\ndo = \"read\"\nat = \"target\"\n\n";
     let settle = "[[step]]\ndo = \"settle\"\n\n";
-    let miss = "[[step]]\ndo = \"read\"\nat = \"target\"\nserved_by = \"hdd\"\nproves = \"a miss\"\n\n";
+    let miss =
+        "[[step]]\ndo = \"read\"\nat = \"target\"\nserved_by = \"hdd\"\nproves = \"a miss\"\n\n";
     let changed = format!("{}{read}{settle}{miss}{}", &text[..hold], &text[hold..]);
     let case = play("base", &parse(&changed));
     let Outcome::Inconclusive { why } = &case.outcome else { panic!("{:?}", case.outcome) };
