@@ -10,11 +10,12 @@
 //! All addresses and lengths are sectors of 512 bytes unless said otherwise.
 
 pub mod bcache_format;
+pub mod crash;
 mod cut;
 mod event;
 mod hold;
-mod jsonlog;
 mod lock;
+pub mod log;
 mod media;
 mod nbd;
 mod observe;

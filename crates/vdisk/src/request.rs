@@ -36,7 +36,8 @@ pub(crate) struct Request {
     pub conn: Arc<Conn>,
     pub disk: usize,
     pub command: Command,
-    pub content: u64,
+    /// XXH3 (128 bits) of the payload; its low half is the event's.
+    pub content: u128,
     /// Sequence number of the issue event.
     pub issued: u64,
     pub stage: Stage,
