@@ -28,6 +28,7 @@ mod shared;
 mod spec;
 mod state;
 mod store;
+mod timing;
 
 pub use cut::{CutKind, CutReport, Fate, Policy};
 pub use event::{Event, Kind};
@@ -35,6 +36,6 @@ pub use hold::{Fault, FaultId, HeldRequest, Hold, HoldError, HoldId, Phase};
 pub use media::{Media, SECTOR};
 pub use observe::WaitError;
 pub use op::{Matcher, Op, OpMatch};
-pub use profile::Profile;
+pub use profile::{Hdd, Profile, ProfileError, Ssd};
 pub use rig::{Rig, Snapshot};
 pub use spec::{DiskSpec, VdiskError};

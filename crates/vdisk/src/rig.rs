@@ -14,6 +14,7 @@ use crate::shared::Shared;
 use crate::spec::{DiskSpec, LONGEST_SOCKET, VdiskError, check};
 use crate::state::{Answer, Disk, State};
 use crate::store::Store;
+use crate::timing::Model;
 use proc::Cancel;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -71,6 +72,7 @@ impl Rig {
             sectors: spec.sectors,
             store: Store::new(spec.volatile_cache, spec.profile.cache_bytes()),
             delays: Vec::new(),
+            model: Model::new(&spec.profile, spec.sectors, spec.volatile_cache),
         });
         let shared = Arc::new(Shared::new(State::new(Instant::now(), disks.collect())));
         let mut rig = Self { servers: Vec::new(), sockets: Vec::new(), shared, timer: None };

@@ -13,6 +13,7 @@ use crate::op::{Op, OpMatch};
 use crate::request::{Command, Request, Stage};
 use crate::rng::Rng;
 use crate::store::{Change, Store};
+use crate::timing::{Due, Model, Work};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub(crate) struct Disk {
     pub sectors: u64,
     pub store: Store,
     pub delays: Vec<(OpMatch, Duration)>,
+    pub model: Option<Model>,
 }
 
 /// An answer for a connection.
@@ -167,7 +169,8 @@ impl State {
             command,
             content,
             issued: 0,
-            stage: Stage::Wait,
+            stage: Stage::Arrive,
+            modelled: false,
             wait: None,
             before: None,
             after: None,
@@ -233,7 +236,15 @@ impl State {
         let mut request = self.requests.remove(&id)?;
         loop {
             match request.stage {
+                Stage::Arrive => {
+                    request.stage = Stage::Wait;
+                    if self.arrive(&mut request) {
+                        self.requests.insert(id, request);
+                        return None;
+                    }
+                }
                 Stage::Wait => {
+                    self.leave(&mut request);
                     request.stage = Stage::BeforeMedia;
                     if let Some(delay) = request.wait.take() {
                         self.timers.push(Reverse((Instant::now() + delay, id)));
@@ -265,6 +276,34 @@ impl State {
                 }
                 Stage::Complete => return self.complete(request),
             }
+        }
+    }
+
+    /// Hands a request to the disk's timing; false when it has none.
+    fn arrive(&mut self, request: &mut Request) -> bool {
+        let Some(model) = &mut self.disks[request.disk].model else { return false };
+        let Command { op, range, fua, .. } = &request.command;
+        let work = Work { id: request.id, op: *op, range: range.clone(), fua: *fua };
+        request.modelled = true;
+        let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let due = model.arrive(now, work);
+        self.set_timer(due);
+        true
+    }
+
+    /// The timing model is done with a request and may take up another.
+    fn leave(&mut self, request: &mut Request) {
+        if std::mem::take(&mut request.modelled)
+            && let Some(model) = &mut self.disks[request.disk].model
+        {
+            let due = model.finished(request.id);
+            self.set_timer(due);
+        }
+    }
+
+    fn set_timer(&mut self, due: Option<Due>) {
+        if let Some((id, at)) = due {
+            self.timers.push(Reverse((self.start + Duration::from_nanos(at), id)));
         }
     }
 
@@ -421,6 +460,7 @@ impl State {
     pub fn stop_everything(&mut self) -> Vec<Vec<Change>> {
         self.holds.clear();
         self.timers.clear();
+        self.disks.iter_mut().filter_map(|disk| disk.model.as_mut()).for_each(Model::reset);
         let mut requests: Vec<Request> = self.requests.drain().map(|(_, r)| r).collect();
         requests.sort_by_key(|request| request.id);
         let mut in_flight = vec![Vec::new(); self.disks.len()];
