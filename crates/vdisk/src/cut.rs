@@ -83,7 +83,7 @@ impl Fate {
 }
 
 /// `all` less `gone`; both in order and `gone` inside `all`.
-fn without(all: &[Range<u64>], gone: &[Range<u64>]) -> Vec<Range<u64>> {
+pub(crate) fn without(all: &[Range<u64>], gone: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut rest = Vec::new();
     for part in all {
         let mut at = part.start;

@@ -59,7 +59,7 @@ pub struct Event {
     pub sectors: u64,
     /// Whether the request carried FUA.
     pub fua: bool,
-    /// XXH3 (64 bits) of what a write carries.
+    /// Low half of the XXH3-128 of what a write carries; 0 for all others.
     pub content: u64,
     /// NBD error number of a completion; 0 is success.
     pub error: u32,

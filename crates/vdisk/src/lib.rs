@@ -10,11 +10,12 @@
 //! All addresses and lengths are sectors of 512 bytes unless said otherwise.
 
 pub mod bcache_format;
+pub mod crash;
 mod cut;
 mod event;
 mod hold;
-mod jsonlog;
 mod lock;
+pub mod log;
 mod media;
 mod nbd;
 mod observe;
@@ -27,6 +28,7 @@ mod shared;
 mod spec;
 mod state;
 mod store;
+mod timing;
 
 pub use cut::{CutKind, CutReport, Fate, Policy};
 pub use event::{Event, Kind};
@@ -34,6 +36,6 @@ pub use hold::{Fault, FaultId, HeldRequest, Hold, HoldError, HoldId, Phase};
 pub use media::{Media, SECTOR};
 pub use observe::WaitError;
 pub use op::{Matcher, Op, OpMatch};
-pub use profile::Profile;
+pub use profile::{Hdd, Profile, ProfileError, Ssd};
 pub use rig::{Rig, Snapshot};
 pub use spec::{DiskSpec, VdiskError};

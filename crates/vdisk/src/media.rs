@@ -7,8 +7,8 @@
 //! shared page its 4 KiB. Thousands of crash states of one disk therefore
 //! cost what they differ in.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
@@ -162,6 +162,14 @@ impl Media {
         }
     }
 
+    /// The stored pages, by number (in 4 KiB), in order.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.chunks.iter().flat_map(|(number, chunk)| {
+            let pages = chunk.pages.iter().zip(number * PAGES_PER_CHUNK..);
+            pages.filter_map(|(page, at)| page.as_ref().map(|data| (at, &data[..])))
+        })
+    }
+
     /// Pages of 4 KiB that are stored.
     #[must_use]
     pub fn pages(&self) -> u64 {
@@ -204,16 +212,50 @@ impl Media {
     /// equal fingerprints, whatever pages are stored for it.
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
-        let mut hash = Xxh3::new();
-        for (number, chunk) in &self.chunks {
-            for (page, at) in chunk.pages.iter().zip(number * PAGES_PER_CHUNK..) {
-                if let Some(data) = page.as_ref().filter(|data| data.iter().any(|&b| b != 0)) {
-                    hash.update(&at.to_le_bytes());
-                    hash.update(&data[..]);
-                }
-            }
+        Fingerprints::default().of(self)
+    }
+}
+
+/// Fingerprints of media that have much in common: what was seen in
+/// [`Fingerprints::learn`] is not hashed again.
+#[derive(Default)]
+pub(crate) struct Fingerprints {
+    /// By address; the reference keeps the address from being used again.
+    known: HashMap<*const Chunk, (Arc<Chunk>, u128)>,
+}
+
+fn fingerprint(number: u64, chunk: &Chunk) -> u128 {
+    let mut hash = Xxh3::new();
+    let mut empty = true;
+    for (page, at) in chunk.pages.iter().zip(number * PAGES_PER_CHUNK..) {
+        if let Some(data) = page.as_ref().filter(|data| data.iter().any(|&b| b != 0)) {
+            hash.update(&at.to_le_bytes());
+            hash.update(&data[..]);
+            empty = false;
         }
-        hash.digest128()
+    }
+    if empty { 0 } else { hash.digest128() }
+}
+
+impl Fingerprints {
+    /// The fingerprint of `media`.
+    pub fn of(&self, media: &Media) -> u128 {
+        let sum = |sum: u128, (number, chunk): (&u64, &Arc<Chunk>)| {
+            let known = self.known.get(&Arc::as_ptr(chunk));
+            sum.wrapping_add(known.map_or_else(|| fingerprint(*number, chunk), |(_, hash)| *hash))
+        };
+        media.chunks.iter().fold(0, sum)
+    }
+
+    /// Remembers the parts of `media`, and forgets all others.
+    pub fn learn<'a>(&mut self, media: impl Iterator<Item = &'a Media>) {
+        let mut old = std::mem::take(&mut self.known);
+        for (number, chunk) in media.flat_map(|media| &media.chunks) {
+            let at = Arc::as_ptr(chunk);
+            let known =
+                old.remove(&at).unwrap_or_else(|| (Arc::clone(chunk), fingerprint(*number, chunk)));
+            self.known.insert(at, known);
+        }
     }
 }
 

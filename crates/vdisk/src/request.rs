@@ -12,6 +12,7 @@ use std::time::Duration;
 /// What a request does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
+    Arrive,
     Wait,
     BeforeMedia,
     Media,
@@ -36,10 +37,13 @@ pub(crate) struct Request {
     pub conn: Arc<Conn>,
     pub disk: usize,
     pub command: Command,
-    pub content: u64,
+    /// XXH3 (128 bits) of the payload; its low half is the event's.
+    pub content: u128,
     /// Sequence number of the issue event.
     pub issued: u64,
     pub stage: Stage,
+    /// Whether the timing model counts it as under way.
+    pub modelled: bool,
     pub wait: Option<Duration>,
     pub before: Option<u64>,
     pub after: Option<u64>,

@@ -6,7 +6,7 @@ use crate::event::Kind;
 use crate::hold::{
     Fault, FaultId, FaultState, HeldRequest, Hold, HoldError, HoldId, HoldState, PayloadTest,
 };
-use crate::jsonlog::JsonLog;
+use crate::log::{Described, LogWriter};
 use crate::media::{Media, SECTOR};
 use crate::nbd::{Export, Server};
 use crate::op::{Counter, Matcher, OpMatch};
@@ -14,7 +14,9 @@ use crate::shared::Shared;
 use crate::spec::{DiskSpec, LONGEST_SOCKET, VdiskError, check};
 use crate::state::{Answer, Disk, State};
 use crate::store::Store;
+use crate::timing::Model;
 use proc::Cancel;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -70,6 +72,7 @@ impl Rig {
             sectors: spec.sectors,
             store: Store::new(spec.volatile_cache, spec.profile.cache_bytes()),
             delays: Vec::new(),
+            model: Model::new(&spec.profile, spec.sectors, spec.volatile_cache),
         });
         let shared = Arc::new(Shared::new(State::new(Instant::now(), disks.collect())));
         let mut rig = Self { servers: Vec::new(), sockets: Vec::new(), shared, timer: None };
@@ -271,8 +274,7 @@ impl Rig {
         let (index, sectors) = (self.index(disk), (bytes.len() / SECTOR) as u64);
         self.shared.update(|state| {
             assert!(sector + sectors <= state.disks[index].sectors, "beyond the end of {disk}");
-            state.disks[index].store.poke(sector, bytes);
-            state.note_disk(index, Kind::Poke, 0, (sector, sectors));
+            state.poke(index, sector, bytes);
         });
     }
 
@@ -297,27 +299,40 @@ impl Rig {
                 disk.store.take_content(store);
             }
             state.note(Kind::Restore);
+            state.log_life();
             state.conns.drain().map(|(_, conn)| conn).collect()
         });
         conns.iter().for_each(|conn| conn.close());
     }
 
-    /// Writes the sequence from now on to `path`, one JSON object a line.
+    /// Writes the sequence from now on to `path`, with what is written to the
+    /// disks; [`crate::log`] describes the file and reads it. What the disks
+    /// hold now counts as settled there, so flush first what matters.
     ///
     /// # Errors
     /// [`VdiskError::Log`].
     pub fn log_to(&self, path: &Path) -> Result<(), VdiskError> {
-        let log = JsonLog::create(path)
+        let mut state = self.shared.state();
+        let disks = state.disks.iter().map(|disk| Described {
+            name: Arc::clone(&disk.name),
+            sectors: disk.sectors,
+            volatile: disk.store.volatile,
+            cache_bytes: disk.store.cache_bytes,
+        });
+        let log = LogWriter::create(path, disks.collect())
             .map_err(|source| VdiskError::Log { path: path.to_owned(), source })?;
-        self.shared.state().log = Some(log);
+        state.log = Some(log);
+        state.log_life();
         Ok(())
     }
 
     /// Brings the log on disk up to the newest event.
-    pub fn flush_log(&self) {
-        if let Some(log) = &mut self.shared.state().log {
-            log.flush();
-        }
+    ///
+    /// # Errors
+    /// The first error that the log's file reported since it was made; the
+    /// disks go on without a log.
+    pub fn flush_log(&self) -> io::Result<()> {
+        self.shared.state().log.as_ref().map_or(Ok(()), LogWriter::flush)
     }
 }
 
@@ -325,7 +340,6 @@ impl Drop for Rig {
     fn drop(&mut self) {
         self.shared.stop();
         self.servers.clear();
-        self.flush_log();
         if let Some(timer) = self.timer.take() {
             let _ = timer.join();
         }

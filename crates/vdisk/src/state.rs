@@ -7,16 +7,18 @@
 use crate::cut::{CutKind, CutReport, Fate, Policy};
 use crate::event::{Event, History, Kind};
 use crate::hold::{Fault, FaultState, HeldRequest, HoldState, Phase};
-use crate::jsonlog::JsonLog;
+use crate::log::{Content, LogWriter};
 use crate::nbd::{Conn, reply};
 use crate::op::{Op, OpMatch};
 use crate::request::{Command, Request, Stage};
 use crate::rng::Rng;
 use crate::store::{Change, Store};
+use crate::timing::{Due, Model, Work};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use xxhash_rust::xxh3::xxh3_128;
 
 const EIO: u32 = 5;
 
@@ -25,6 +27,7 @@ pub(crate) struct Disk {
     pub sectors: u64,
     pub store: Store,
     pub delays: Vec<(OpMatch, Duration)>,
+    pub model: Option<Model>,
 }
 
 /// An answer for a connection.
@@ -36,7 +39,7 @@ pub(crate) struct State {
     numbers: u64,
     pub disks: Vec<Disk>,
     pub history: History,
-    pub log: Option<JsonLog>,
+    pub log: Option<LogWriter>,
     pub holds: BTreeMap<u64, HoldState>,
     pub faults: Vec<FaultState>,
     pub conns: HashMap<u64, Arc<Conn>>,
@@ -80,12 +83,16 @@ impl State {
         self.seq
     }
 
-    fn push(&mut self, mut event: Event) -> u64 {
+    fn push(&mut self, event: Event) -> u64 {
+        self.push_with(event, None)
+    }
+
+    fn push_with(&mut self, mut event: Event, content: Option<Content>) -> u64 {
         self.seq += 1;
         event.seq = self.seq;
         event.at_ns = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        if let Some(log) = &mut self.log {
-            log.append(&event);
+        if let Some(log) = &self.log {
+            log.event(event.clone(), content);
         }
         self.history.push(event);
         self.seq
@@ -122,25 +129,36 @@ impl State {
     }
 
     fn note_request(&mut self, request: &Request, kind: Kind) -> u64 {
+        let event = self.about(request, kind);
+        self.push(event)
+    }
+
+    fn about(&self, request: &Request, kind: Kind) -> Event {
         let Command { op, range, fua, .. } = &request.command;
-        self.push(Event {
-            seq: 0,
-            at_ns: 0,
+        Event {
             disk: Arc::clone(&self.disks[request.disk].name),
-            kind,
             request: request.id,
             op: Some(*op),
             sector: range.start,
             sectors: range.end - range.start,
             fua: *fua,
-            content: request.content,
+            content: request.content as u64,
             error: request.error,
-        })
+            ..self.blank(kind)
+        }
+    }
+
+    /// From here on the disks' content is settled, and the log says what it
+    /// is.
+    pub fn log_life(&self) {
+        if let Some(log) = &self.log {
+            log.life(self.disks.iter().map(|disk| disk.store.current().clone()).collect());
+        }
     }
 
     /// A whole request was received. Returns its number, or `None` when the
     /// connection is no longer served.
-    pub fn issue(&mut self, conn: &Arc<Conn>, command: Command, content: u64) -> Option<u64> {
+    pub fn issue(&mut self, conn: &Arc<Conn>, command: Command, content: u128) -> Option<u64> {
         if !self.conns.contains_key(&conn.id) {
             return None;
         }
@@ -151,7 +169,8 @@ impl State {
             command,
             content,
             issued: 0,
-            stage: Stage::Wait,
+            stage: Stage::Arrive,
+            modelled: false,
             wait: None,
             before: None,
             after: None,
@@ -160,7 +179,10 @@ impl State {
             error: 0,
             reply: Vec::new(),
         };
-        request.issued = self.note_request(&request, Kind::Issue);
+        let event = self.about(&request, Kind::Issue);
+        let data = request.command.payload.as_ref();
+        let payload = data.map(|data| (content, Arc::clone(data)));
+        request.issued = self.push_with(event, payload);
         if let Some(data) = &request.command.payload {
             self.history.push_payload(request.id, Arc::clone(data));
         }
@@ -214,7 +236,15 @@ impl State {
         let mut request = self.requests.remove(&id)?;
         loop {
             match request.stage {
+                Stage::Arrive => {
+                    request.stage = Stage::Wait;
+                    if self.arrive(&mut request) {
+                        self.requests.insert(id, request);
+                        return None;
+                    }
+                }
                 Stage::Wait => {
+                    self.leave(&mut request);
                     request.stage = Stage::BeforeMedia;
                     if let Some(delay) = request.wait.take() {
                         self.timers.push(Reverse((Instant::now() + delay, id)));
@@ -249,6 +279,34 @@ impl State {
         }
     }
 
+    /// Hands a request to the disk's timing; false when it has none.
+    fn arrive(&mut self, request: &mut Request) -> bool {
+        let Some(model) = &mut self.disks[request.disk].model else { return false };
+        let Command { op, range, fua, .. } = &request.command;
+        let work = Work { id: request.id, op: *op, range: range.clone(), fua: *fua };
+        request.modelled = true;
+        let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let due = model.arrive(now, work);
+        self.set_timer(due);
+        true
+    }
+
+    /// The timing model is done with a request and may take up another.
+    fn leave(&mut self, request: &mut Request) {
+        if std::mem::take(&mut request.modelled)
+            && let Some(model) = &mut self.disks[request.disk].model
+        {
+            let due = model.finished(request.id);
+            self.set_timer(due);
+        }
+    }
+
+    fn set_timer(&mut self, due: Option<Due>) {
+        if let Some((id, at)) = due {
+            self.timers.push(Reverse((self.start + Duration::from_nanos(at), id)));
+        }
+    }
+
     /// False when the hold was released before the request got there.
     fn stop_at(&mut self, hold: u64, request: &Request) -> bool {
         if !self.holds.contains_key(&hold) {
@@ -278,10 +336,13 @@ impl State {
             Some(Fault::Slow(_)) | None => (),
         }
         let store = &mut self.disks[request.disk].store;
+        let mut reached = request.command.range.clone();
         if let Some(mut change) = request.change() {
             if request.fault == Some(Fault::Short) {
-                change = change.first_half();
+                let half = (change.range.end - change.range.start) / 2;
+                change = change.cut_to(half);
             }
+            reached = change.range.clone();
             if !change.range.is_empty() {
                 request.applied = true;
                 store.apply(change);
@@ -291,14 +352,17 @@ impl State {
             reply::start_read(&request.conn, &request.command, &mut request.reply);
             store.current().read_into(range, &mut request.reply);
         }
-        self.note_request(request, Kind::Media);
+        // What took effect, which is less than was asked for when it is short.
+        let (sector, sectors) = (reached.start, reached.end - reached.start);
+        let event = Event { sector, sectors, ..self.about(request, Kind::Media) };
+        self.push(event);
     }
 
     fn complete(&mut self, mut request: Request) -> Option<Answer> {
         let seq = self.note_request(&request, Kind::Complete);
         let store = &mut self.disks[request.disk].store;
         if request.applied {
-            store.complete(request.id, seq);
+            store.complete(request.id, seq, request.error == 0);
         } else if request.command.op == Op::Flush && request.error == 0 {
             store.flushed(request.issued);
         }
@@ -359,7 +423,36 @@ impl State {
                 if fate.lost.is_empty() { report.kept.push(fate) } else { report.lost.push(fate) }
             }
         }
+        if kind == CutKind::Power {
+            self.log_life();
+        } else {
+            self.note_landed(&report);
+        }
         (report, self.conns.drain().map(|(_, conn)| conn).collect())
+    }
+
+    /// What a reset let into the caches without a word to anyone.
+    fn note_landed(&mut self, report: &CutReport) {
+        for fate in report.kept.iter().filter(|fate| !fate.applied) {
+            let disk = self.disks.iter().position(|disk| *disk.name == *fate.disk);
+            let at = (fate.sector, fate.sectors);
+            disk.map(|disk| self.note_disk(disk, Kind::Media, fate.request, at));
+        }
+    }
+
+    /// Changes the content behind everyone's back.
+    pub fn poke(&mut self, disk: usize, sector: u64, bytes: &[u8]) {
+        self.disks[disk].store.poke(sector, bytes);
+        let (hash, data) = (xxh3_128(bytes), Arc::new(bytes.to_vec()));
+        let event = Event {
+            content: hash as u64,
+            disk: Arc::clone(&self.disks[disk].name),
+            request: self.number(),
+            sector,
+            sectors: (bytes.len() / crate::SECTOR) as u64,
+            ..self.blank(Kind::Poke)
+        };
+        self.push_with(event, Some((hash, data)));
     }
 
     /// Forgets all requests and holds; per disk, the changes that had not
@@ -367,6 +460,7 @@ impl State {
     pub fn stop_everything(&mut self) -> Vec<Vec<Change>> {
         self.holds.clear();
         self.timers.clear();
+        self.disks.iter_mut().filter_map(|disk| disk.model.as_mut()).for_each(Model::reset);
         let mut requests: Vec<Request> = self.requests.drain().map(|(_, r)| r).collect();
         requests.sort_by_key(|request| request.id);
         let mut in_flight = vec![Vec::new(); self.disks.len()];

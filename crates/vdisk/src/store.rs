@@ -38,12 +38,13 @@ impl Change {
         Some(&data[at(part.start)..at(part.end)])
     }
 
-    /// The change cut to its first half, rounded down to sectors.
-    pub fn first_half(mut self) -> Self {
-        let half = (self.range.end - self.range.start) / 2;
-        self.range.end = self.range.start + half;
-        if let Body::Data(data) = &self.body {
-            self.body = Body::Data(Arc::new(data[..half as usize * SECTOR].to_vec()));
+    /// The change cut to what took effect, a beginning of it.
+    pub fn cut_to(mut self, sectors: u64) -> Self {
+        if sectors < self.range.end - self.range.start {
+            self.range.end = self.range.start + sectors;
+            if let Body::Data(data) = &self.body {
+                self.body = Body::Data(Arc::new(data[..sectors as usize * SECTOR].to_vec()));
+            }
         }
         self
     }
@@ -98,7 +99,7 @@ pub(crate) struct Store {
     pub volatile: bool,
     /// Above this many bytes of open changes the oldest completed ones are
     /// written out, as a disk with a full cache does.
-    cache_bytes: u64,
+    pub cache_bytes: u64,
     current: Media,
     durable: Media,
     pending: Vec<Pending>,
@@ -145,13 +146,14 @@ impl Store {
         self.pending.push(Pending { change, live, completed: None });
     }
 
-    /// The change of `request` is acknowledged at event `seq`.
-    pub fn complete(&mut self, request: u64, seq: u64) {
+    /// The change of `request` is answered at event `seq`. One that failed
+    /// is promised nothing, but part of it may be there.
+    pub fn complete(&mut self, request: u64, seq: u64, good: bool) {
         let Some(at) = self.pending.iter().rposition(|p| p.change.request == request) else {
             return;
         };
         self.pending[at].completed = Some(seq);
-        let promised = self.pending[at].change.fua || !self.volatile;
+        let promised = good && (self.pending[at].change.fua || !self.volatile);
         #[cfg(test)]
         let promised = match self.bug {
             Bug::FuaIgnored => !self.volatile,
@@ -304,7 +306,7 @@ impl Store {
             let keep = policy == Policy::KeepInFlight;
             if keep {
                 self.apply(change.clone());
-                self.complete(change.request, seq);
+                self.complete(change.request, seq, true);
             }
             let kept = if keep { whole.to_vec() } else { Vec::new() };
             fates.push(Fate::new(change, &whole, kept, false, false));
@@ -313,6 +315,23 @@ impl Store {
             self.certify(|_| true);
         }
         fates
+    }
+
+    /// The applied changes whose fate is open, oldest first, and of each the
+    /// sectors where it may still show.
+    pub fn open(&self) -> impl Iterator<Item = (&Change, &[Range<u64>], Option<u64>)> {
+        self.pending.iter().map(|p| (&p.change, &p.live[..], p.completed))
+    }
+
+    /// Whether completing `request` well promises something new.
+    pub fn completing_promises(&self, request: u64) -> bool {
+        let found = self.pending.iter().rfind(|p| p.change.request == request);
+        found.is_some_and(|p| (p.change.fua || !self.volatile) && !p.live.is_empty())
+    }
+
+    /// Whether a flush issued at event `issued` promises something new.
+    pub fn flush_promises(&self, issued: u64) -> bool {
+        self.pending.iter().any(|p| p.completed.is_some_and(|seq| seq < issued))
     }
 
     /// A disk that holds `image`, all of it durable.

@@ -119,7 +119,7 @@ fn step(naive: &mut Naive, store: &mut Store, rng: &mut Rng) {
             if let Some(at) = pick(rng, waiting) {
                 naive.past[at].completed = Some(now);
                 match &naive.past[at].change {
-                    Some(change) => store.complete(change.request, now),
+                    Some(change) => store.complete(change.request, now, true),
                     None => store.flushed(naive.past[at].issued),
                 }
             }
@@ -206,7 +206,7 @@ fn a_write_still_under_way_is_not_covered_by_a_flush() {
     };
     let mut store = Store::new(true, u64::MAX);
     store.apply(write(1));
-    store.complete(1, 11);
+    store.complete(1, 11, true);
     store.flushed(10);
     assert_eq!(byte(store.durable(), 0), 0);
     store.flushed(12);
@@ -219,7 +219,7 @@ fn a_full_cache_writes_its_oldest_out() {
     for request in 1..=20u64 {
         let body = Body::Data(Arc::new(vec![request as u8; SECTOR]));
         store.apply(Change { request, range: request..request + 1, body, fua: false });
-        store.complete(request, request);
+        store.complete(request, request, true);
         assert!(store.open_bytes() <= 8 * SECTOR as u64);
     }
     assert_eq!((byte(store.durable(), 1), byte(store.durable(), 20)), (1, 0));

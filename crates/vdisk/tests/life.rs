@@ -5,12 +5,12 @@
 mod support;
 
 use proc::Cancel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::client::{Client, FLUSH, FUA, READ, TRIM, ZERO};
 use support::{MIB, rig};
 use vdisk::{
-    CutKind, Fault, Hold, HoldError, HoldId, Kind, Matcher, Op, OpMatch, Phase, Policy, Rig,
-    WaitError,
+    CutKind, DiskSpec, Fault, Hold, HoldError, HoldId, Kind, Matcher, Op, OpMatch, Phase, Policy,
+    Profile, Rig, WaitError,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -272,6 +272,30 @@ fn the_lab_sees_events_marks_and_payloads() {
     assert_eq!(past.unwrap().sector, 40, "past events count too");
     assert_eq!(rig.events_since(mark)[0].kind, Kind::Mark("step one".into()));
     drop(later.join().unwrap());
+}
+
+/// A profile's times are at least kept (at most is the machine's affair), and
+/// what a cut finds in the arm's queue does not block the next life.
+#[test]
+fn a_profile_slows_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../workloads/disks/hdd-7200.toml");
+    let profile = Profile::load(file.as_ref()).unwrap();
+    let least = Duration::from_secs_f64(profile.hdd.as_ref().unwrap().track_to_track_ms / 1e3);
+    let spec = DiskSpec { name: "hdd".into(), sectors: 1 << 31, volatile_cache: false, profile };
+    let rig = Rig::new(dir.path(), vec![spec]).unwrap();
+    for _ in 0..2 {
+        let mut client = Client::connect(&rig, "hdd");
+        let start = Instant::now();
+        client.read(1 << 30, 8);
+        client.read(1 << 20, 8);
+        assert!(start.elapsed() >= 2 * least);
+        for at in 0..8 {
+            client.write(0, (at * 7 % 8) << 28, &[1; 512]);
+        }
+        rig.cut(CutKind::Power, Policy::KeepAll);
+        rig.power_on();
+    }
 }
 
 /// A seed gives the same cut again, and different seeds differ.

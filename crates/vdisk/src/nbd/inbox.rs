@@ -126,7 +126,12 @@ pub(crate) struct Inbox<R> {
 
 impl<R: Read> Inbox<R> {
     pub fn new(stream: R, disk_bytes: u64) -> Self {
-        let buffer = vec![0; BUFFER].into_boxed_slice();
+        Self::with_buffer(stream, disk_bytes, BUFFER)
+    }
+
+    /// With a buffer of `size` bytes, which must hold a header.
+    pub fn with_buffer(stream: R, disk_bytes: u64, size: usize) -> Self {
+        let buffer = vec![0; size].into_boxed_slice();
         Self { stream, buffer, start: 0, end: 0, disk_bytes }
     }
 

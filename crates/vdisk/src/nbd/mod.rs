@@ -16,3 +16,6 @@ mod wire;
 pub(crate) use conn::Conn;
 pub(crate) use handshake::{Export, Terms};
 pub(crate) use server::Server;
+
+#[cfg(test)]
+mod fuzz;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Clients at once per disk; QEMU needs one, test clients a few.
 const MAX_CLIENTS: usize = 64;
@@ -127,7 +127,7 @@ fn transmit(inbox: &mut Inbox<UnixStream>, shared: &Shared, conn: &Arc<Conn>) ->
             match wish {
                 Wish::Run(command) => {
                     let data = command.payload.as_ref();
-                    let content = data.map_or(0, |data| xxh3_64(data));
+                    let content = data.map_or(0, |data| xxh3_128(data));
                     match shared.update(|state| state.issue(conn, command, content)) {
                         Some(id) => issued.push(id),
                         None => return Ok(()),

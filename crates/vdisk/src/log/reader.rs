@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Reads a log back. Contents stay in the file until they are asked for.
+
+use super::MAGIC;
+use super::record::{self, Batch, Before};
+use crate::event::Event;
+use crate::media::{Media, PAGE_SECTORS};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// Why a log cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The file cannot be read.
+    #[error("cannot read the event log {path}: {source}")]
+    Io {
+        /// The log's path.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Not a log, or of another version.
+    #[error("{0} is not an event log of this version")]
+    Foreign(PathBuf),
+}
+
+/// A disk as the log describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedDisk {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its size in sectors.
+    pub sectors: u64,
+    /// Whether it has a volatile cache.
+    pub volatile_cache: bool,
+    /// How many bytes that cache holds.
+    pub cache_bytes: u64,
+}
+
+/// Where a content is in the file.
+type Place = (u64, u32);
+
+/// What happened from one settled state of the disks to the next: a power
+/// cut, a reset, a restored snapshot, or the log's end.
+#[derive(Clone, Debug, Default)]
+pub struct Life {
+    pages: Vec<(usize, u64, u128)>,
+    /// The events, in order. A cut is the last event of the life it ends.
+    pub events: Vec<Event>,
+    contents: HashMap<u64, u128>,
+}
+
+/// A log in memory, but for the contents.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+    file: File,
+    /// The disks, in the order of the rig's specifications.
+    pub disks: Vec<LoggedDisk>,
+    /// The lives, in order.
+    pub lives: Vec<Life>,
+    /// Whether the file ends in a torn frame: the tool was killed.
+    pub torn: bool,
+    contents: HashMap<u128, Place>,
+}
+
+impl Log {
+    /// Reads a log as far as it is whole.
+    ///
+    /// # Errors
+    /// [`LogError`]; a torn end is none, see [`Log::torn`].
+    pub fn open(path: &Path) -> Result<Self, LogError> {
+        let fail = |source| LogError::Io { path: path.to_owned(), source };
+        let file = File::open(path).map_err(fail)?;
+        let mut log = Self {
+            path: path.to_owned(),
+            file: file.try_clone().map_err(fail)?,
+            disks: Vec::new(),
+            lives: Vec::new(),
+            torn: false,
+            contents: HashMap::new(),
+        };
+        let mut input = BufReader::with_capacity(1 << 20, file);
+        let mut magic = [0; MAGIC.len()];
+        if input.read_exact(&mut magic).is_err() || magic != MAGIC {
+            return Err(LogError::Foreign(path.to_owned()));
+        }
+        let mut parser =
+            Parser { names: Vec::new(), nobody: Arc::from(""), before: Before::default() };
+        let (mut offset, mut batch) = (MAGIC.len() as u64, Vec::new());
+        while let Some(whole) = frame(&mut input, offset, &mut batch).map_err(fail)? {
+            if !whole || parser.batch(&mut log, &batch, offset + 8).is_none() {
+                log.torn = true;
+                break;
+            }
+            offset += 8 + batch.len() as u64;
+        }
+        Ok(log)
+    }
+
+    /// What a write carried.
+    ///
+    /// # Errors
+    /// [`LogError::Io`]; `NotFound` for a request without content.
+    pub fn payload(&self, life: &Life, request: u64) -> Result<Arc<Vec<u8>>, LogError> {
+        let place = life.contents.get(&request).and_then(|hash| self.contents.get(hash));
+        self.load(place.copied())
+    }
+
+    fn load(&self, place: Option<Place>) -> Result<Arc<Vec<u8>>, LogError> {
+        let fail = |source| LogError::Io { path: self.path.clone(), source };
+        let (at, length) = place.ok_or_else(|| fail(io::ErrorKind::NotFound.into()))?;
+        let mut data = vec![0; length as usize];
+        self.file.read_exact_at(&mut data, at).map_err(fail)?;
+        Ok(Arc::new(data))
+    }
+
+    /// The disks' settled content at the beginning of a life.
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    pub fn beginning(&self, life: &Life) -> Result<Vec<Media>, LogError> {
+        let mut images = vec![Media::default(); self.disks.len()];
+        for (disk, page, hash) in &life.pages {
+            let data = self.load(self.contents.get(hash).copied())?;
+            if let Some(image) = images.get_mut(*disk) {
+                image.write(page * PAGE_SECTORS, &data);
+            }
+        }
+        Ok(images)
+    }
+}
+
+/// The next frame; `Some(false)` when it is torn, `None` at the end.
+fn frame(input: &mut impl Read, offset: u64, batch: &mut Vec<u8>) -> io::Result<Option<bool>> {
+    let mut head = Vec::with_capacity(8);
+    input.take(8).read_to_end(&mut head)?;
+    if head.is_empty() {
+        return Ok(None);
+    }
+    let Ok(head) = <[u8; 8]>::try_from(head) else { return Ok(Some(false)) };
+    let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    batch.clear();
+    let length = u64::from(word(0));
+    input.take(length).read_to_end(batch)?;
+    let whole = batch.len() as u64 == length;
+    Ok(Some(whole && xxh3_64_with_seed(batch, offset) as u32 == word(4)))
+}
+
+struct Parser {
+    names: Vec<Arc<str>>,
+    nobody: Arc<str>,
+    before: Before,
+}
+
+impl Parser {
+    /// Takes in one batch that stands at `offset` in the file. `None` when it
+    /// makes no sense, although its sum fits: a log of a later version.
+    fn batch(&mut self, log: &mut Log, bytes: &[u8], offset: u64) -> Option<()> {
+        let mut batch = Batch { bytes, at: 0 };
+        while batch.at < bytes.len() {
+            match batch.byte()? {
+                record::DISK => {
+                    let volatile_cache = batch.byte()? != 0;
+                    let (sectors, cache_bytes) = (batch.number()?, batch.number()?);
+                    let name: Arc<str> = Arc::from(batch.text()?);
+                    self.names.push(Arc::clone(&name));
+                    log.disks.push(LoggedDisk { name, sectors, volatile_cache, cache_bytes });
+                }
+                record::CONTENT => {
+                    let hash = batch.hash()?;
+                    let length = u32::try_from(batch.number()?).ok()?;
+                    log.contents.insert(hash, (offset + batch.at as u64, length));
+                    batch.take(length as usize)?;
+                }
+                record::LIFE => log.lives.push(Life::default()),
+                record::PAGE => {
+                    let disk = usize::try_from(batch.number()?).ok()?;
+                    let page = (disk, batch.number()?, batch.hash()?);
+                    log.lives.last_mut()?.pages.push(page);
+                }
+                record::EVENT => {
+                    let (mut event, content) =
+                        record::event(&mut batch, &mut self.before, &self.names, &self.nobody)?;
+                    let life = log.lives.last_mut()?;
+                    if let Some(hash) = content {
+                        life.contents.insert(event.request, hash);
+                    } else if let Some(hash) = life.contents.get(&event.request) {
+                        event.content = *hash as u64;
+                    }
+                    life.events.push(event);
+                }
+                _ => return None,
+            }
+        }
+        Some(())
+    }
+}
