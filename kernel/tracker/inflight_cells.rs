@@ -61,14 +61,14 @@ impl Cells {
         let (first, last) = range.units(FINE_SHIFT);
         if last - first < MOST {
             for granule in first..=last {
-                hashes(granule, FINE).map(|i| f(&self.fine[i]));
+                hashes(granule, FINE).into_iter().for_each(|i| f(&self.fine[i]));
             }
             return;
         }
         let (first, last) = range.units(CHUNK_SHIFT);
         if last - first < 2 {
             for chunk in first..=last {
-                hashes(chunk, COARSE).map(|i| f(&self.coarse[i]));
+                hashes(chunk, COARSE).into_iter().for_each(|i| f(&self.coarse[i]));
             }
         } else {
             f(&self.everywhere);

@@ -9,6 +9,7 @@
 extern crate self as kernel;
 
 pub mod precision;
+pub mod protocol;
 pub mod rivals;
 pub mod sync;
 

@@ -43,7 +43,7 @@ pub mod atomic {
         /// Its atomic.
         type Repr;
         /// An atomic with this value.
-        fn new(self) -> Self::Repr;
+        fn atomic(self) -> Self::Repr;
         /// Reads.
         fn load(at: &Self::Repr, order: Ordering) -> Self;
         /// Writes.
@@ -64,7 +64,7 @@ pub mod atomic {
             impl AtomicType for $int {
                 type Repr = $repr;
                 #[inline(always)]
-                fn new(self) -> $repr {
+                fn atomic(self) -> $repr {
                     <$repr>::new(self)
                 }
                 #[inline(always)]
@@ -103,7 +103,7 @@ pub mod atomic {
     impl<T: AtomicType> Atomic<T> {
         /// An atomic with this value.
         pub fn new(value: T) -> Self {
-            Self(value.new())
+            Self(value.atomic())
         }
 
         /// Reads.
