@@ -7,7 +7,7 @@ use predicates::str::contains;
 use std::path::Path;
 
 fn xtask() -> Command {
-    let mut command = Command::cargo_bin("xtask").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
     command
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask run` as a whole: exit codes, interruption, resuming. The
 //! kernels are those that `cargo xtask test` has built.
+#![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 #![cfg(feature = "vm-tests")]
 
 use evidence::{Outcome, RunStatus, Store, Verdict};

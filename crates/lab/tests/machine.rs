@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Whole cases on real kernels. `cargo xtask test` builds what they boot and
 //! tells them where it is; see `xtask/src/test.rs`.
+#![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 #![cfg(feature = "vm-tests")]
 
 use evidence::{Case, Outcome, Verdict};
