@@ -244,10 +244,18 @@ impl Builder {
             return Err(BuildError::DiskFull(self.dirs.objects()));
         }
         let key = entry.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let dir = self.dirs.objects().join(format!("{key}-{}", self.config.name));
-        let objects = Objects::open(dir).map_err(BuildError::io(&self.dirs.objects()))?;
+        let root = self.dirs.objects().join(format!("{key}-{}", self.config.name));
+        let source = &self.source.provenance.hash;
+        let objects =
+            Objects::open(&root, &group(plan), source, cancel).map_err(|error| match error {
+                RunError::Io(error) => BuildError::io(&root)(error),
+                RunError::Cancelled(cancelled) => cancelled.into(),
+            })?;
         let io = |error| BuildError::io(&objects.dir)(error);
-        self.source.tree().sync(&plan.overlay).map_err(BuildError::io(&entry.dir))?;
+        let tree = self.source.tree();
+        tree.sync(&plan.overlay)
+            .and_then(|_| tree.set_times(objects.since()?, |path| !path.starts_with(BCACHE)))
+            .map_err(BuildError::io(&entry.dir))?;
 
         let log = self.dirs.logs().join(format!("build-{}.log", arm.name));
         fs::create_dir_all(self.dirs.logs()).map_err(BuildError::io(&log))?;
@@ -259,6 +267,21 @@ impl Builder {
         objects.finish().map_err(io)?;
         Ok(objects.dir.join("vmlinux"))
     }
+}
+
+/// Where changes are cheap to build.
+const BCACHE: &str = "drivers/md/bcache/";
+
+/// Arms of one group differ in bcache's own files only.
+fn group(plan: &Plan) -> String {
+    let mut elsewhere = Overlay::default();
+    for (path, content) in plan.overlay.iter().filter(|(path, _)| !path.starts_with(BCACHE)) {
+        elsewhere.set(path, content.clone());
+    }
+    let mut hasher = blake3::Hasher::new();
+    elsewhere.hash(&mut hasher);
+    hasher.update(config::text(&plan.requests).as_bytes());
+    hasher.finalize().to_hex()[..16].to_owned()
 }
 
 /// One build under way.

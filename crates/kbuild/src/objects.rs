@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The object tree of one source and configuration, which every arm is built
+//! The object trees of one source and configuration, which the arms are built
 //! in, one after another.
+//!
+//! Arms that differ in bcache alone share a tree: going from one to the other
+//! compiles bcache. An arm that also changes a header of the core or an option
+//! would make half of the kernel's Rust again, and so would the way back. So
+//! such arms form a *group* with a tree of its own, cloned from the last one.
+//! Object trees know their own path: the active one is always at `tree`, the
+//! others wait in `groups`.
 //!
 //! `make` trusts times. A compiler that was killed may leave half an object
 //! that is newer than its source. So a marker is written before make runs and
@@ -9,27 +16,82 @@
 //! writes `.NAME.cmd` last), is removed and made again. Most of an interrupted
 //! build survives.
 
-use crate::files::write_atomically;
+use crate::files::{remove_dir, write_atomically};
+use proc::{Cancel, RunError, run_lines};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::SystemTime;
 
-/// An object tree; the caller holds the source's lock.
+/// Groups that wait; each is a third of a gigabyte.
+const KEPT: usize = 4;
+
+/// The active object tree; the caller holds the source's lock.
 #[derive(Debug)]
 pub(crate) struct Objects {
     pub(crate) dir: PathBuf,
 }
 
 impl Objects {
-    /// Opens (or makes) the tree and mends what a crash left.
-    pub(crate) fn open(dir: PathBuf) -> io::Result<Self> {
-        fs::create_dir_all(&dir)?;
-        let objects = Self { dir };
+    /// Makes the tree of `group` the active one, and mends what a crash left
+    /// in it. `source` is the hash of the pristine source.
+    pub(crate) fn open(
+        root: &Path,
+        group: &str,
+        source: &str,
+        cancel: &Cancel,
+    ) -> Result<Self, RunError> {
+        let objects = Self { dir: root.join("tree") };
+        if objects.note("group").as_deref() != Some(group) {
+            objects.switch(root, group, cancel)?;
+        }
         if let Ok(meta) = fs::metadata(objects.marker()) {
             mend(&objects.dir, meta.modified()?)?;
         }
+        if objects.note("source").as_deref() != Some(source) {
+            // Files that arms share are new in this tree.
+            objects.set_note("source", source)?;
+        }
         Ok(objects)
+    }
+
+    fn switch(&self, root: &Path, group: &str, cancel: &Cancel) -> Result<(), RunError> {
+        let groups = root.join("groups");
+        fs::create_dir_all(&groups)?;
+        let mut last = None;
+        if let Some(active) = self.note("group") {
+            let place = groups.join(active);
+            remove_dir(&place)?;
+            fs::rename(&self.dir, &place)?;
+            last = Some(place);
+        }
+        // Without its name, a tree is what a crash left.
+        remove_dir(&self.dir)?;
+        let waiting = groups.join(group);
+        if waiting.exists() {
+            fs::rename(&waiting, &self.dir)?;
+            return Ok(());
+        }
+        let fresh = Self { dir: root.join("fresh") };
+        remove_dir(&fresh.dir)?;
+        match last {
+            Some(last) => clone(&last, &fresh.dir, cancel)?,
+            None => fs::create_dir_all(&fresh.dir)?,
+        }
+        fresh.set_note("group", group)?;
+        // Written again when the tree is opened: the time of this note is
+        // the time of the files that the group changes.
+        fresh.remove_note("source")?;
+        fs::rename(&fresh.dir, &self.dir)?;
+        prune(&groups);
+        Ok(())
+    }
+
+    /// The time to give the files that this group's arms have in common: when
+    /// they came into this tree, before anything in it was built from them.
+    pub(crate) fn since(&self) -> io::Result<SystemTime> {
+        fs::metadata(self.dir.join(".lab-source"))?.modified()
     }
 
     fn marker(&self) -> PathBuf {
@@ -65,6 +127,27 @@ impl Objects {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+}
+
+/// A copy with all times, sharing blocks where the file system can.
+fn clone(from: &Path, to: &Path, cancel: &Cancel) -> Result<(), RunError> {
+    let mut said = String::new();
+    let mut command = Command::new("cp");
+    command.args(["-a", "--reflink=auto"]).arg(from).arg(to);
+    let status = run_lines(&mut command, cancel, |line| said = line.to_owned())?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(said).into()) }
+}
+
+/// Best effort: what cannot be removed now will be another time.
+fn prune(groups: &Path) {
+    let Ok(entries) = fs::read_dir(groups) else { return };
+    let used = |path: &Path| fs::metadata(path.join("vmlinux")).and_then(|m| m.modified()).ok();
+    let mut aged: Vec<_> =
+        entries.flatten().map(|entry| (used(&entry.path()), entry.path())).collect();
+    aged.sort();
+    for (_, path) in aged.iter().rev().skip(KEPT) {
+        let _ = fs::remove_dir_all(path);
     }
 }
 
@@ -107,7 +190,9 @@ mod tests {
     #[test]
     fn after_a_crash_only_doubtful_objects_are_removed() {
         let dir = tempfile::tempdir().unwrap();
-        let sub = dir.path().join("d");
+        let open = || Objects::open(dir.path(), "g", "s", &Cancel::new()).unwrap();
+        let objects = open();
+        let sub = objects.dir.join("d");
         fs::create_dir_all(&sub).unwrap();
         let start = SystemTime::now();
         let put = |name: &str, seconds: i64| {
@@ -125,7 +210,6 @@ mod tests {
         put(".half.o.cmd", -10);
         put("new.o", 5);
         put("header.h", 5);
-        let objects = Objects::open(dir.path().into()).unwrap();
         objects.begin().unwrap();
         fs::File::options()
             .append(true)
@@ -134,14 +218,47 @@ mod tests {
             .set_modified(start)
             .unwrap();
 
-        Objects::open(dir.path().into()).unwrap();
+        open();
         let left = |name: &str| sub.join(name).exists();
         assert!(left("old.o") && left("whole.o") && left("header.h"));
         assert!(!left("half.o") && !left("new.o"));
 
         objects.finish().unwrap();
         put("later.o", 9);
-        Objects::open(dir.path().into()).unwrap();
+        open();
         assert!(left("later.o"));
+    }
+
+    #[test]
+    fn each_group_finds_its_own_objects_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |group: &str| Objects::open(dir.path(), group, "s", &Cancel::new()).unwrap();
+        let built = |objects: &Objects| fs::read_to_string(objects.dir.join("x.o")).ok();
+        let first = open("a");
+        fs::write(first.dir.join("x.o"), "a").unwrap();
+        let since = first.since().unwrap();
+        let second = open("b");
+        assert_eq!(second.dir, first.dir);
+        // A clone, and what it is given next is newer than what it has.
+        assert_eq!(built(&second).as_deref(), Some("a"));
+        let made = fs::metadata(second.dir.join("x.o")).unwrap().modified().unwrap();
+        assert!(second.since().unwrap() >= made);
+        fs::write(second.dir.join("x.o"), "b").unwrap();
+        assert_eq!(built(&open("a")).as_deref(), Some("a"));
+        assert_eq!(open("a").since().unwrap(), since);
+        assert_eq!(built(&open("b")).as_deref(), Some("b"));
+
+        // Another pristine source: what arms share counts as new.
+        let changed = Objects::open(dir.path(), "b", "s2", &Cancel::new()).unwrap();
+        assert!(changed.since().unwrap() > made);
+
+        // A crash while the trees were swapped.
+        fs::rename(dir.path().join("tree"), dir.path().join("groups/b")).unwrap();
+        fs::create_dir_all(dir.path().join("fresh")).unwrap();
+        assert_eq!(built(&open("b")).as_deref(), Some("b"));
+        for group in ["c", "d", "e", "f", "g", "h"] {
+            open(group);
+        }
+        assert!(fs::read_dir(dir.path().join("groups")).unwrap().count() <= KEPT);
     }
 }

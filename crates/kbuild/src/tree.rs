@@ -14,6 +14,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// `tree/` with `touched/files` and `touched/absent` beside it.
 #[derive(Debug, Clone)]
@@ -67,6 +68,26 @@ impl WorkTree {
             changed += usize::from(self.sync_file(path, overlay.get(path))?);
         }
         Ok(changed)
+    }
+
+    /// Gives all touched files that `which` picks a time, so that going back
+    /// and forth between arms does not make them look new.
+    pub(crate) fn set_times(
+        &self,
+        time: SystemTime,
+        which: impl Fn(&str) -> bool,
+    ) -> io::Result<()> {
+        let mut paths = BTreeSet::new();
+        list(&self.files, Path::new(""), &mut paths)?;
+        list(&self.absent, Path::new(""), &mut paths)?;
+        for path in paths.iter().filter(|path| which(path)) {
+            match fs::File::open(self.inside(path)?) {
+                Ok(file) => file.set_modified(time)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     fn put_aside(&self, path: &str) -> io::Result<()> {
@@ -155,7 +176,7 @@ fn list(root: &Path, below: &Path, into: &mut BTreeSet<String>) -> io::Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, SystemTime};
+    use std::time::Duration;
 
     fn overlay(files: &[(&str, Option<&str>)]) -> Overlay {
         let mut overlay = Overlay::default();
@@ -197,6 +218,9 @@ mod tests {
         assert_eq!(tree.sync(&two).unwrap(), 2);
         assert_eq!(stamp("d/a").metadata().unwrap().modified().unwrap(), past);
         assert_eq!([read("d/b"), read("d/new")], [Some("b".into()), None]);
+
+        tree.set_times(past, |path| path == "d/b").unwrap();
+        assert_eq!(stamp("d/b").metadata().unwrap().modified().unwrap(), past);
 
         assert_eq!(tree.sync(&Overlay::default()).unwrap(), 1);
         assert_eq!(read("d/a").as_deref(), Some("a"));

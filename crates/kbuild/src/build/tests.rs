@@ -160,7 +160,7 @@ fn an_interrupted_build_ends_at_once_and_is_not_taken_for_done() {
     let cancel = Cancel::new();
     let pid_file = || {
         let objects = fs::read_dir(fixture.dirs.objects()).unwrap().flatten().next().unwrap();
-        fs::read_to_string(objects.path().join("pid")).ok().filter(|pid| pid.ends_with('\n'))
+        fs::read_to_string(objects.path().join("tree/pid")).ok().filter(|pid| pid.ends_with('\n'))
     };
     let pid = std::thread::scope(|scope| {
         let stop = scope.spawn(|| {

@@ -119,7 +119,6 @@ impl SetupError {
             "Unable to connect",
             "Connection refused",
             "Connection failed",
-            "failed to download from",
             "Couldn't resolve host",
             "Couldn't connect to server",
         ]) {
