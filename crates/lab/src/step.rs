@@ -73,10 +73,20 @@ pub enum Step {
         /// Where the request stops.
         phase: HoldPhase,
     },
-    /// Waits until the hold has caught its request.
+    /// Arms a hold for the journal write on the SSD that carries an
+    /// invalidation of the block; it stops before the media.
+    HoldInvalidation {
+        /// Name of the hold.
+        name: String,
+        /// Block.
+        of: String,
+    },
+    /// Waits until the hold, or the other one, has caught its request.
     AwaitHeld {
         /// Name of the hold.
         name: String,
+        /// Name of the other hold.
+        or: Option<String>,
         /// See [`crate::Scenario`].
         proves: Option<String>,
     },
@@ -92,6 +102,14 @@ pub enum Step {
         at: String,
         /// Limit, in milliseconds.
         for_ms: u64,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// Demands that no journal write with an invalidation of the block, by a
+    /// write that is on its way, has completed.
+    NoInvalidation {
+        /// Block.
+        at: String,
         /// See [`crate::Scenario`].
         proves: Option<String>,
     },
@@ -208,7 +226,9 @@ impl Step {
             | Self::Read { at, .. }
             | Self::StartRead { at, .. }
             | Self::Hold { at, .. }
+            | Self::NoInvalidation { at, .. }
             | Self::AwaitInvalidation { at, .. } => vec![at],
+            Self::HoldInvalidation { of, .. } => vec![of],
             Self::WriteLeaf { with, holding, .. } => {
                 std::iter::once(with.as_str()).chain(holding.as_deref()).collect()
             }
@@ -227,6 +247,7 @@ impl Step {
             | Self::JoinRead { proves, .. }
             | Self::AwaitHeld { proves, .. }
             | Self::AwaitInvalidation { proves, .. }
+            | Self::NoInvalidation { proves, .. }
             | Self::WriteLeaf { proves, .. }
             | Self::AdvanceJournal { proves, .. } => proves.as_deref(),
             _ => None,
@@ -249,7 +270,12 @@ impl Step {
             Self::Hold { name, disk, op, .. } => {
                 format!("hold {name}: next {op:?} at the {}", disk.name()).to_lowercase()
             }
-            Self::AwaitHeld { name, .. } => format!("wait until {name} is held"),
+            Self::HoldInvalidation { name, of } => format!("hold {name}: invalidation of {of}"),
+            Self::NoInvalidation { at, .. } => format!("no invalidation of {at} is durable"),
+            Self::AwaitHeld { name, or: None, .. } => format!("wait until {name} is held"),
+            Self::AwaitHeld { name, or: Some(other), .. } => {
+                format!("wait until {name} or {other} is held")
+            }
             Self::Release { name } => format!("release {name}"),
             Self::AwaitInvalidation { at, .. } => format!("watch for the invalidation of {at}"),
             Self::Settle {} => "settle".into(),

@@ -7,6 +7,7 @@ use crate::scenario::CacheMode;
 use crate::session::{Background, Session};
 use crate::step::{CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
 use crate::trouble::Stop;
+use crate::watch::Watch;
 use evidence::{Cut, Opportunity};
 use std::time::{Duration, Instant};
 use vdisk::{Hold, OpMatch, Phase, Policy};
@@ -64,7 +65,29 @@ impl Session<'_> {
                 let id = self.rig.hold(hold);
                 self.holds.insert(name.clone(), id);
             }
-            Step::AwaitHeld { name, .. } => match self.await_held(name)? {
+            Step::HoldInvalidation { name, of } => {
+                let carries = Watch::invalidates(self.block(of));
+                let hold = Hold {
+                    disk: Disk::Ssd.name().to_owned(),
+                    op: OpMatch::Write,
+                    first: 0,
+                    sectors: u64::MAX,
+                    nth: 1,
+                    phase: Phase::BeforeMedia,
+                };
+                let id = self.rig.hold_if(hold, carries);
+                self.holds.insert(name.clone(), id);
+            }
+            Step::NoInvalidation { at, .. } => {
+                let since = self.on_the_way();
+                match self.watch.invalidation_of(&self.rig, self.block(at), since) {
+                    None => self.proved(step, "none completed on the SSD".to_owned()),
+                    Some(entry) => {
+                        return Err(closed(self, format!("it is in journal entry {entry}")));
+                    }
+                }
+            }
+            Step::AwaitHeld { name, or, .. } => match self.await_held(name, or.as_deref())? {
                 Ok(detail) => self.proved(step, detail),
                 Err(why) => return Err(closed(self, why)),
             },
@@ -219,17 +242,35 @@ impl Session<'_> {
         }
     }
 
-    fn await_held(&mut self, name: &str) -> Result<Result<String, String>, Stop> {
-        let Some(&id) = self.holds.get(name) else {
-            return Ok(Err(format!("no hold {name:?} was armed")));
-        };
-        match self.rig.wait_held(id, Duration::from_secs(10), self.cancel) {
-            Ok(held) => Ok(Ok(format!(
-                "request for sectors {}+{} held at event {}",
-                held.sector, held.sectors, held.seq
-            ))),
-            Err(vdisk::HoldError::Cancelled) => Err(Stop::Cancelled),
-            Err(error) => Ok(Err(format!("the hold never caught a request: {error}"))),
+    fn await_held(
+        &mut self,
+        name: &str,
+        or: Option<&str>,
+    ) -> Result<Result<String, String>, Stop> {
+        const LIMIT: Duration = Duration::from_secs(10);
+        const GLANCE: Duration = Duration::from_millis(20);
+        let names: Vec<&str> = std::iter::once(name).chain(or).collect();
+        if let Some(unknown) = names.iter().find(|name| !self.holds.contains_key(**name)) {
+            return Ok(Err(format!("no hold {unknown:?} was armed")));
+        }
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            for name in &names {
+                let slice = if or.is_some() { GLANCE } else { LIMIT };
+                match self.rig.wait_held(self.holds[*name], slice, self.cancel) {
+                    Ok(held) => {
+                        return Ok(Ok(format!(
+                            "{name}: request for sectors {}+{} held at event {}",
+                            held.sector, held.sectors, held.seq
+                        )));
+                    }
+                    Err(vdisk::HoldError::Cancelled) => return Err(Stop::Cancelled),
+                    Err(error) if Instant::now() >= deadline => {
+                        return Ok(Err(format!("the hold never caught a request: {error}")));
+                    }
+                    Err(_) => {}
+                }
+            }
         }
     }
 

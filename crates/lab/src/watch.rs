@@ -10,6 +10,10 @@ use std::ops::Range;
 use vdisk::bcache_format::{Key, Written, recognise};
 use vdisk::{Event, Kind, Op, Rig};
 
+/// A sector that is not the superblock's: a journal entry is known by its magic
+/// number, wherever it is.
+const JOURNAL_ANYWHERE: u64 = u64::MAX;
+
 /// A journal entry that is complete on the SSD.
 #[derive(Debug)]
 struct Entry {
@@ -98,6 +102,18 @@ impl Watch {
             }
         }
         ssd.then_some(Disk::Ssd)
+    }
+
+    /// A test for payloads of SSD writes: does this one journal an invalidation
+    /// of `block`?
+    pub fn invalidates(block: wire::Extent) -> impl Fn(&[u8]) -> bool + Send + 'static {
+        let wanted = on_backing(block);
+        move |payload| match recognise(bcache::SET_MAGIC, JOURNAL_ANYWHERE, payload) {
+            Written::Journal(entry) => {
+                entry.keys.iter().any(|key| key.pointers.is_empty() && overlaps(key, &wanted))
+            }
+            _ => false,
+        }
     }
 
     /// Sequence number of the newest journal entry since event `since` with an
