@@ -2,6 +2,8 @@
 //! On the real kernel source, where the cache has one (any build leaves it
 //! there). What takes more than a second runs when `BCACHE_LAB_SLOW` is set.
 
+#![allow(clippy::unwrap_used, reason = "the helpers are parts of tests")]
+
 use kbuild::{
     Arm, BuildError, Builder, Cancel, ConfigError, Dirs, KernelConfig, Source, SourceSpec,
 };
