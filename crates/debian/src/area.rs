@@ -56,6 +56,12 @@ impl<'a> PrivateApt<'a> {
         Ok(Self { dir, mirrors, release, keyring, on_event, cancel })
     }
 
+    /// Another mirror, without a security archive.
+    #[cfg(test)]
+    pub(crate) fn set_mirror(&mut self, uri: &str) {
+        self.mirrors = Mirrors { main: vec![uri.to_owned()], security: vec![] };
+    }
+
     pub(crate) fn home(&self, kind: Kind) -> PathBuf {
         self.dir.join(match kind {
             Kind::Binary => "binary",

@@ -90,4 +90,30 @@ mod tests {
         let message = "E: The repository 'http://m b Release' does not have a Release file.";
         assert!(missing_suites(message, &optional).is_empty());
     }
+
+    /// The real apt must refuse a mirror without a signature.
+    #[test]
+    fn an_unsigned_mirror_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let suite = dir.path().join("mirror/dists/lab/main/binary-amd64");
+        fs::create_dir_all(&suite).unwrap();
+        fs::write(suite.join("Packages"), "").unwrap();
+        let release = "Suite: lab\nCodename: lab\nComponents: main\nArchitectures: amd64\n\
+                       Date: Thu, 01 Jan 2026 00:00:00 UTC\nSHA256:\n \
+                       e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 0 \
+                       main/binary-amd64/Packages\n";
+        fs::write(dir.path().join("mirror/dists/lab/Release"), release).unwrap();
+        let cancel = proc::Cancel::new();
+        let mut apt = match PrivateApt::open(dir.path(), &|_| {}, &cancel) {
+            Ok(apt) => apt,
+            // Not a Debian: nothing to be seen here.
+            Err(AptError::NoApt(_) | AptError::NoMirror(_) | AptError::NoKeyring) => return,
+            Err(error) => panic!("{error}"),
+        };
+        apt.release = crate::Release { id: "debian".into(), codename: "lab".into() };
+        apt.set_mirror(&format!("file:{}", dir.path().join("mirror").display()));
+        let error = apt.download("bcache-tools", dir.path()).unwrap_err();
+        assert!(matches!(error, AptError::BadSignature { .. }), "{error}");
+        assert!(error.to_string().contains("debian-archive-keyring"), "{error}");
+    }
 }

@@ -123,7 +123,7 @@ impl Builder {
     /// # Errors
     /// [`BuildError::Toolchain`] when one is missing.
     pub fn new(dirs: &Dirs, source: &Source, config: &KernelConfig) -> Result<Self, BuildError> {
-        let tools = Tools::find(dirs, source.rust == RustSupport::Yes)?;
+        let tools = Tools::find(dirs, source.rust == RustSupport::Yes, config.toolchain)?;
         Ok(Self { dirs: dirs.clone(), source: source.clone(), config: config.clone(), tools })
     }
 

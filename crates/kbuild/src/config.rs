@@ -3,6 +3,7 @@
 
 use crate::Dirs;
 use crate::kconfig::Kconfig;
+use crate::toolchain::CcKind;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,8 +28,8 @@ pub struct KernelConfig {
     pub name: String,
     /// One line for help.
     pub title: String,
-    /// `gcc` or `clang`.
-    pub toolchain: String,
+    /// The C compiler that it is for.
+    pub toolchain: CcKind,
     /// Without the Rust fragment's, which is used where the source allows.
     requests: Vec<Request>,
     rust: Vec<Request>,
@@ -122,12 +123,8 @@ fn lost_text(lost: &[LostOption]) -> String {
 struct ConfigFile {
     title: String,
     fragments: Vec<String>,
-    #[serde(default = "gcc")]
-    toolchain: String,
-}
-
-fn gcc() -> String {
-    "gcc".into()
+    #[serde(default)]
+    toolchain: CcKind,
 }
 
 /// The fragment that is left out where the source knows no Rust.

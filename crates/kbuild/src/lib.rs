@@ -39,4 +39,4 @@ pub use image::Image;
 pub use overlay::{Content, Overlay};
 pub use proc::Cancel;
 pub use source::{Provenance, RustSupport, Source, SourceError, SourceSpec};
-pub use toolchain::{Toolchain, ToolchainError};
+pub use toolchain::{CcKind, Toolchain, ToolchainError};

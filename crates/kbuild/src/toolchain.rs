@@ -11,7 +11,7 @@ use std::process::Command;
 /// Versions, for the record and for the image's key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Toolchain {
-    /// First line of `gcc --version`, and the linker's.
+    /// First line of `gcc --version` or `clang --version`, and the linker's.
     pub cc: String,
     /// First line of `rustc --version`; `None` for a kernel without Rust.
     pub rustc: Option<String>,
@@ -48,19 +48,40 @@ pub(crate) struct Tool {
     pub(crate) version: String,
 }
 
+/// Which C compiler a configuration wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum CcKind {
+    /// The distribution's.
+    #[default]
+    Gcc,
+    /// The newest that is there; KASAN together with Rust needs it.
+    Clang,
+}
+
 /// All that make is told about compilers.
 #[derive(Debug, Clone)]
 pub(crate) struct Tools {
     pub(crate) versions: Toolchain,
+    /// `bin/` of LLVM, where clang is used.
+    llvm: Option<PathBuf>,
     rust: Option<(Rustc, Tool, PathBuf)>,
 }
 
 impl Tools {
     /// Finds what a kernel with or without Rust needs.
-    pub(crate) fn find(dirs: &Dirs, rust: bool) -> Result<Self, ToolchainError> {
+    pub(crate) fn find(dirs: &Dirs, rust: bool, kind: CcKind) -> Result<Self, ToolchainError> {
         let missing = |what: &str| ToolchainError { what: what.into() };
-        let cc = first_line("gcc").ok_or_else(|| missing("gcc"))?;
-        let ld = first_line("ld").ok_or_else(|| missing("ld (binutils)"))?;
+        let (cc, ld, llvm) = match kind {
+            CcKind::Gcc => {
+                let cc = first_line("gcc").ok_or_else(|| missing("gcc"))?;
+                let ld = first_line("ld").ok_or_else(|| missing("ld (binutils)"))?;
+                (cc, ld, None)
+            }
+            CcKind::Clang => find_llvm().ok_or_else(|| {
+                missing("clang 17 or newer with lld and llvm (packages clang-19, lld-19, llvm-19)")
+            })?,
+        };
         let mut versions = Toolchain { cc: format!("{cc}; {ld}"), rustc: None, bindgen: None };
         let rust = if rust {
             let rustc = find_rustc().ok_or_else(|| {
@@ -74,27 +95,47 @@ impl Tools {
         } else {
             None
         };
-        Ok(Self { versions, rust })
+        Ok(Self { versions, llvm, rust })
     }
 
     /// Variables for make's command line; given there, none of the caller's
     /// environment can change them.
     pub(crate) fn make_args(&self) -> Vec<String> {
-        let Some((rustc, bindgen, _)) = &self.rust else { return vec![] };
-        let rustc_path = rustc.path.display();
-        vec![
-            format!("RUSTC={rustc_path}"),
-            format!("HOSTRUSTC={rustc_path}"),
-            format!("BINDGEN={}", bindgen.path.display()),
-            // Where the user keeps a toolchain must not show in the image.
-            format!("KRUSTFLAGS=--remap-path-prefix={}=/rust", rustc.sysroot.display()),
-        ]
+        let mut args = Vec::new();
+        if let Some(bin) = &self.llvm {
+            // With its slash at the end make takes it for a directory.
+            args.push(format!("LLVM={}/", bin.display()));
+        }
+        if let Some((rustc, bindgen, _)) = &self.rust {
+            let rustc_path = rustc.path.display();
+            args.extend([
+                format!("RUSTC={rustc_path}"),
+                format!("HOSTRUSTC={rustc_path}"),
+                format!("BINDGEN={}", bindgen.path.display()),
+                // Where the user keeps a toolchain must not show in the image.
+                format!("KRUSTFLAGS=--remap-path-prefix={}=/rust", rustc.sysroot.display()),
+            ]);
+        }
+        args
     }
 
     /// What bindgen finds libclang by.
     pub(crate) fn libclang(&self) -> Option<&Path> {
         self.rust.as_ref().map(|(_, _, libclang)| libclang.as_path())
     }
+}
+
+/// Versions of clang and its linker, and where they are: all of LLVM's tools
+/// must come from one release.
+fn find_llvm() -> Option<(String, String, Option<PathBuf>)> {
+    const MIN_CLANG: [u32; 3] = [17, 0, 1];
+    LIBCLANG_MAJORS.iter().find_map(|major| {
+        let bin = PathBuf::from(format!("/usr/lib/llvm-{major}/bin"));
+        let complete = ["ld.lld", "llvm-ar", "llvm-nm"].iter().all(|tool| bin.join(tool).exists());
+        let cc = version_of(&bin.join("clang"), MIN_CLANG).filter(|_| complete)?;
+        let ld = output(Command::new(bin.join("ld.lld")).arg("--version"))?;
+        Some((cc, ld, Some(bin)))
+    })
 }
 
 /// The first compiler that is new enough and has its library's sources:

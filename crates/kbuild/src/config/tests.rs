@@ -93,10 +93,12 @@ fn damaged_fragments_are_named_by_file_and_line() {
         ("twice.toml", "title='t'\nfragments=['twice.config']\n"),
         ("twice.config", "CONFIG_A=y\nCONFIG_A=n\n"),
         ("key.toml", "title='t'\nfragment=[]\n"),
+        ("cc.toml", "title='t'\nfragments=[]\ntoolchain='icc'\n"),
     ]);
     let error = |name: &str| KernelConfig::load(&dirs, name).unwrap_err().to_string();
     assert!(error("typo").contains("kernel-config/typo.config:2"), "{}", error("typo"));
     assert!(error("twice").contains("twice.config:1"), "{}", error("twice"));
+    assert!(error("cc").contains("`gcc` or `clang`"), "{}", error("cc"));
     assert!(error("key").contains("key.toml"), "{}", error("key"));
-    assert!(error("none").contains("there are key, twice, typo"), "{}", error("none"));
+    assert!(error("none").contains("there are cc, key, twice, typo"), "{}", error("none"));
 }

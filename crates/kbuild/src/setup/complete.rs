@@ -21,18 +21,15 @@ pub fn complete(
     on_event: &dyn Fn(Event),
     cancel: &Cancel,
 ) -> Result<(), SetupError> {
-    let packages = found.packages();
-    if !packages.is_empty() {
-        install(dirs, &packages, on_event, cancel)?;
+    // With package lists at hand, a fix may be another one than before.
+    for _ in 0..2 {
+        let packages = survey(dirs, found.scope).packages();
+        if packages.is_empty() {
+            break;
+        }
+        install(dirs, found.scope, &packages, on_event, cancel)?;
     }
-    // With lists at hand the fixes may be other ones than before.
-    let tests = found.items.len() > survey(dirs, Scope::Run).items.len();
-    let now = survey(dirs, if tests { Scope::Test } else { Scope::Run });
-    let more = now.packages();
-    if !more.is_empty() {
-        install(dirs, &more, on_event, cancel)?;
-    }
-    for (item, fix) in survey(dirs, if tests { Scope::Test } else { Scope::Run }).missing() {
+    for (item, fix) in survey(dirs, found.scope).missing() {
         match fix {
             Fix::CargoInstall => bindgen::install(dirs, on_event, cancel)?,
             Fix::ByHand(fix) => {
@@ -51,6 +48,7 @@ pub fn complete(
 
 fn install(
     dirs: &Dirs,
+    scope: Scope,
     packages: &[String],
     on_event: &dyn Fn(Event),
     cancel: &Cancel,
@@ -64,10 +62,8 @@ fn install(
     if stale {
         apt(root, "package lists", &update_args(), on_event, cancel)?;
         // Now that lists are there, the Rust packages can be told apart.
-        let fresh = survey(dirs, Scope::Run).packages();
-        if packages.iter().any(|package| candidate(package).is_none()) && fresh != packages {
-            return install_with(root, dirs, &fresh, on_event, cancel);
-        }
+        let fresh = survey(dirs, scope).packages();
+        return install_with(root, dirs, &fresh, on_event, cancel);
     }
     install_with(root, dirs, packages, on_event, cancel)
 }

@@ -53,6 +53,8 @@ pub struct Item {
 /// Everything that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
+    /// What the machine is wanted for.
+    pub scope: Scope,
     /// In the order of the table.
     pub items: Vec<Item>,
 }
@@ -93,7 +95,7 @@ impl Survey {
 #[must_use]
 pub fn survey(dirs: &Dirs, scope: Scope) -> Survey {
     let wanted = NEEDS.iter().filter(|need| need.scope == Scope::Run || scope == Scope::Test);
-    Survey { items: wanted.map(|need| look(dirs, need)).collect() }
+    Survey { scope, items: wanted.map(|need| look(dirs, need)).collect() }
 }
 
 fn look(dirs: &Dirs, need: &Need) -> Item {

@@ -38,6 +38,7 @@ fn what_is_missing_leads_to_one_command() {
     let missing = |name, fix| Item { name, purpose: "p", state: State::Missing(fix) };
     let packages = |names: &[&str]| Fix::Packages(names.iter().map(|&n| n.to_owned()).collect());
     let survey = Survey {
+        scope: Scope::Run,
         items: vec![
             missing("a", packages(&["flex", "bison"])),
             missing("b", packages(&["flex"])),

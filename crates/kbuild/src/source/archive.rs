@@ -22,16 +22,30 @@ pub(super) fn obtain(job: &Job, path: &Path) -> Result<(Entry, Provenance), Sour
     Ok((entry, provenance))
 }
 
+/// What a kernel of 2026 unpacks to, in tar's records; for the progress only.
+const KERNEL_RECORDS: u64 = 165_000;
+
 /// Unpacks `tarball` into `into` and returns the tree's top.
 pub(super) fn untar(job: &Job, tarball: &Path, into: &Path) -> Result<PathBuf, SourceError> {
     let name = tarball.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let _meter = Meter::start(job.on_event, Stage::Unpack, &name);
+    let mut meter = Meter::start(job.on_event, Stage::Unpack, &name);
     fs::create_dir_all(into).map_err(SourceError::io(into))?;
     let mut command = Command::new("tar");
-    command.env("LC_ALL", "C").args(["--no-same-owner", "-xf"]).arg(tarball).arg("-C").arg(into);
+    command
+        .env("LC_ALL", "C")
+        .args(["--no-same-owner", "--checkpoint=1000", "--checkpoint-action=echo=%u"])
+        .arg("-xf")
+        .arg(tarball)
+        .arg("-C")
+        .arg(into);
     let mut said: Vec<String> = Vec::new();
     let status = run_lines(&mut command, job.cancel, |line| {
-        if said.len() < 10 {
+        // Records of 10 KiB that are done.
+        if let Some(records) =
+            line.strip_prefix("tar: ").and_then(|count| count.parse::<u64>().ok())
+        {
+            meter.at(records * 100 / KERNEL_RECORDS, Some(100));
+        } else if said.len() < 10 {
             said.push(line.to_owned());
         }
     })
