@@ -1,2 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Placeholder.
+//! Scenario (data) → steps → observations → oracle → verdict.
+
+mod bcache;
+mod case;
+mod error;
+mod guest;
+mod oracle;
+mod provenance;
+mod run;
+mod scenario;
+mod session;
+mod step;
+mod steps;
+mod trouble;
+mod watch;
+mod witness;
+
+pub use case::{CaseSpec, run_case};
+pub use error::ScenarioError;
+pub use oracle::{Finding, Judgement, Readback, judge};
+pub use provenance::{host, now, tool};
+pub use run::{ArmImage, Event, RunError, Tools, run};
+pub use scenario::{BcacheSetup, Block, CacheMode, DiskSetup, Disks, Scenario, load_all, parse};
+pub use step::{CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
+pub use witness::{Allowed, Tick, Witness};

@@ -8,7 +8,9 @@
 
 mod cancel;
 mod guarded;
+mod lines;
 mod watchdog;
 
 pub use cancel::{Cancel, Cancelled};
 pub use guarded::{Guarded, RunError, run_logged};
+pub use lines::run_lines;

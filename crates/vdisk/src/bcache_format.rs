@@ -124,8 +124,8 @@ impl Key {
         self.end.saturating_sub(self.sectors)
     }
 
-    /// Whether the range covers a sector of the backing device's data (not
-    /// counting `data_offset`).
+    /// Whether the range covers a sector of the backing device (of the device
+    /// itself: `data_offset` is added before a request gets its key).
     #[must_use]
     pub fn covers(&self, sector: u64) -> bool {
         (self.start()..self.end).contains(&sector)

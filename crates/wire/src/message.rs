@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; host and guest must agree exactly.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// A block device of the guest, by its role; the agent knows its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -149,6 +149,9 @@ pub enum Op {
         /// Which.
         device: Device,
     },
+    /// Forgets what the kernel has cached of the virtual disks (`BLKFLSBUF`),
+    /// so that a saved guest can be restored on others.
+    DropCaches,
     /// Panics the guest kernel (`sysrq-trigger` `c`); for the lab's own tests.
     Panic,
     /// Makes the agent go silent without dying; for the lab's own tests.
@@ -238,7 +241,8 @@ pub struct Run {
 
 impl Run {
     /// Whether a sector at `address` with `content` belongs to this run.
-    pub(crate) fn continues_with(&self, content: &Content, address: u64) -> bool {
+    #[must_use]
+    pub fn continues_with(&self, content: &Content, address: u64) -> bool {
         let same = match (self.content, *content) {
             // Misplaced neighbours usually come from one misplaced write:
             // joined while both addresses advance together.

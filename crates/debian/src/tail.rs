@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The last lines of a command's output, for error messages.
+
+use std::collections::VecDeque;
+
+const KEPT: usize = 15;
+
+/// Keeps the newest lines that a person would want to read.
+#[derive(Debug, Default)]
+pub(crate) struct Tail(VecDeque<String>);
+
+impl Tail {
+    pub(crate) fn push(&mut self, line: &str) {
+        if line.trim().is_empty() {
+            return;
+        }
+        if self.0.len() == KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(line.to_owned());
+    }
+
+    pub(crate) fn text(self) -> String {
+        Vec::from(self.0).join("\n")
+    }
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The results format (design.md section 9), where runs are kept, and the
+//! tables that people read. The one place that knows what `run.json` looks
+//! like.
+
+mod record;
+mod store;
+mod table;
+mod verdict;
+
+pub use record::{
+    ArmRecord, Case, ConfigRecord, Cut, GuestRecord, HostRecord, Opportunity, Outcome, QemuRecord,
+    RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, SourceRecord, Summary, ToolRecord,
+    ToolchainRecord, schema_json,
+};
+pub use store::{Store, StoreError};
+pub use table::{cell, matrix};
+pub use verdict::{SectorCounts, Verdict};

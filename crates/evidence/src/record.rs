@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `run.json`: provenance first, then every case.
+
+use crate::verdict::{SectorCounts, Verdict};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Raised whenever a field changes its meaning or disappears.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// One run: everything that is needed to believe it and to do it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunRecord {
+    /// [`SCHEMA_VERSION`] of the writer.
+    pub schema_version: u32,
+    /// Also the name of its folder.
+    pub run_id: String,
+    /// Whether every planned case is in `cases`.
+    pub status: RunStatus,
+    /// RFC 3339, UTC.
+    pub started: String,
+    /// RFC 3339, UTC; absent while the run goes on.
+    pub finished: Option<String>,
+    /// Seed of everything random in the run.
+    pub seed: u64,
+    /// The lab itself.
+    pub tool: ToolRecord,
+    /// The machine it ran on.
+    pub host: HostRecord,
+    /// The emulator.
+    pub qemu: QemuRecord,
+    /// The kernel source that all arms share.
+    pub source: SourceRecord,
+    /// The kernel configuration.
+    pub config: ConfigRecord,
+    /// Compilers of the kernel.
+    pub toolchain: ToolchainRecord,
+    /// The guest's initramfs.
+    pub guest: GuestRecord,
+    /// Arms, in table order.
+    pub arms: Vec<ArmRecord>,
+    /// Scenarios, in table order.
+    pub scenarios: Vec<ScenarioRecord>,
+    /// Attempts planned per arm and scenario.
+    pub attempts: u32,
+    /// Finished cases, in the order of arms, scenarios, attempts.
+    pub cases: Vec<Case>,
+    /// Derived from `cases`.
+    pub summary: Summary,
+}
+
+/// Whether a run is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// Some planned cases are missing: interrupted, or still running.
+    Incomplete,
+    /// All planned cases are there.
+    Complete,
+}
+
+/// The lab.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToolRecord {
+    /// Crate version.
+    pub version: String,
+    /// Commit of the checkout; `None` outside git.
+    pub commit: Option<String>,
+    /// The checkout had uncommitted changes.
+    pub dirty: bool,
+}
+
+/// The host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct HostRecord {
+    pub os: String,
+    pub kernel: String,
+    pub cpu: String,
+    pub cores: u32,
+    pub memory_mib: u64,
+}
+
+/// QEMU.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct QemuRecord {
+    pub version: String,
+    /// `kvm` or `tcg`, as probed by a real boot or chosen by the user.
+    pub accelerator: String,
+}
+
+/// Kernel source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct SourceRecord {
+    /// Package and version, commit, or folder, in words.
+    pub origin: String,
+    pub kernel_version: String,
+    pub hash: String,
+}
+
+/// Kernel configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ConfigRecord {
+    pub name: String,
+    pub hash: String,
+}
+
+/// Compilers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ToolchainRecord {
+    pub cc: String,
+    pub rustc: Option<String>,
+    pub bindgen: Option<String>,
+}
+
+/// The guest's initramfs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct GuestRecord {
+    pub hash: String,
+    pub fio: String,
+}
+
+/// An arm as it was built.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArmRecord {
+    /// Name.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// Content hash of its patches, files and options.
+    pub hash: String,
+    /// Content key of the finished image.
+    pub image: String,
+}
+
+/// A scenario as it was run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioRecord {
+    /// `S1`…
+    pub id: String,
+    /// Short name.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// Content hash of its file.
+    pub hash: String,
+}
+
+/// One attempt of one arm at one scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// `ARM/SCENARIO/ATTEMPT`, unique in the run.
+    pub id: String,
+    /// Arm.
+    pub arm: String,
+    /// Scenario id.
+    pub scenario: String,
+    /// From 1.
+    pub attempt: u32,
+    /// Seed of this case.
+    pub seed: u64,
+    /// What the scenario's file expects of the arm.
+    pub expected: Verdict,
+    /// What came out.
+    pub outcome: Outcome,
+    /// The observable proofs that the window was open.
+    pub opportunities: Vec<Opportunity>,
+    /// What was seen on the way, in words, in order.
+    pub observations: Vec<String>,
+    /// Judged sectors by verdict.
+    pub sectors: SectorCounts,
+    /// Cuts, in order.
+    pub cuts: Vec<Cut>,
+    /// Boots of the case, process start to agent ready, in milliseconds.
+    pub boots_ms: Vec<u64>,
+    /// The whole case, in milliseconds.
+    pub took_ms: u64,
+    /// Paths relative to the run's folder: `console`, `events`.
+    pub files: BTreeMap<String, String>,
+}
+
+/// How a case ended. Only a verdict is a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Outcome {
+    /// The window was open and the oracle judged.
+    Verdict {
+        /// The worst of all sectors.
+        verdict: Verdict,
+    },
+    /// The window was not shown to be open; nothing follows from what was read.
+    Inconclusive {
+        /// Which part of the opportunity is missing.
+        why: String,
+    },
+    /// The harness failed: VM, disks, guest set-up, time. Never a verdict.
+    Harness {
+        /// `panicked`, `hung`, `boot-timeout`…
+        what: String,
+        /// For people.
+        message: String,
+        /// Last lines of the console.
+        console_tail: String,
+        /// What to do about it.
+        next_step: String,
+    },
+}
+
+/// One proof that the window was open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Opportunity {
+    /// The scenario's words.
+    pub claim: String,
+    /// Whether it came about.
+    pub open: bool,
+    /// What was seen, with figures.
+    pub detail: String,
+}
+
+/// One power cut or reset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cut {
+    /// `power` or `reset`.
+    pub kind: String,
+    /// Position in the disks' common event sequence.
+    pub at_event: u64,
+    /// Completed writes that the cut took.
+    pub writes_lost: u64,
+}
+
+/// Counted from the cases.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Summary {
+    pub planned: u32,
+    pub as_expected: u32,
+    pub contradictions: u32,
+    pub inconclusive: u32,
+    pub harness_failures: u32,
+}
+
+impl Case {
+    /// Whether a verdict was reached and is not the expected one.
+    #[must_use]
+    pub fn contradicts(&self) -> bool {
+        matches!(self.outcome, Outcome::Verdict { verdict } if verdict != self.expected)
+    }
+}
+
+impl RunRecord {
+    /// Recounts `summary` from `cases` and sets `status`.
+    pub fn summarise(&mut self) {
+        let mut summary = Summary {
+            planned: u32::try_from(self.arms.len() * self.scenarios.len()).unwrap_or(u32::MAX)
+                * self.attempts,
+            ..Summary::default()
+        };
+        for case in &self.cases {
+            match &case.outcome {
+                Outcome::Verdict { .. } if case.contradicts() => summary.contradictions += 1,
+                Outcome::Verdict { .. } => summary.as_expected += 1,
+                Outcome::Inconclusive { .. } => summary.inconclusive += 1,
+                Outcome::Harness { .. } => summary.harness_failures += 1,
+            }
+        }
+        let finished = self.cases.len() == summary.planned as usize;
+        self.status = if finished { RunStatus::Complete } else { RunStatus::Incomplete };
+        self.summary = summary;
+    }
+
+    /// Exit code of the run (design.md section 8): 1 when a verdict
+    /// contradicts its expectation, else 4 when a case has no verdict or is
+    /// missing, else 0.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        let Summary { contradictions, inconclusive, harness_failures, .. } = self.summary;
+        if contradictions > 0 {
+            1
+        } else if inconclusive + harness_failures > 0 || self.status == RunStatus::Incomplete {
+            4
+        } else {
+            0
+        }
+    }
+}
+
+/// The JSON schema of `run.json`, pretty-printed.
+///
+/// # Panics
+/// Never: a schema is a JSON value.
+#[must_use]
+pub fn schema_json() -> String {
+    let schema = schemars::schema_for!(RunRecord);
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is plain JSON");
+    text.push('\n');
+    text
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A run's folder: one `run.json`, always whole, replaced by rename.
+
+use crate::record::{RunRecord, SCHEMA_VERSION};
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A run's folder that belongs to this process until dropped.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    /// Held for its lock only.
+    _lock: File,
+}
+
+/// Why a results folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has it.
+    #[error("{dir} is in use by another run; choose another --out or wait for it", dir = dir.display())]
+    InUse {
+        /// Which folder.
+        dir: PathBuf,
+    },
+    /// The file system said no.
+    #[error("cannot {what} {path}: {source}{hint}", path = path.display(), hint = hint(source))]
+    Io {
+        /// What was being done.
+        what: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Not a `run.json` of ours.
+    #[error("{path} is not a run.json of this tool: {message}", path = path.display())]
+    Format {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => {
+            "; free some space and run again, finished cases are kept"
+        }
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            "; choose another folder with --out"
+        }
+        _ => "",
+    }
+}
+
+fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io { what, path, source }
+}
+
+impl Store {
+    /// Takes `dir` for this process, creating it when needed.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] when another process holds it.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(dir).map_err(io("create", dir))?;
+        let path = dir.join(".lock");
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(io("open", &path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(io("lock", &path)(source)),
+        }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The record as it was last saved; `None` in a fresh folder.
+    ///
+    /// # Errors
+    /// [`StoreError::Format`] for a file that is not ours or of another schema.
+    pub fn load(&self) -> Result<Option<RunRecord>, StoreError> {
+        Self::read(&self.dir.join("run.json"))
+    }
+
+    /// Reads any `run.json`, without taking its folder.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub fn read(path: &Path) -> Result<Option<RunRecord>, StoreError> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io("read", path)(error)),
+        };
+        let wrong = |message: String| StoreError::Format { path: path.to_owned(), message };
+        let value: serde_json::Value =
+            serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        match value.get("schema_version").and_then(serde_json::Value::as_u64) {
+            Some(version) if version == u64::from(SCHEMA_VERSION) => {}
+            Some(version) => {
+                return Err(wrong(format!(
+                    "schema version {version}, this tool reads {SCHEMA_VERSION}"
+                )));
+            }
+            None => return Err(wrong("no schema_version".to_owned())),
+        }
+        serde_json::from_value(value).map(Some).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// Replaces `run.json` in one step: readers see the old one or the new one.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; the old file is then still there.
+    pub fn save(&self, record: &RunRecord) -> Result<(), StoreError> {
+        let path = self.dir.join("run.json");
+        let new = self.dir.join(".run.json.new");
+        let mut text = serde_json::to_vec_pretty(record).map_err(|error| StoreError::Format {
+            path: path.clone(),
+            message: error.to_string(),
+        })?;
+        text.push(b'\n');
+        let mut file = File::create(&new).map_err(io("create", &new))?;
+        file.write_all(&text).and_then(|()| file.sync_all()).map_err(io("write", &new))?;
+        fs::rename(&new, &path).map_err(io("replace", &path))
+    }
+}

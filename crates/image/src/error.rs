@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Why there is no image.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Every message names what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// The manifest is wrong.
+    #[error("{}: {why}", .path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// The line, and what is allowed there.
+        why: String,
+    },
+    /// Programs or headers of this machine are missing.
+    #[error("{what}; install with: apt-get install {packages}")]
+    Missing {
+        /// What was looked for.
+        what: String,
+        /// Debian packages, separated by blanks.
+        packages: String,
+    },
+    /// A compiler or configure script failed.
+    #[error("{what} failed, its log is {}:\n{tail}", .log.display())]
+    Build {
+        /// What was being built.
+        what: String,
+        /// Everything that it printed.
+        log: PathBuf,
+        /// The last lines of it.
+        tail: String,
+    },
+    /// fio's source could not be had.
+    #[error("the source of {package}: {source}")]
+    Fetch {
+        /// The source package.
+        package: String,
+        /// Why.
+        source: debian::AptError,
+    },
+    /// No room for the image.
+    #[error("no space left for {}: free some, or set XDG_CACHE_HOME to a larger disk", .0.display())]
+    DiskFull(PathBuf),
+    /// A file could not be read or written.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The user asked to stop.
+    #[error(transparent)]
+    Cancelled(#[from] proc::Cancelled),
+}
+
+impl ImageError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::DiskFull(path.into())
+            }
+            _ => Self::Io { path: path.into(), source },
+        }
+    }
+}

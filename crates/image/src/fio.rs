@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The real fio, small: built statically from Debian's signed source.
+
+use crate::build::ImageEvent;
+use crate::cache;
+use crate::error::ImageError;
+use crate::manifest::Fio;
+use debian::{AptError, PrivateApt, SourceDir};
+use proc::{Cancel, RunError};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+/// Fetches a source package by name and unpacks it below the directory; the
+/// real one is [`from_debian`].
+pub type FetchSource<'a> = &'a dyn Fn(&str, &Path) -> Result<SourceDir, ImageError>;
+
+/// Debian's signed source, without touching the system's package lists.
+///
+/// # Errors
+/// [`ImageError::Fetch`].
+pub fn from_debian(
+    package: &str,
+    into: &Path,
+    cache: &Path,
+    on_event: &dyn Fn(ImageEvent),
+    cancel: &Cancel,
+) -> Result<SourceDir, ImageError> {
+    let on_apt = |event| on_event(ImageEvent::Fetching(event));
+    let fetched =
+        PrivateApt::open(cache, &on_apt, cancel).and_then(|apt| apt.source(package, into));
+    fetched.map_err(|source| match source {
+        AptError::Cancelled(cancelled) => cancelled.into(),
+        source => ImageError::Fetch { package: package.to_owned(), source },
+    })
+}
+
+/// A finished program.
+pub struct BuiltFio {
+    pub program: Vec<u8>,
+    /// What it says of itself, for instance `fio-3.33`.
+    pub version: String,
+}
+
+/// Changes when the way of building does.
+const RECIPE: &str = "2";
+
+/// Builds fio, or takes the one that was built the same way before. The source
+/// is fetched only in the first case, so a warm cache needs no network.
+///
+/// # Errors
+/// [`ImageError`].
+pub fn build(
+    fio: &Fio,
+    cache: &Path,
+    fetch: FetchSource<'_>,
+    on_event: &dyn Fn(ImageEvent),
+    cancel: &Cancel,
+) -> Result<BuiltFio, ImageError> {
+    let recipe =
+        format!("{RECIPE}\n{}\n{}\n{:?}", fio.source, fio.configure.join("\n"), fio.engines);
+    let key = blake3::hash(recipe.as_bytes()).to_hex();
+    let parent = cache.join("fio");
+    let (dir, _) = cache::get_or_make(&parent, &key[..16], cancel, |dir| {
+        let tree = fetch(&fio.source, &dir.join("source"))?;
+        on_event(ImageEvent::BuildingFio { version: tree.version.clone() });
+        make(fio, &tree, dir, &parent.join("build.log"), cancel)
+    })?;
+    let read = |name| fs::read(dir.join(name)).map_err(ImageError::io(&dir));
+    let version = String::from_utf8_lossy(&read("version")?).into_owned();
+    Ok(BuiltFio { program: read("fio")?, version })
+}
+
+fn make(
+    fio: &Fio,
+    tree: &SourceDir,
+    dir: &Path,
+    log: &Path,
+    cancel: &Cancel,
+) -> Result<(), ImageError> {
+    let _ = fs::remove_file(log);
+    let jobs = thread::available_parallelism().map_or(1, usize::from);
+    let in_tree = |program: &str| {
+        let mut command = Command::new(program);
+        command.current_dir(&tree.path);
+        command
+    };
+    let missing = |error| with_packages(error, &fio.packages);
+    // The directory has a random name: kept out of the program, two builds
+    // give the same bytes.
+    let flags = format!("--extra-cflags=-ffile-prefix-map={}=.", tree.path.display());
+    let mut configure = in_tree("./configure");
+    run("configuring fio", configure.args(&fio.configure).arg(flags), log, cancel)
+        .map_err(missing)?;
+    run("building fio", in_tree("make").arg(format!("-j{jobs}")).arg("fio"), log, cancel)
+        .map_err(missing)?;
+    let program = dir.join("fio");
+    run("stripping fio", in_tree("strip").arg("-o").arg(&program).arg("fio"), log, cancel)
+        .map_err(missing)?;
+    let version = ask(&program, "--version")?;
+    check_engines(fio, &ask(&program, "--enghelp")?)?;
+    fs::write(dir.join("version"), version.trim()).map_err(ImageError::io(dir))?;
+    // 60 MB of objects that nobody needs any more.
+    let _ = fs::remove_dir_all(dir.join("source"));
+    Ok(())
+}
+
+/// `configure` leaves out in silence what it does not find.
+fn check_engines(fio: &Fio, list: &str) -> Result<(), ImageError> {
+    let absent: Vec<&str> = fio
+        .engines
+        .iter()
+        .map(String::as_str)
+        .filter(|engine| !list.split_whitespace().any(|word| word == *engine))
+        .collect();
+    if absent.is_empty() {
+        return Ok(());
+    }
+    Err(ImageError::Missing {
+        what: format!("fio was built without its engine {}", absent.join(", ")),
+        packages: fio.packages.join(" "),
+    })
+}
+
+fn ask(program: &Path, option: &str) -> Result<String, ImageError> {
+    let output = Command::new(program).arg(option).output().map_err(ImageError::io(program))?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A tool that is not there means a package that is not there.
+fn with_packages(error: ImageError, packages: &[String]) -> ImageError {
+    match error {
+        ImageError::Io { path, source } if source.kind() == io::ErrorKind::NotFound => {
+            ImageError::Missing {
+                what: format!("building fio needs {}", path.display()),
+                packages: packages.join(" "),
+            }
+        }
+        other => other,
+    }
+}
+
+/// Runs one step of a build with its output in a log.
+///
+/// # Errors
+/// [`ImageError::Build`] with the log's end when it fails.
+pub fn run(
+    what: &str,
+    command: &mut Command,
+    log: &Path,
+    cancel: &Cancel,
+) -> Result<(), ImageError> {
+    let program = PathBuf::from(command.get_program());
+    let status = proc::run_logged(command, log, cancel).map_err(|error| match error {
+        RunError::Io(error) => ImageError::io(&program)(error),
+        RunError::Cancelled(cancelled) => cancelled.into(),
+    })?;
+    if status.success() {
+        return Ok(());
+    }
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    let tail = lines[lines.len().saturating_sub(20)..].join("\n");
+    Err(ImageError::Build { what: what.into(), log: log.into(), tail })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::GuestPath;
+
+    fn fio(engines: &[&str]) -> Fio {
+        Fio {
+            at: GuestPath("bin/fio".into()),
+            source: "fio".into(),
+            packages: vec!["libaio-dev".into()],
+            configure: vec!["--flag".into()],
+            engines: engines.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// A source package whose "compiler" writes a script.
+    fn tree(dir: &Path, configure: &str) -> SourceDir {
+        let path = dir.join("fio-0");
+        fs::create_dir_all(&path).unwrap();
+        let script = path.join("configure");
+        fs::write(&script, format!("#!/bin/sh\n{configure}\n")).unwrap();
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        SourceDir { path, version: "0".into(), patches: Vec::new() }
+    }
+
+    fn attempt(cache: &Path, engines: &[&str], configure: &str) -> Result<BuiltFio, ImageError> {
+        let fetch = |_: &str, into: &Path| Ok(tree(into, configure));
+        build(&fio(engines), cache, &fetch, &|_| {}, &Cancel::new())
+    }
+
+    #[test]
+    fn a_failed_step_shows_its_log_and_leaves_nothing() {
+        let cache = tempfile::tempdir().unwrap();
+        let error = attempt(cache.path(), &[], "echo no libaio >&2; exit 1").err().unwrap();
+        let text = error.to_string();
+        assert!(text.contains("configuring fio") && text.contains("no libaio"), "{text}");
+        let left = fs::read_dir(cache.path().join("fio")).unwrap().flatten();
+        assert!(left.filter(|entry| entry.path().is_dir()).count() == 0);
+    }
+
+    #[test]
+    fn an_engine_that_was_left_out_is_named_with_the_package() {
+        let error = check_engines(&fio(&["libaio", "psync"]), "engines:\n psync\n").unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("libaio,") || text.contains("engine libaio"), "{text}");
+        assert!(text.contains("libaio-dev"), "{text}");
+    }
+}

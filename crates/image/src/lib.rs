@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The guest's initramfs: the agent, make-bcache, busybox and fio in one cpio
+//! archive, made without root and cached by content.
+//!
+//! What goes in is data (`images/guest.toml`). The same inputs give the same
+//! bytes, and so the same [`GuestImage::key`], on every build.
+
+mod agent;
+mod build;
+mod cache;
+mod cpio;
+mod elf;
+mod error;
+mod fio;
+mod manifest;
+
+pub use build::{GuestImage, ImageDirs, ImageEvent, build};
+pub use error::ImageError;

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Named kernel configurations: lists of fragments, merged and verified.
+
+use crate::Dirs;
+use crate::kconfig::Kconfig;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// One requested option and where the request stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// With its `CONFIG_`.
+    pub(crate) name: String,
+    /// `y`, `n`, `m`, a number or a quoted string.
+    pub(crate) value: String,
+    /// `file:line`.
+    pub(crate) place: String,
+}
+
+/// What a named configuration asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KernelConfig {
+    /// As on the command line.
+    pub name: String,
+    /// One line for help.
+    pub title: String,
+    /// `gcc` or `clang`.
+    pub toolchain: String,
+    /// Without the Rust fragment's, which is used where the source allows.
+    requests: Vec<Request>,
+    rust: Vec<Request>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// No file of that name in `kernel-config`.
+    #[error("no kernel configuration {name:?}; there are {known}")]
+    Unknown {
+        /// As asked for.
+        name: String,
+        /// Those that exist.
+        known: String,
+    },
+    /// A file cannot be read.
+    #[error("{path}: {error}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        error: io::Error,
+    },
+    /// The list of fragments has a fixed format.
+    #[error("{path}: {error}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// With line and column.
+        error: Box<toml::de::Error>,
+    },
+    /// A line of a fragment is not an option.
+    #[error("{place}: {line:?} is neither CONFIG_X=value nor a comment")]
+    Line {
+        /// `file:line`.
+        place: String,
+        /// The line.
+        line: String,
+    },
+    /// A fragment wants two different things.
+    #[error("{second} wants {name}={value}, but {first} has it otherwise")]
+    Conflict {
+        /// The option.
+        name: String,
+        /// What the later line wants.
+        value: String,
+        /// `file:line` of the earlier one.
+        first: String,
+        /// `file:line` of the later one.
+        second: String,
+    },
+    /// The kernel's configuration did not take an option.
+    #[error("{}", lost_text(.0))]
+    Lost(Vec<LostOption>),
+}
+
+/// An option that did not survive `olddefconfig`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostOption {
+    /// With its `CONFIG_`.
+    pub name: String,
+    /// What was asked for.
+    pub wanted: String,
+    /// What the kernel made of it.
+    pub got: String,
+    /// `file:line` of the request.
+    pub place: String,
+    /// What it depends on, with present values, or what selects it.
+    pub because: Vec<String>,
+}
+
+fn lost_text(lost: &[LostOption]) -> String {
+    let mut text = String::from("the kernel's configuration did not take:");
+    for option in lost {
+        text.push_str(&format!(
+            "\n  {}={} ({}): got {}",
+            option.name, option.wanted, option.place, option.got
+        ));
+        for line in &option.because {
+            text.push_str("\n    ");
+            text.push_str(line);
+        }
+    }
+    text
+}
+
+/// `kernel-config/NAME.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigFile {
+    title: String,
+    fragments: Vec<String>,
+    #[serde(default = "gcc")]
+    toolchain: String,
+}
+
+fn gcc() -> String {
+    "gcc".into()
+}
+
+/// The fragment that is left out where the source knows no Rust.
+const RUST_FRAGMENT: &str = "rust.config";
+
+impl KernelConfig {
+    /// The configuration `kernel-config/NAME.toml`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], except for [`ConfigError::Lost`].
+    pub fn load(dirs: &Dirs, name: &str) -> Result<Self, ConfigError> {
+        let dir = dirs.repo.join("kernel-config");
+        let path = dir.join(format!("{name}.toml"));
+        if name.contains(['/', '.']) || !path.exists() {
+            let known = Self::list(dirs).join(", ");
+            return Err(ConfigError::Unknown { name: name.into(), known });
+        }
+        let file: ConfigFile = toml::from_str(&read(&path)?)
+            .map_err(|error| ConfigError::Format { path: path.clone(), error: Box::new(error) })?;
+        let (mut requests, mut rust) = (Vec::new(), Vec::new());
+        for fragment in &file.fragments {
+            let path = dir.join(fragment);
+            let shown = format!("kernel-config/{fragment}");
+            let into = if fragment == RUST_FRAGMENT { &mut rust } else { &mut requests };
+            into.extend(parse(&shown, &read(&path)?)?);
+        }
+        let (title, toolchain) = (file.title, file.toolchain);
+        Ok(Self { name: name.into(), title, toolchain, requests, rust })
+    }
+
+    /// The names of all configurations, sorted.
+    #[must_use]
+    pub fn list(dirs: &Dirs) -> Vec<String> {
+        let entries = fs::read_dir(dirs.repo.join("kernel-config")).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| {
+            Some(entry.file_name().to_str()?.strip_suffix(".toml")?.to_owned())
+        });
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
+    /// All requests for a kernel with or without Rust, and an arm's options
+    /// on top (which override, as an arm knows what it needs).
+    pub(crate) fn requests(
+        &self,
+        rust: bool,
+        arm: &[(String, String)],
+    ) -> Result<Vec<Request>, ConfigError> {
+        let mut all: BTreeMap<String, Request> = BTreeMap::new();
+        let rust = if rust { self.rust.as_slice() } else { &[] };
+        for request in self.requests.iter().chain(rust) {
+            all.insert(request.name.clone(), request.clone());
+        }
+        for (line, place) in arm {
+            let request = request(line, place.clone())?;
+            all.insert(request.name.clone(), request);
+        }
+        Ok(all.into_values().collect())
+    }
+}
+
+/// The lines that `olddefconfig` starts from, on top of tinyconfig's.
+pub(crate) fn text(requests: &[Request]) -> String {
+    requests.iter().map(|request| format!("{}\n", line(request))).collect()
+}
+
+fn line(request: &Request) -> String {
+    match request.value.as_str() {
+        "n" => format!("# {} is not set", request.name),
+        value => format!("{}={value}", request.name),
+    }
+}
+
+/// Compares what was asked for with the `.config` that came out.
+///
+/// # Errors
+/// [`ConfigError::Lost`] with every option that is not as requested.
+pub(crate) fn verify(
+    requests: &[Request],
+    dot_config: &str,
+    kconfig: &dyn Fn() -> Kconfig,
+) -> Result<(), ConfigError> {
+    let values = values(dot_config);
+    let got = |name: &str| values.get(name).cloned().unwrap_or_else(|| "n".to_owned());
+    let lost: Vec<&Request> = requests.iter().filter(|r| got(&r.name) != r.value).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    // Reading all of the source's Kconfig files takes a second: only now.
+    let kconfig = kconfig();
+    let explain = |request: &&Request| LostOption {
+        name: request.name.clone(),
+        wanted: request.value.clone(),
+        got: got(&request.name),
+        place: request.place.clone(),
+        because: kconfig.explain(&request.name, &request.value, &values),
+    };
+    Err(ConfigError::Lost(lost.iter().map(explain).collect()))
+}
+
+/// `CONFIG_X` → value of everything that a `.config` sets.
+fn values(dot_config: &str) -> BTreeMap<String, String> {
+    dot_config
+        .lines()
+        .filter(|line| line.starts_with("CONFIG_"))
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|error| ConfigError::Io { path: path.into(), error })
+}
+
+fn parse(file: &str, text: &str) -> Result<Vec<Request>, ConfigError> {
+    let mut requests = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if !line.is_empty() && !line.starts_with('#') {
+            requests.push(request(line, format!("{file}:{}", index + 1))?);
+        }
+    }
+    check_conflicts(&requests)?;
+    Ok(requests)
+}
+
+fn request(line: &str, place: String) -> Result<Request, ConfigError> {
+    match line.split_once('=') {
+        Some((name, value)) if is_option(line) => {
+            Ok(Request { name: name.into(), value: value.into(), place })
+        }
+        _ => Err(ConfigError::Line { place, line: line.into() }),
+    }
+}
+
+/// `CONFIG_NAME=value`
+pub(crate) fn is_option(line: &str) -> bool {
+    let Some((name, value)) = line.split_once('=') else { return false };
+    let symbol = name.strip_prefix("CONFIG_").unwrap_or_default();
+    let number = value.strip_prefix('-').unwrap_or(value);
+    let number = number.strip_prefix("0x").unwrap_or(number);
+    let valid = matches!(value, "y" | "n" | "m")
+        || value.len() >= 2 && value.starts_with('"') && value.ends_with('"')
+        || !number.is_empty() && number.bytes().all(|b| b.is_ascii_hexdigit());
+    !symbol.is_empty() && symbol.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && valid
+}
+
+/// A later fragment may override an earlier one; a fragment not itself.
+fn check_conflicts(requests: &[Request]) -> Result<(), ConfigError> {
+    let mut seen: BTreeMap<&str, &Request> = BTreeMap::new();
+    for request in requests {
+        let first = *seen.entry(&request.name).or_insert(request);
+        if first.value != request.value {
+            return Err(ConfigError::Conflict {
+                name: request.name.clone(),
+                value: request.value.clone(),
+                first: first.place.clone(),
+                second: request.place.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Runs the kernel's make: a clean environment, a log, progress, and the
+//! first error out of thousands of lines.
+
+use crate::event::{Event, Meter, Stage};
+use crate::toolchain::Tools;
+use proc::{Cancel, RunError, run_lines};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::process::Command;
+
+/// How a make ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) success: bool,
+    /// Lines that said a file was made.
+    pub(crate) steps: u64,
+    /// The first error, over a few lines; empty after success.
+    pub(crate) first_error: String,
+    pub(crate) disk_full: bool,
+}
+
+/// A make in the object tree `objects` of the source `tree`.
+pub(crate) struct Make<'a> {
+    pub(crate) tree: &'a Path,
+    pub(crate) objects: &'a Path,
+    pub(crate) tools: &'a Tools,
+    pub(crate) log: &'a Path,
+}
+
+impl Make<'_> {
+    pub(crate) fn command(&self, targets: &[&str]) -> Command {
+        let mut command = Command::new("make");
+        // Cargo's and the user's variables (RUSTFLAGS, MAKEFLAGS, KCFLAGS, …)
+        // would make the image depend on who builds it.
+        command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        for keep in ["HOME", "TMPDIR"] {
+            if let Some(value) = std::env::var_os(keep) {
+                command.env(keep, value);
+            }
+        }
+        if let Some(libclang) = self.tools.libclang() {
+            command.env("LIBCLANG_PATH", libclang);
+        }
+        let jobs = std::thread::available_parallelism().map_or(2, usize::from);
+        command
+            .arg("-C")
+            .arg(self.tree)
+            .arg(format!("O={}", self.objects.display()))
+            .arg(format!("-j{jobs}"))
+            .args([
+                "ARCH=x86",
+                // Nothing of this machine or this minute goes into the image.
+                "KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 1970",
+                "KBUILD_BUILD_USER=bcache-lab",
+                "KBUILD_BUILD_HOST=bcache-lab",
+                "KBUILD_BUILD_VERSION=1",
+                // Set, so that a git repository further up is not asked.
+                "LOCALVERSION=",
+            ])
+            .args(self.tools.make_args())
+            .args(targets);
+        command
+    }
+
+    /// Runs to the end; `expected` is what the steps are measured against.
+    pub(crate) fn run(
+        &self,
+        targets: &[&str],
+        (stage, what): (Stage, &str),
+        expected: Option<u64>,
+        on_event: &dyn Fn(Event),
+        cancel: &Cancel,
+    ) -> Result<Outcome, RunError> {
+        let log = File::options().create(true).append(true).open(self.log)?;
+        let mut log = BufWriter::new(log);
+        let mut meter = Meter::start(on_event, stage, what);
+        let mut steps = 0;
+        let mut errors = FirstError::default();
+        let mut wrote: io::Result<()> = Ok(());
+        let status = run_lines(&mut self.command(targets), cancel, |line| {
+            if wrote.is_ok() {
+                wrote = writeln!(log, "{line}");
+            }
+            if is_step(line) {
+                steps += 1;
+                meter.at(steps, expected);
+            }
+            errors.line(line);
+        })?;
+        let success = status.success();
+        if success {
+            wrote.and_then(|()| log.flush())?;
+        }
+        Ok(Outcome {
+            success,
+            steps,
+            disk_full: errors.disk_full,
+            first_error: if success { String::new() } else { errors.text() },
+        })
+    }
+}
+
+/// `  CC      drivers/md/bcache/request.o`
+fn is_step(line: &str) -> bool {
+    let Some(rest) = line.strip_prefix("  ") else { return false };
+    let word = rest.split(' ').next().unwrap_or_default();
+    word.len() >= 2
+        && word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// Lines shown of the first error: rustc points at its place below the text.
+const CONTEXT: usize = 6;
+
+/// Picks the first error that a compiler reports, or else make's own.
+#[derive(Debug, Default)]
+struct FirstError {
+    compiler: Vec<String>,
+    make: Option<String>,
+    last: Vec<String>,
+    disk_full: bool,
+}
+
+impl FirstError {
+    fn line(&mut self, line: &str) {
+        self.disk_full |= line.contains("No space left on device");
+        if self.compiler.is_empty() && is_error(line)
+            || !self.compiler.is_empty() && self.compiler.len() < CONTEXT && !is_step(line)
+        {
+            self.compiler.push(line.to_owned());
+        }
+        if self.make.is_none() && line.contains("*** ") {
+            self.make = Some(line.to_owned());
+        }
+        if self.last.len() == CONTEXT {
+            self.last.remove(0);
+        }
+        self.last.push(line.to_owned());
+    }
+
+    fn text(self) -> String {
+        if !self.compiler.is_empty() {
+            return self.compiler.join("\n");
+        }
+        self.make.unwrap_or_else(|| self.last.join("\n"))
+    }
+}
+
+fn is_error(line: &str) -> bool {
+    line.contains(": error: ")
+        || line.contains(": fatal error: ")
+        || line.starts_with("error: ")
+        || line.starts_with("error[E")
+        || line.contains("undefined reference to")
+        || line.contains("multiple definition of")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(lines: &[&str]) -> String {
+        let mut errors = FirstError::default();
+        lines.iter().for_each(|line| errors.line(line));
+        errors.text()
+    }
+
+    #[test]
+    fn the_first_compiler_error_is_found_among_the_noise() {
+        let c = first(&[
+            "  CC      a.o",
+            "../a.c: In function 'f':",
+            "../a.c:3:9: error: 'x' undeclared",
+            "    3 |  x = 1;",
+            "../b.c:1:1: error: later",
+            "make[2]: *** [x] Error 1",
+        ]);
+        assert!(c.starts_with("../a.c:3:9: error: 'x' undeclared"), "{c}");
+        let rust = first(&["error[E0425]: cannot find value", "  --> ../inflight.rs:7:5", "   |"]);
+        assert!(rust.contains("inflight.rs:7:5"), "{rust}");
+        let other = first(&["words", "make: *** No rule to make target 'x'.  Stop."]);
+        assert!(other.contains("No rule"), "{other}");
+        assert_eq!(first(&["only", "words"]), "only\nwords");
+    }
+
+    #[test]
+    fn steps_are_counted_and_other_lines_not() {
+        assert!(is_step("  CC      mm/slub.o"));
+        assert!(is_step("  RUSTC L rust/core.o"));
+        assert!(!is_step("  --> ../a.rs:1:1"));
+        assert!(!is_step("make[1]: Entering directory"));
+    }
+
+    #[test]
+    fn a_full_disk_is_told_apart() {
+        let mut errors = FirstError::default();
+        errors.line("ld: final link failed: No space left on device");
+        assert!(errors.disk_full);
+    }
+}

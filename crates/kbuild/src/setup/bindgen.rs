@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! bindgen, compiled for the lab alone where no package is new enough.
+
+use super::SetupError;
+use crate::Dirs;
+use crate::event::{Event, Meter, Stage};
+use crate::lock::{Lock, LockError};
+use crate::toolchain::in_path;
+use proc::{Cancel, run_lines};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Tried with the kernels and compilers of kernel-notes; with `--locked` its
+/// dependencies are those of its release.
+const VERSION: &str = "0.73.2";
+
+/// Crates that it is made of, for the progress.
+const CRATES: u64 = 60;
+
+/// The cargo that started us, or the user's.
+pub(super) fn cargo() -> Option<PathBuf> {
+    let ours = std::env::var_os("CARGO").map(PathBuf::from).filter(|path| path.is_file());
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo/bin/cargo"));
+    ours.or_else(|| in_path("cargo").into_iter().next())
+        .or_else(|| home.filter(|path| path.is_file()))
+}
+
+pub(super) fn install(
+    dirs: &Dirs,
+    on_event: &dyn Fn(Event),
+    cancel: &Cancel,
+) -> Result<(), SetupError> {
+    let Some(cargo) = cargo() else {
+        return Err(SetupError::ByHand {
+            what: "bindgen".into(),
+            fix: "install Rust with cargo".into(),
+        });
+    };
+    let root = dirs.tools();
+    let lock = root.join("lock");
+    let _lock = Lock::take(&lock, "another installation of bindgen", on_event, cancel).map_err(
+        |error| match error {
+            LockError::Io(error) => SetupError::Io { path: lock.clone(), error },
+            LockError::Cancelled(cancelled) => cancelled.into(),
+        },
+    )?;
+    if crate::toolchain::find_bindgen(dirs).is_some() {
+        return Ok(());
+    }
+    let args = ["install", "bindgen-cli", "--version", VERSION, "--locked", "--root"];
+    let mut command = Command::new(&cargo);
+    command
+        .args(args)
+        .arg(&root)
+        .arg("--target-dir")
+        .arg(root.join("bindgen-build"))
+        // It runs for seconds per kernel: half the compile time is worth more
+        // than the last bit of its speed.
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        .env("CARGO_TERM_COLOR", "never");
+    // What `cargo xtask` runs under is meant for the lab's own crates.
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "CARGO_TARGET_DIR"] {
+        command.env_remove(name);
+    }
+    let mut meter = Meter::start(on_event, Stage::Tool, "bindgen");
+    let mut tail: VecDeque<String> = VecDeque::new();
+    let mut compiled = 0;
+    let status = run_lines(&mut command, cancel, |line| {
+        if line.trim_start().starts_with("Compiling ") {
+            compiled += 1;
+            meter.at(compiled, Some(CRATES));
+        }
+        if tail.len() == 15 {
+            tail.pop_front();
+        }
+        tail.push_back(line.to_owned());
+    })
+    .map_err(SetupError::run("cargo"))?;
+    // 300 MB that nobody needs again.
+    let _ = crate::files::remove_dir(&root.join("bindgen-build"));
+    if status.success() {
+        return Ok(());
+    }
+    let command = format!("cargo {} {}", args.join(" "), root.display());
+    Err(SetupError::classify("bindgen".into(), command, Vec::from(tail).join("\n")))
+}

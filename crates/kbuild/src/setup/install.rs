@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Installs Debian packages into the system, never at the cost of another.
+
+use super::SetupError;
+use crate::event::{Event, Meter, Stage};
+use proc::{Cancel, run_lines};
+use std::collections::VecDeque;
+use std::path::Path;
+use std::process::Command;
+
+/// How we become root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Root {
+    /// We are.
+    Already,
+    /// `sudo -n` works.
+    Sudo,
+}
+
+impl Root {
+    /// `None` where only a person can.
+    pub(super) fn find(cancel: &Cancel) -> Option<Self> {
+        if rustix::process::geteuid().is_root() {
+            return Some(Self::Already);
+        }
+        let sudo = run_lines(Command::new("sudo").args(["-n", "true"]), cancel, |_| {});
+        sudo.is_ok_and(|status| status.success()).then_some(Self::Sudo)
+    }
+
+    fn command(self, args: &[String]) -> Command {
+        // A variable given to sudo itself may be dropped: hence env.
+        let env = ["env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C"];
+        let mut command = match self {
+            Self::Already => Command::new("env"),
+            Self::Sudo => {
+                let mut command = Command::new("sudo");
+                command.args(["-n", "env"]);
+                command
+            }
+        };
+        command.args(&env[1..]).args(args).args(["-o", "APT::Status-Fd=1"]);
+        command
+    }
+}
+
+/// `apt-get install` of these packages, as a person would type it.
+pub(super) fn install_args(extra: &[String], packages: &[String]) -> Vec<String> {
+    let mut args = vec!["apt-get".to_owned(), "install".into()];
+    args.extend_from_slice(extra);
+    args.extend(["--yes", "--no-install-recommends", "--no-remove"].map(str::to_owned));
+    args.extend_from_slice(packages);
+    args
+}
+
+pub(super) fn update_args() -> Vec<String> {
+    vec!["apt-get".into(), "update".into()]
+}
+
+/// Runs one apt-get as root; waits for another one that holds dpkg's lock.
+pub(super) fn apt(
+    root: Root,
+    what: &str,
+    args: &[String],
+    on_event: &dyn Fn(Event),
+    cancel: &Cancel,
+) -> Result<(), SetupError> {
+    let mut waiting: Option<Meter> = None;
+    loop {
+        let tail = match apt_once(root, what, args, on_event, cancel)? {
+            None => return Ok(()),
+            Some(tail) => tail,
+        };
+        let locked = tail.contains("Could not get lock") || tail.contains("is another process");
+        if !locked {
+            return Err(SetupError::classify(what.into(), args.join(" "), tail));
+        }
+        // DPkg::Lock::Timeout waits without a word, and not for all locks.
+        for _ in 0..20 {
+            cancel.check()?;
+            let meter = waiting.get_or_insert_with(|| {
+                Meter::start(on_event, Stage::Wait, "another package manager")
+            });
+            meter.at(0, None);
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    }
+}
+
+/// The last lines, if it failed.
+fn apt_once(
+    root: Root,
+    what: &str,
+    args: &[String],
+    on_event: &dyn Fn(Event),
+    cancel: &Cancel,
+) -> Result<Option<String>, SetupError> {
+    let mut meter = Meter::start(on_event, Stage::Install, what);
+    let mut tail: VecDeque<String> = VecDeque::new();
+    let status = run_lines(&mut root.command(args), cancel, |line| match percent(line) {
+        Some(percent) => meter.at(percent, Some(100)),
+        None => {
+            if tail.len() == 15 {
+                tail.pop_front();
+            }
+            tail.push_back(line.to_owned());
+        }
+    })
+    .map_err(SetupError::run("apt-get"))?;
+    Ok((!status.success()).then(|| Vec::from(tail).join("\n")))
+}
+
+/// Fetching is the first half, unpacking the second.
+fn percent(line: &str) -> Option<u64> {
+    let (offset, rest) = if let Some(rest) = line.strip_prefix("dlstatus:") {
+        (0.0, rest)
+    } else {
+        (50.0, line.strip_prefix("pmstatus:")?)
+    };
+    // The package's name may hold a colon (gcc:amd64).
+    let value = rest.split(':').skip(1).find_map(|word| word.parse::<f64>().ok())?;
+    Some((offset + value / 2.0).clamp(0.0, 100.0) as u64)
+}
+
+/// The version that apt would install; `None` for an unknown package.
+pub(super) fn candidate(package: &str) -> Option<String> {
+    let mut version = None;
+    let mut command = Command::new("apt-cache");
+    command.env("LC_ALL", "C").args(["policy", package]);
+    run_lines(&mut command, &Cancel::new(), |line| {
+        if let Some(found) = line.trim().strip_prefix("Candidate: ") {
+            version = Some(found.to_owned());
+        }
+    })
+    .ok()?;
+    version.filter(|version| version != "(none)")
+}
+
+/// A fresh container has no package lists.
+pub(super) fn lists_are_empty() -> bool {
+    let lists = Path::new("/var/lib/apt/lists").read_dir();
+    !lists.is_ok_and(|entries| {
+        entries.flatten().any(|entry| entry.file_name().to_string_lossy().contains("Packages"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_of_both_halves() {
+        assert_eq!(percent("dlstatus:3:40.0:Retrieving file 3 of 9"), Some(20));
+        assert_eq!(percent("pmstatus:gcc:amd64:40.0:Unpacking gcc"), Some(70));
+        assert_eq!(percent("Setting up gcc"), None);
+    }
+
+    #[test]
+    fn nothing_of_the_user_s_is_removed() {
+        let args = install_args(&[], &["flex".into()]);
+        assert!(args.contains(&"--no-remove".to_owned()), "{args:?}");
+        assert_eq!(args.last().map(String::as_str), Some("flex"));
+    }
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Looks at the machine, without changing anything.
+
+use super::Scope;
+use super::bindgen;
+use super::install::candidate;
+use super::needs::{NEEDS, Need, Probe};
+use crate::Dirs;
+use crate::toolchain::{
+    LIBCLANG_MAJORS, MIN_BINDGEN, MIN_RUSTC, find_bindgen, find_libclang, find_rustc, in_path,
+    numbers,
+};
+use proc::{Cancel, run_lines};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What makes something that is missing appear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fix {
+    /// Debian packages, to be installed by root.
+    Packages(Vec<String>),
+    /// bindgen, compiled into the lab's own cache.
+    CargoInstall,
+    /// Something that only the user can do.
+    ByHand(String),
+}
+
+/// Whether something is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It is.
+    Found {
+        /// Where.
+        path: PathBuf,
+        /// Its own words; empty where it has none.
+        version: String,
+    },
+    /// It is not.
+    Missing(Fix),
+}
+
+/// One thing that the machine must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// For the table.
+    pub name: &'static str,
+    /// Why it is wanted.
+    pub purpose: &'static str,
+    /// Whether it is there.
+    pub state: State,
+}
+
+/// Everything that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    /// In the order of the table.
+    pub items: Vec<Item>,
+}
+
+impl Survey {
+    /// Whether nothing is missing.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.missing().next().is_none()
+    }
+
+    /// What is missing, with its fix.
+    pub fn missing(&self) -> impl Iterator<Item = (&Item, &Fix)> {
+        self.items.iter().filter_map(|item| match &item.state {
+            State::Missing(fix) => Some((item, fix)),
+            State::Found { .. } => None,
+        })
+    }
+
+    /// All missing packages, sorted.
+    #[must_use]
+    pub fn packages(&self) -> Vec<String> {
+        let mut packages: Vec<String> = self
+            .missing()
+            .filter_map(|(_, fix)| match fix {
+                Fix::Packages(packages) => Some(packages.clone()),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        packages.sort();
+        packages.dedup();
+        packages
+    }
+}
+
+/// Looks for everything that `scope` needs.
+#[must_use]
+pub fn survey(dirs: &Dirs, scope: Scope) -> Survey {
+    let wanted = NEEDS.iter().filter(|need| need.scope == Scope::Run || scope == Scope::Test);
+    Survey { items: wanted.map(|need| look(dirs, need)).collect() }
+}
+
+fn look(dirs: &Dirs, need: &Need) -> Item {
+    let packages = || Fix::Packages(need.packages.iter().map(|&name| name.to_owned()).collect());
+    let found = |path: PathBuf, version: String| State::Found { path, version };
+    let state = match need.probe {
+        Probe::Program(program) => in_path(program)
+            .into_iter()
+            .next()
+            .map(|path| {
+                let version = version(Command::new(&path).arg("--version")).unwrap_or_default();
+                found(path, version)
+            })
+            .unwrap_or_else(|| State::Missing(packages())),
+        Probe::Mute(program) => in_path(program)
+            .into_iter()
+            .next()
+            .map_or_else(|| State::Missing(packages()), |path| found(path, String::new())),
+        Probe::File(places) => places
+            .iter()
+            .map(Path::new)
+            .find(|path| path.exists())
+            .map_or_else(|| State::Missing(packages()), |path| found(path.into(), String::new())),
+        Probe::Rustc => find_rustc()
+            .map_or_else(|| State::Missing(rust_fix()), |rustc| found(rustc.path, rustc.version)),
+        Probe::Libclang => find_libclang()
+            .map_or_else(|| State::Missing(libclang_fix()), |dir| found(dir, String::new())),
+        Probe::Bindgen => find_bindgen(dirs)
+            .map_or_else(|| State::Missing(bindgen_fix()), |tool| found(tool.path, tool.version)),
+        Probe::Python(module) => {
+            let import = format!("import {module}; print({module}.__file__)");
+            version(Command::new("/usr/bin/python3").args(["-c", &import])).map_or_else(
+                || State::Missing(packages()),
+                |file| found(PathBuf::from(file), String::new()),
+            )
+        }
+    };
+    Item { name: need.name, purpose: need.purpose, state }
+}
+
+/// A compiler with sources: Debian 12 has it for its web browsers, Debian 13
+/// as its own; elsewhere rustup's.
+fn rust_fix() -> Fix {
+    let new_enough = |package: &str| {
+        candidate(package).and_then(|version| numbers(&version)).is_some_and(|v| v >= MIN_RUSTC)
+    };
+    for (compiler, sources) in [("rustc-web", "rust-web-src"), ("rustc", "rust-src")] {
+        if new_enough(compiler) {
+            return Fix::Packages(vec![compiler.into(), sources.into()]);
+        }
+    }
+    if super::install::lists_are_empty() {
+        // Nothing is known yet; the list is read again after an update.
+        return Fix::Packages(vec!["rustc-web".into(), "rust-web-src".into()]);
+    }
+    Fix::ByHand("rustup component add rust-src (with a toolchain of 1.85 or newer)".into())
+}
+
+fn libclang_fix() -> Fix {
+    let known = LIBCLANG_MAJORS
+        .iter()
+        .map(|major| format!("libclang1-{major}"))
+        .find(|package| candidate(package).is_some());
+    Fix::Packages(vec![known.unwrap_or_else(|| "libclang1-19".into())])
+}
+
+fn bindgen_fix() -> Fix {
+    match candidate("bindgen").and_then(|version| numbers(&version)) {
+        Some(version) if version >= MIN_BINDGEN => Fix::Packages(vec!["bindgen".into()]),
+        _ if bindgen::cargo().is_some() => Fix::CargoInstall,
+        _ => Fix::ByHand("install Rust with cargo, or bindgen 0.71.1 or newer".into()),
+    }
+}
+
+/// The first line that a program prints, if it succeeds.
+fn version(command: &mut Command) -> Option<String> {
+    let mut first = None;
+    let status = run_lines(command.env("LC_ALL", "C"), &Cancel::new(), |line| {
+        first.get_or_insert_with(|| line.to_owned());
+    });
+    status.is_ok_and(|status| status.success()).then_some(first).flatten()
+}

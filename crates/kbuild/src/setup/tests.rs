@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+use super::*;
+use crate::Dirs;
+
+#[test]
+fn the_reasons_of_a_failed_installation_are_told_apart() {
+    let kind = |tail: &str| SetupError::classify("flex".into(), "apt-get x".into(), tail.into());
+    assert!(matches!(
+        kind("E: Packages need to be removed but remove is disabled."),
+        SetupError::WouldRemove { .. }
+    ));
+    let offline = kind("E: Failed to fetch http://m/f.deb  Temporary failure resolving 'm'");
+    assert!(matches!(offline, SetupError::NoNetwork { .. }));
+    assert!(offline.to_string().contains("apt-get x"), "{offline}");
+    assert!(matches!(
+        kind("E: You don't have enough free space in /var/cache/apt/archives/."),
+        SetupError::DiskFull { .. }
+    ));
+    assert!(matches!(kind("E: else"), SetupError::Failed { .. }));
+}
+
+#[test]
+fn a_survey_names_each_thing_once_and_tests_want_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let dirs = Dirs { repo: dir.path().into(), cache: dir.path().into() };
+    let run = survey(&dirs, Scope::Run);
+    let test = survey(&dirs, Scope::Test);
+    assert!(test.items.len() > run.items.len());
+    let mut names: Vec<_> = test.items.iter().map(|item| item.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), test.items.len());
+    assert!(!run.items.iter().any(|item| item.purpose.is_empty()));
+}
+
+#[test]
+fn what_is_missing_leads_to_one_command() {
+    let missing = |name, fix| Item { name, purpose: "p", state: State::Missing(fix) };
+    let packages = |names: &[&str]| Fix::Packages(names.iter().map(|&n| n.to_owned()).collect());
+    let survey = Survey {
+        items: vec![
+            missing("a", packages(&["flex", "bison"])),
+            missing("b", packages(&["flex"])),
+            missing("c", Fix::CargoInstall),
+        ],
+    };
+    assert!(!survey.is_complete());
+    assert_eq!(survey.packages(), ["bison", "flex"]);
+}

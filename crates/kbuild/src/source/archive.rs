@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Kernel sources in a tarball.
+
+use super::store::Entry;
+use super::{Job, Provenance, SourceError};
+use crate::event::{Meter, Stage};
+use proc::run_lines;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub(super) fn obtain(job: &Job, path: &Path) -> Result<(Entry, Provenance), SourceError> {
+    let mut hasher = blake3::Hasher::new();
+    let file = File::open(path).map_err(SourceError::io(path))?;
+    hasher.update_reader(file).map_err(SourceError::io(path))?;
+    let hash = hasher.finalize().to_hex();
+    let entry = job.entry(&format!("tar-{}", &hash[..16]));
+    let origin = format!("tarball {}", path.display());
+    let hash = || Ok(format!("blake3:{hash}"));
+    let provenance = entry
+        .fill_once(job, &origin, &hash, &|partial| untar(job, path, &partial.join("source")))?;
+    Ok((entry, provenance))
+}
+
+/// Unpacks `tarball` into `into` and returns the tree's top.
+pub(super) fn untar(job: &Job, tarball: &Path, into: &Path) -> Result<PathBuf, SourceError> {
+    let name = tarball.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let _meter = Meter::start(job.on_event, Stage::Unpack, &name);
+    fs::create_dir_all(into).map_err(SourceError::io(into))?;
+    let mut command = Command::new("tar");
+    command.env("LC_ALL", "C").args(["--no-same-owner", "-xf"]).arg(tarball).arg("-C").arg(into);
+    let mut said: Vec<String> = Vec::new();
+    let status = run_lines(&mut command, job.cancel, |line| {
+        if said.len() < 10 {
+            said.push(line.to_owned());
+        }
+    })
+    .map_err(SourceError::run("tar"))?;
+    if !status.success() {
+        return Err(SourceError::Tool { what: format!("unpacking {name}"), tail: said.join("\n") });
+    }
+    if into.join("Makefile").exists() {
+        return Ok(into.into());
+    }
+    // Release tarballs have all in one directory.
+    let dirs: Vec<PathBuf> = fs::read_dir(into)
+        .map_err(SourceError::io(into))?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
+    match dirs.as_slice() {
+        [top] => Ok(top.clone()),
+        _ => Err(SourceError::NotKernel { origin: name, missing: "a top directory" }),
+    }
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Kernel sources in a git tree, through a work tree and an index of our own.
+//!
+//! `git worktree add` would leave its administration in the user's repository.
+//! With `GIT_WORK_TREE` and `GIT_INDEX_FILE` in our cache the repository is
+//! only read, and the next commit changes only the files that differ, so that
+//! the kernel build stays incremental.
+
+use super::store::Entry;
+use super::{Job, Provenance, SourceError};
+use crate::event::{Event, Meter, Stage};
+use crate::overlay::Overlay;
+use crate::tree::WorkTree;
+use proc::run_lines;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+pub(super) fn obtain(
+    job: &Job,
+    path: &Path,
+    rev: Option<&str>,
+) -> Result<(Entry, Provenance), SourceError> {
+    let path = fs::canonicalize(path).map_err(SourceError::io(path))?;
+    let git = Git { job, path: &path };
+    if rev.is_none() {
+        git.check_clean()?;
+    }
+    let wanted = format!("{}^{{commit}}", rev.unwrap_or("HEAD"));
+    let commit = git.one_line(&["rev-parse", "--verify", "--end-of-options", &wanted])?;
+    let tree = git.one_line(&["rev-parse", &format!("{commit}^{{tree}}")])?;
+    let origin = format!("git commit {commit} of {}", path.display());
+    let hash = format!("git-tree:{tree}");
+
+    let key = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
+    let entry = job.entry(&format!("git-{}", &key[..16]));
+    let now = |entry: &Entry| {
+        entry.provenance().filter(|was| was.hash == hash).map(|was| Provenance {
+            // Another commit may have the same tree.
+            origin: origin.clone(),
+            ..was
+        })
+    };
+    if let Some(provenance) = now(&entry) {
+        return Ok((entry, provenance));
+    }
+    let _lock = entry.lock(job)?;
+    if let Some(provenance) = now(&entry) {
+        return Ok((entry, provenance));
+    }
+    job.check_space()?;
+    let _meter = Meter::start(job.on_event, Stage::Unpack, "git tree");
+    // The tree must be as the index believes before git changes it.
+    let work = WorkTree::new(&entry.dir);
+    work.sync(&Overlay::default()).map_err(SourceError::io(&entry.dir))?;
+    entry.unseal()?;
+    work.forget().map_err(SourceError::io(&entry.dir))?;
+    fs::create_dir_all(entry.tree()).map_err(SourceError::io(&entry.dir))?;
+    git.check_out(&tree, &entry)?;
+    let provenance = entry.seal(origin, hash)?;
+    Ok((entry, provenance))
+}
+
+struct Git<'a> {
+    job: &'a Job<'a>,
+    path: &'a Path,
+}
+
+impl Git<'_> {
+    /// git on the user's repository, promising not to write to it.
+    fn command(&self) -> Command {
+        let mut command = Command::new("git");
+        for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
+            command.env_remove(name);
+        }
+        command
+            .env("LC_ALL", "C")
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .env("GIT_NO_LAZY_FETCH", "1")
+            .arg("-C")
+            .arg(self.path)
+            // A repository's own hooks and monitors are programs to run.
+            .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]);
+        command
+    }
+
+    fn run(&self, what: &str, command: &mut Command) -> Result<Vec<String>, SourceError> {
+        let mut lines = Vec::new();
+        let status = run_lines(command, self.job.cancel, |line| lines.push(line.to_owned()))
+            .map_err(SourceError::run("git"))?;
+        if status.success() {
+            return Ok(lines);
+        }
+        let what = format!("git {what} in {}", self.path.display());
+        Err(SourceError::Tool { what, tail: lines.join("\n") })
+    }
+
+    fn one_line(&self, args: &[&str]) -> Result<String, SourceError> {
+        let lines = self.run(args[0], self.command().args(args))?;
+        Ok(lines.into_iter().next().unwrap_or_default())
+    }
+
+    /// Changes of known files count; unknown files are no part of a commit
+    /// and worth only a word.
+    fn check_clean(&self) -> Result<(), SourceError> {
+        if self.one_line(&["rev-parse", "--is-bare-repository"])? == "true" {
+            return Ok(());
+        }
+        let status = ["status", "--porcelain", "--untracked-files=normal"];
+        let lines = self.run("status", self.command().args(status))?;
+        let (unknown, changes): (Vec<_>, Vec<_>) =
+            lines.into_iter().partition(|line| line.starts_with("??"));
+        if !changes.is_empty() {
+            let mut shown = changes.iter().take(10).cloned().collect::<Vec<_>>().join("\n");
+            if changes.len() > 10 {
+                shown.push_str(&format!("\n… and {} more", changes.len() - 10));
+            }
+            return Err(SourceError::Dirty { path: self.path.into(), changes: shown });
+        }
+        if !unknown.is_empty() {
+            (self.job.on_event)(Event::Notice(format!(
+                "{} untracked file(s) of {} are not part of the kernel under test",
+                unknown.len(),
+                self.path.display()
+            )));
+        }
+        Ok(())
+    }
+
+    /// Makes our work tree the given tree, touching only what differs.
+    fn check_out(&self, tree: &str, entry: &Entry) -> Result<(), SourceError> {
+        let index = entry.dir.join("index");
+        let mut command = self.command();
+        command.env("GIT_WORK_TREE", entry.tree()).env("GIT_INDEX_FILE", &index).args([
+            "-c",
+            "core.bare=false",
+            "read-tree",
+            "--reset",
+            "-u",
+            tree,
+        ]);
+        let git_dir = self.one_line(&["rev-parse", "--absolute-git-dir"])?;
+        command.env("GIT_DIR", git_dir);
+        // A half-made index of a run that was killed.
+        let stale = entry.dir.join("index.lock");
+        if stale.exists() {
+            fs::remove_file(&stale).map_err(SourceError::io(&stale))?;
+        }
+        self.run("read-tree", &mut command).map(|_| ())
+    }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Kernel sources that Debian signed: the `linux-source-*` packages.
+
+use super::archive::untar;
+use super::store::Entry;
+use super::{Job, Provenance, SourceError};
+use crate::event::{Event, from_debian};
+use crate::files::{remove_dir, write_atomically};
+use debian::{AptError, PrivateApt, unpack_deb};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+const NEWEST: &str = "linux-source-7.";
+
+/// A point release replaces the one before it, at most every few days.
+const FRESH: Duration = Duration::from_secs(24 * 3600);
+
+/// Which package and version a wish stood for last time. Asking apt takes a
+/// second, which a warm run has no use for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Resolved {
+    package: String,
+    version: String,
+}
+
+pub(super) fn newest(job: &Job) -> Result<(Entry, Provenance), SourceError> {
+    obtain(job, NEWEST)
+}
+
+pub(super) fn named(job: &Job, name: &str) -> Result<(Entry, Provenance), SourceError> {
+    obtain(job, name)
+}
+
+fn obtain(job: &Job, wish: &str) -> Result<(Entry, Provenance), SourceError> {
+    let memo = job.dirs.sources().join("resolved").join(format!("{}.json", safe(wish)));
+    let known: Option<Resolved> =
+        fs::read(&memo).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let entry = |r: &Resolved| job.entry(&format!("{}_{}", safe(&r.package), safe(&r.version)));
+    let have = |r: &Resolved| entry(r).provenance().map(|provenance| (entry(r), provenance));
+    let age = fs::metadata(&memo).and_then(|m| m.modified()).ok();
+    let age = age.and_then(|time| SystemTime::now().duration_since(time).ok());
+    if let Some(found) = known.as_ref().and_then(have)
+        && age.is_some_and(|age| age < FRESH)
+    {
+        return Ok(found);
+    }
+
+    let on_event = |event| from_debian(job.on_event, event);
+    let resolved = resolve(job, &on_event, wish);
+    let (apt, resolved) = match resolved {
+        Ok(both) => both,
+        Err(error) => {
+            let offline = matches!(error, AptError::NoNetwork { .. });
+            if let Some(found) = known.as_ref().and_then(have).filter(|_| offline) {
+                let text = format!("no network: using {}", found.1.origin);
+                (job.on_event)(Event::Notice(text));
+                return Ok(found);
+            }
+            return Err(error.into());
+        }
+    };
+    let text = serde_json::to_vec(&resolved).map_err(|e| SourceError::io(&memo)(e.into()))?;
+    write_atomically(&memo, &text).map_err(SourceError::io(&memo))?;
+
+    let entry = entry(&resolved);
+    let origin = format!("Debian package {} {}", resolved.package, resolved.version);
+    // The archive's signature vouches that a version is one content.
+    let hash = || Ok(format!("deb:{}={}", resolved.package, resolved.version));
+    let provenance = entry.fill_once(job, &origin, &hash, &|partial| {
+        let exact = format!("{}={}", resolved.package, resolved.version);
+        let downloads = partial.join("deb");
+        let deb = apt.download(&exact, &downloads)?;
+        unpack_deb(&deb.path, &partial.join("root"), &on_event, job.cancel)?;
+        remove_dir(&downloads).map_err(SourceError::io(&downloads))?;
+        let tarball = find_tarball(&partial.join("root/usr/src"))?;
+        untar(job, &tarball, &partial.join("source"))
+    })?;
+    Ok((entry, provenance))
+}
+
+fn resolve<'a>(
+    job: &Job<'a>,
+    on_event: &'a dyn Fn(debian::Event),
+    wish: &str,
+) -> Result<(PrivateApt<'a>, Resolved), AptError> {
+    let apt = PrivateApt::open(&job.dirs.cache, on_event, job.cancel)?;
+    let wish = if wish == NEWEST { apt.newest_matching(NEWEST)? } else { wish.to_owned() };
+    let version = apt.candidate(&wish)?;
+    let package = wish.split(['=', '/']).next().unwrap_or(&wish).to_owned();
+    Ok((apt, Resolved { package, version }))
+}
+
+fn find_tarball(dir: &Path) -> Result<PathBuf, SourceError> {
+    let entries = fs::read_dir(dir).map_err(SourceError::io(dir))?;
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(".tar")))
+        .ok_or_else(|| SourceError::NotKernel {
+            origin: dir.display().to_string(),
+            missing: "a tarball in the package's usr/src",
+        })
+}
+
+/// Fit for a file name.
+fn safe(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "+-.~_".contains(c) { c } else { '%' })
+        .collect()
+}

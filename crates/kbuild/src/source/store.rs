@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One source's directory in the cache.
+
+use super::{Job, Provenance, SourceError, version};
+use crate::files::{remove_dir, write_atomically};
+use crate::lock::Lock;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// `sources/KEY`: `tree/` with the files, `source.json` once they are all
+/// there, `lock`, and what [`crate::tree::WorkTree`] keeps.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) dir: PathBuf,
+}
+
+impl Entry {
+    pub(crate) fn tree(&self) -> PathBuf {
+        self.dir.join("tree")
+    }
+
+    fn meta(&self) -> PathBuf {
+        self.dir.join("source.json")
+    }
+
+    /// What is in the tree; `None` while it is incomplete.
+    pub(crate) fn provenance(&self) -> Option<Provenance> {
+        serde_json::from_slice(&fs::read(self.meta()).ok()?).ok()
+    }
+
+    pub(super) fn lock(&self, job: &Job) -> Result<Lock, SourceError> {
+        let path = self.dir.join("lock");
+        let what = "the kernel source (another run uses it)";
+        Lock::take(&path, what, job.on_event, job.cancel).map_err(SourceError::lock(&path))
+    }
+
+    /// The lock of the tree for as long as arms are applied and built.
+    pub(crate) fn lock_path(&self) -> PathBuf {
+        self.dir.join("lock")
+    }
+
+    /// Declares the tree incomplete until [`Entry::seal`].
+    pub(super) fn unseal(&self) -> Result<(), SourceError> {
+        let meta = self.meta();
+        match fs::remove_file(&meta) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(SourceError::io(&meta)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that the tree is a kernel with bcache and declares it complete.
+    pub(super) fn seal(&self, origin: String, hash: String) -> Result<Provenance, SourceError> {
+        let kernel = version::check(&self.tree(), &origin)?;
+        let provenance = Provenance { origin, kernel, hash };
+        let text = serde_json::to_vec_pretty(&provenance)
+            .map_err(|error| SourceError::io(&self.dir)(error.into()))?;
+        write_atomically(&self.meta(), &text).map_err(SourceError::io(&self.dir))?;
+        Ok(provenance)
+    }
+
+    /// Fills an entry whose content never changes, unless it is full already.
+    /// `fill` gets an empty directory and returns the tree's top in it.
+    pub(super) fn fill_once(
+        &self,
+        job: &Job,
+        origin: &str,
+        hash: &dyn Fn() -> Result<String, SourceError>,
+        fill: &dyn Fn(&Path) -> Result<PathBuf, SourceError>,
+    ) -> Result<Provenance, SourceError> {
+        if let Some(provenance) = self.provenance() {
+            return Ok(provenance);
+        }
+        let _lock = self.lock(job)?;
+        if let Some(provenance) = self.provenance() {
+            return Ok(provenance);
+        }
+        job.check_space()?;
+        let partial = self.dir.join("partial");
+        for dir in [&partial, &self.tree()] {
+            remove_dir(dir).map_err(SourceError::io(dir))?;
+        }
+        fs::create_dir_all(&partial).map_err(SourceError::io(&partial))?;
+        let done = fill(&partial).and_then(|top| {
+            fs::rename(&top, self.tree()).map_err(SourceError::io(&top))?;
+            self.seal(origin.to_owned(), hash()?)
+        });
+        // Whatever came of it, what is left over is of no use.
+        let cleaned = remove_dir(&partial).map_err(SourceError::io(&partial));
+        let provenance = done?;
+        cleaned?;
+        Ok(provenance)
+    }
+}

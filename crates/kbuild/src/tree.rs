@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A private source tree that arms are put into and taken out of.
+//!
+//! Before a file is changed for the first time, its pristine content is put
+//! aside. Putting an arm in then means: every file that any arm ever touched
+//! gets the content that this arm wants, or its pristine one, and is written
+//! only when it differs. So `make` sees new times on exactly what changed, and
+//! a crash in the middle is mended by the next call.
+
+use crate::files::write_atomically;
+use crate::overlay::{Content, Overlay};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// `tree/` with `touched/files` and `touched/absent` beside it.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkTree {
+    root: PathBuf,
+    files: PathBuf,
+    absent: PathBuf,
+}
+
+impl WorkTree {
+    pub(crate) fn new(entry: &Path) -> Self {
+        let touched = entry.join("touched");
+        Self {
+            root: entry.join("tree"),
+            files: touched.join("files"),
+            absent: touched.join("absent"),
+        }
+    }
+
+    /// A file without any arm, also while another process puts one in.
+    pub(crate) fn pristine(&self, path: &str) -> Option<Vec<u8>> {
+        if let Some(aside) = self.aside(path) {
+            return aside;
+        }
+        let now = self.inside(path).and_then(fs::read).ok();
+        // It may have been put aside and changed while we read it.
+        self.aside(path).unwrap_or(now)
+    }
+
+    /// `Some` when the file is among the touched ones.
+    fn aside(&self, path: &str) -> Option<Option<Vec<u8>>> {
+        if let Ok(data) = fs::read(self.files.join(path)) {
+            return Some(Some(data));
+        }
+        self.absent.join(path).is_file().then_some(None)
+    }
+
+    /// Makes the tree the pristine one with `overlay` on top; returns how many
+    /// files were written or removed. The caller holds the tree's lock.
+    pub(crate) fn sync(&self, overlay: &Overlay) -> io::Result<usize> {
+        let mut paths = BTreeSet::new();
+        list(&self.files, Path::new(""), &mut paths)?;
+        list(&self.absent, Path::new(""), &mut paths)?;
+        for (path, _) in overlay.iter() {
+            if paths.insert(path.to_owned()) {
+                self.put_aside(path)?;
+            }
+        }
+        let mut changed = 0;
+        for path in &paths {
+            changed += usize::from(self.sync_file(path, overlay.get(path))?);
+        }
+        Ok(changed)
+    }
+
+    /// Gives all touched files that `which` picks a time, so that going back
+    /// and forth between arms does not make them look new.
+    pub(crate) fn set_times(
+        &self,
+        time: SystemTime,
+        which: impl Fn(&str) -> bool,
+    ) -> io::Result<()> {
+        let mut paths = BTreeSet::new();
+        list(&self.files, Path::new(""), &mut paths)?;
+        list(&self.absent, Path::new(""), &mut paths)?;
+        for path in paths.iter().filter(|path| which(path)) {
+            match fs::File::open(self.inside(path)?) {
+                Ok(file) => file.set_modified(time)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn put_aside(&self, path: &str) -> io::Result<()> {
+        match fs::read(self.inside(path)?) {
+            Ok(data) => write_atomically(&self.files.join(path), &data),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                write_atomically(&self.absent.join(path), b"")
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn sync_file(&self, path: &str, wanted: Option<&Content>) -> io::Result<bool> {
+        let place = self.inside(path)?;
+        let now = match fs::read(&place) {
+            Ok(data) => Some(data),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let (data, executable) = match wanted {
+            Some(Content::Absent) => (None, false),
+            Some(Content::File { data, executable }) => (Some(data.clone()), *executable),
+            None => (self.aside(path).flatten(), false),
+        };
+        let changed = now != data;
+        match data {
+            None if changed => fs::remove_file(&place)?,
+            None => {}
+            Some(data) => {
+                if changed {
+                    if let Some(dir) = place.parent() {
+                        fs::create_dir_all(dir)?;
+                    }
+                    // In place: the mode of a script stays.
+                    fs::write(&place, data)?;
+                }
+                if executable {
+                    fs::set_permissions(&place, PermissionsExt::from_mode(0o755))?;
+                }
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Forgets what was put aside; for when the pristine source itself is
+    /// about to change, after `sync` with nothing.
+    pub(crate) fn forget(&self) -> io::Result<()> {
+        crate::files::remove_dir(&self.files)?;
+        crate::files::remove_dir(&self.absent)
+    }
+
+    /// The file's place, if no link on the way leads elsewhere.
+    fn inside(&self, path: &str) -> io::Result<PathBuf> {
+        let mut place = self.root.clone();
+        for part in path.split('/') {
+            place.push(part);
+            if fs::symlink_metadata(&place).is_ok_and(|meta| meta.is_symlink()) {
+                let text = format!("{path} lies behind a symbolic link; patch the real file");
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            }
+        }
+        Ok(place)
+    }
+}
+
+fn list(root: &Path, below: &Path, into: &mut BTreeSet<String>) -> io::Result<()> {
+    let entries = match fs::read_dir(root.join(below)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let path = below.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            list(root, &path, into)?;
+        } else if let Some(path) = path.to_str()
+            // Left by a crash in the middle of putting a file aside.
+            && !entry.file_name().to_string_lossy().starts_with(".tmp")
+        {
+            into.insert(path.to_owned());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn overlay(files: &[(&str, Option<&str>)]) -> Overlay {
+        let mut overlay = Overlay::default();
+        for (path, text) in files {
+            let content = text.map_or(Content::Absent, |text| Content::File {
+                data: text.into(),
+                executable: false,
+            });
+            overlay.set(path, content);
+        }
+        overlay
+    }
+
+    #[test]
+    fn arms_come_and_go_and_times_change_only_where_content_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("tree");
+        fs::create_dir_all(root.join("d")).unwrap();
+        fs::write(root.join("d/a"), "a").unwrap();
+        fs::write(root.join("d/b"), "b").unwrap();
+        let tree = WorkTree::new(dir.path());
+        let read = |path: &str| fs::read_to_string(root.join(path)).ok();
+
+        let one = overlay(&[("d/a", Some("A")), ("d/new", Some("N")), ("d/b", None)]);
+        assert_eq!(tree.sync(&one).unwrap(), 3);
+        assert_eq!(
+            [read("d/a"), read("d/b"), read("d/new")],
+            [Some("A".into()), None, Some("N".into())]
+        );
+        assert_eq!(tree.pristine("d/a").unwrap(), b"a");
+        assert_eq!(tree.pristine("d/b").unwrap(), b"b");
+        assert_eq!(tree.pristine("d/new"), None);
+
+        let past = SystemTime::now() - Duration::from_secs(100);
+        let stamp = |path: &str| fs::File::open(root.join(path)).unwrap();
+        stamp("d/a").set_modified(past).unwrap();
+        assert_eq!(tree.sync(&one).unwrap(), 0);
+        let two = overlay(&[("d/a", Some("A"))]);
+        assert_eq!(tree.sync(&two).unwrap(), 2);
+        assert_eq!(stamp("d/a").metadata().unwrap().modified().unwrap(), past);
+        assert_eq!([read("d/b"), read("d/new")], [Some("b".into()), None]);
+
+        tree.set_times(past, |path| path == "d/b").unwrap();
+        assert_eq!(stamp("d/b").metadata().unwrap().modified().unwrap(), past);
+
+        assert_eq!(tree.sync(&Overlay::default()).unwrap(), 1);
+        assert_eq!(read("d/a").as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn a_half_applied_arm_is_mended() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("tree");
+        fs::create_dir_all(&root).unwrap();
+        fs::write(root.join("a"), "a").unwrap();
+        let tree = WorkTree::new(dir.path());
+        tree.sync(&overlay(&[("a", Some("long text"))])).unwrap();
+        // As a crash in the middle of a write leaves it.
+        fs::write(root.join("a"), "lo").unwrap();
+        tree.sync(&Overlay::default()).unwrap();
+        assert_eq!(fs::read_to_string(root.join("a")).unwrap(), "a");
+    }
+
+    #[test]
+    fn links_out_of_the_tree_are_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = dir.path().join("outside");
+        fs::create_dir_all(&outside).unwrap();
+        fs::create_dir_all(dir.path().join("tree")).unwrap();
+        std::os::unix::fs::symlink(&outside, dir.path().join("tree/link")).unwrap();
+        let tree = WorkTree::new(dir.path());
+        assert!(tree.sync(&overlay(&[("link/x", Some("x"))])).is_err());
+        assert!(!outside.join("x").exists());
+    }
+}

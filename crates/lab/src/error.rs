@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What can go wrong, told apart by who has to act.
+
+use std::path::PathBuf;
+
+/// A scenario file that cannot be used: the user mends it.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// The file or folder cannot be read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The text is wrong.
+    #[error("{path}:{line}: {message}", path = path.display())]
+    Syntax {
+        /// Which file.
+        path: PathBuf,
+        /// 1-based.
+        line: usize,
+        /// What is wrong and what is allowed.
+        message: String,
+    },
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The guest as the lab talks to it: typed questions, typed answers.
+
+use proc::Cancel;
+use std::time::Duration;
+use vm::{CallError, Vm};
+use wire::{Answer, Device, ExecOutput, Extent, Op, Run};
+
+/// How long a single request may take. Nothing in a scenario takes a tenth of
+/// it, even under emulation on a busy machine; past it, something hangs.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A request that did not get the answer it needs.
+#[derive(Debug, thiserror::Error)]
+pub enum GuestError {
+    /// The guest said no.
+    #[error("in the guest, {doing}: {message}")]
+    Refused {
+        /// What was asked.
+        doing: String,
+        /// The agent's or the program's words.
+        message: String,
+    },
+    /// The VM, the link or the time.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// A running guest and the word "stop".
+#[derive(Clone, Copy)]
+pub struct Guest<'a> {
+    vm: &'a Vm,
+    cancel: &'a Cancel,
+}
+
+impl<'a> Guest<'a> {
+    /// Borrows the VM for a few questions.
+    #[must_use]
+    pub fn new(vm: &'a Vm, cancel: &'a Cancel) -> Self {
+        Self { vm, cancel }
+    }
+
+    fn ask(&self, doing: impl FnOnce() -> String, op: Op) -> Result<Answer, GuestError> {
+        match self.vm.call(op, PATIENCE, self.cancel) {
+            Ok(answer) => Ok(answer),
+            Err(CallError::Guest(message)) => Err(GuestError::Refused { doing: doing(), message }),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    fn unexpected(doing: &str, answer: &Answer) -> GuestError {
+        let message = format!("unexpected answer {answer:?}");
+        GuestError::Refused { doing: doing.to_owned(), message }
+    }
+
+    /// Runs a program that must succeed.
+    ///
+    /// # Errors
+    /// Its stderr when it fails, or the guest's failure.
+    pub fn exec(&self, argv: &[&str]) -> Result<ExecOutput, GuestError> {
+        let doing = || argv.join(" ");
+        let op = Op::Exec {
+            argv: argv.iter().map(ToString::to_string).collect(),
+            timeout_ms: u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX),
+        };
+        match self.ask(doing, op)? {
+            Answer::Exec(out) if out.code == 0 => Ok(out),
+            Answer::Exec(out) => Err(GuestError::Refused {
+                doing: doing(),
+                message: format!("exit code {}: {}{}", out.code, out.stdout, out.stderr),
+            }),
+            other => Err(Self::unexpected(&doing(), &other)),
+        }
+    }
+
+    /// Reads a small file.
+    ///
+    /// # Errors
+    /// The guest's errno, or its failure.
+    pub fn read_file(&self, path: &str) -> Result<String, GuestError> {
+        let doing = || format!("reading {path}");
+        match self.ask(doing, Op::ReadFile { path: path.to_owned() })? {
+            Answer::Text(text) => Ok(text),
+            other => Err(Self::unexpected(&doing(), &other)),
+        }
+    }
+
+    /// Writes a small file in one go.
+    ///
+    /// # Errors
+    /// The guest's errno, or its failure.
+    pub fn write_file(&self, path: &str, text: &str) -> Result<(), GuestError> {
+        let op = Op::WriteFile { path: path.to_owned(), text: text.to_owned() };
+        self.ask(|| format!("writing {:?} to {path}", text.trim()), op).map(|_| ())
+    }
+
+    /// Waits for a path to appear.
+    ///
+    /// # Errors
+    /// When it does not, or the guest's failure.
+    pub fn wait_path(&self, path: &str) -> Result<(), GuestError> {
+        let op = Op::WaitPath { path: path.to_owned(), timeout_ms: 20_000 };
+        self.ask(|| format!("waiting for {path}"), op).map(|_| ())
+    }
+
+    /// Path of a virtual disk in the guest, found by its virtio serial.
+    ///
+    /// # Errors
+    /// When there is no such disk, or the guest's failure.
+    pub fn disk_path(&self, device: Device) -> Result<String, GuestError> {
+        let serial = match device {
+            Device::Ssd => "ssd",
+            Device::Hdd => "hdd",
+            Device::Bcache => return Ok("/dev/bcache0".to_owned()),
+        };
+        let doing = || format!("looking for the virtual disk {serial}");
+        let names = match self.ask(doing, Op::ListDir { path: "/sys/block".to_owned() })? {
+            Answer::Names(names) => names,
+            other => return Err(Self::unexpected(&doing(), &other)),
+        };
+        for name in names.iter().filter(|name| name.starts_with("vd")) {
+            if self.read_file(&format!("/sys/block/{name}/serial"))?.trim() == serial {
+                return Ok(format!("/dev/{name}"));
+            }
+        }
+        let message = format!("not among {}", names.join(", "));
+        Err(GuestError::Refused { doing: doing(), message })
+    }
+
+    /// Flushes a device.
+    ///
+    /// # Errors
+    /// The guest's errno, or its failure.
+    pub fn flush(&self, device: Device) -> Result<(), GuestError> {
+        self.ask(|| format!("flushing {device:?}"), Op::Flush { device }).map(|_| ())
+    }
+
+    /// Reads ranges; see [`Op::Read`] for `stamp_shift` (sectors).
+    ///
+    /// # Errors
+    /// The guest's errno, or its failure.
+    pub fn read(
+        &self,
+        device: Device,
+        extents: Vec<Extent>,
+        stamp_shift: u64,
+    ) -> Result<Vec<Run>, GuestError> {
+        let doing = || format!("reading {device:?}");
+        match self.ask(doing, Op::Read { device, extents, stamp_shift })? {
+            Answer::Runs(runs) => Ok(runs),
+            other => Err(Self::unexpected(&doing(), &other)),
+        }
+    }
+
+    /// Sectors in which bcache and its backing device differ.
+    ///
+    /// # Errors
+    /// The guest's errno, or its failure.
+    pub fn compare(
+        &self,
+        first: u64,
+        sectors: u64,
+        data_offset: u64,
+    ) -> Result<Vec<Extent>, GuestError> {
+        match self.ask(|| "comparing".to_owned(), Op::Compare { first, sectors, data_offset })? {
+            Answer::Extents(extents) => Ok(extents),
+            other => Err(Self::unexpected("comparing", &other)),
+        }
+    }
+
+    /// Size of a device in sectors.
+    ///
+    /// # Errors
+    /// The guest's errno, or its failure.
+    pub fn size(&self, device: Device) -> Result<u64, GuestError> {
+        match self.ask(|| "asking for a size".to_owned(), Op::Size { device })? {
+            Answer::Number(sectors) => Ok(sectors),
+            other => Err(Self::unexpected("asking for a size", &other)),
+        }
+    }
+}

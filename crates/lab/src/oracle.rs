@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The judge: what was read back against what the witness permits.
+//!
+//! A pure function of its inputs, so that every verdict can be provoked in a
+//! test: nothing here knows of QEMU, disks or arms.
+
+use crate::witness::Witness;
+use evidence::{SectorCounts, Verdict};
+use wire::{Content, Extent, Run};
+
+/// What was read back, after a scenario or after a cut.
+#[derive(Clone, Debug, Default)]
+pub struct Readback {
+    /// The run number that our stamps carry.
+    pub run: u64,
+    /// Through bcache, addresses of the bcache device.
+    pub bcache: Vec<Run>,
+    /// From the backing device, addresses shifted to those of the bcache device.
+    pub backing: Vec<Run>,
+    /// Sectors in which the two differ, over the whole device.
+    pub differing: Vec<Extent>,
+    /// Nothing dirty in the cache: bcache must agree with its backing device.
+    pub clean: bool,
+}
+
+/// Neighbouring sectors with the same bad verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// First sector on the bcache device, 512 B units.
+    pub first: u64,
+    /// How many.
+    pub sectors: u64,
+    /// Why it is here.
+    pub verdict: Verdict,
+    /// What was seen and what was permitted, in words.
+    pub detail: String,
+}
+
+/// The judgement of one read-back.
+#[derive(Clone, Debug, Default)]
+pub struct Judgement {
+    /// Judged sectors by verdict.
+    pub counts: SectorCounts,
+    /// Everything that is not `ok`, joined.
+    pub findings: Vec<Finding>,
+}
+
+impl Judgement {
+    fn add(&mut self, sector: u64, verdict: Verdict, detail: impl FnOnce() -> String) {
+        self.counts.add(verdict, 1);
+        if verdict == Verdict::Ok {
+            return;
+        }
+        match self.findings.last_mut() {
+            Some(last) if last.verdict == verdict && last.first + last.sectors == sector => {
+                last.sectors += 1;
+            }
+            _ => {
+                self.findings.push(Finding { first: sector, sectors: 1, verdict, detail: detail() })
+            }
+        }
+    }
+}
+
+/// Looks up single sectors in a sorted or unsorted list of runs.
+struct Contents<'a>(Vec<&'a Run>);
+
+impl<'a> Contents<'a> {
+    fn new(runs: &'a [Run]) -> Self {
+        let mut sorted: Vec<&Run> = runs.iter().collect();
+        sorted.sort_by_key(|run| run.first);
+        Self(sorted)
+    }
+
+    fn at(&self, sector: u64) -> Option<Content> {
+        let after = self.0.partition_point(|run| run.first <= sector);
+        let run = self.0.get(after.checked_sub(1)?)?;
+        (sector < run.first + run.sectors).then_some(run.content)
+    }
+}
+
+/// Judges every sector that was ever written, and the rest of the device for
+/// coherence. A written sector that was not read back is `lost`: silence is
+/// never `ok`.
+#[must_use]
+pub fn judge(witness: &Witness, seen: &Readback) -> Judgement {
+    let mut judgement = Judgement::default();
+    let (bcache, backing) = (Contents::new(&seen.bcache), Contents::new(&seen.backing));
+    let differs = |sector: u64| {
+        seen.differing.iter().any(|extent| {
+            (extent.sector..extent.sector + u64::from(extent.sectors)).contains(&sector)
+        })
+    };
+    let footprint = witness.footprint();
+    for sector in footprint.iter().flat_map(|&(first, end)| first..end) {
+        let allowed = witness.allowed(sector);
+        let permitted = |content: Option<Content>| match content {
+            Some(Content::Stamped { run, seq, .. }) => {
+                run == seen.run && allowed.seqs.contains(&seq)
+            }
+            Some(Content::Blank) => allowed.blank,
+            _ => false,
+        };
+        let (front, back) = (bcache.at(sector), backing.at(sector));
+        let verdict = if permitted(front) {
+            if seen.clean && differs(sector) { Verdict::Diverged } else { Verdict::Ok }
+        } else {
+            match front {
+                Some(Content::Torn) => Verdict::Torn,
+                Some(Content::Misplaced { .. } | Content::Unstamped) => Verdict::Alien,
+                Some(Content::Stamped { run, seq, .. })
+                    if run != seen.run || !witness.wrote(seq, sector) =>
+                {
+                    Verdict::Alien
+                }
+                _ if permitted(back) => Verdict::Stale,
+                _ => Verdict::Lost,
+            }
+        };
+        judgement.add(sector, verdict, || {
+            format!(
+                "bcache returns {}, the backing device holds {}, permitted {}",
+                words(front),
+                words(back),
+                permitted_words(&allowed),
+            )
+        });
+    }
+    if seen.clean {
+        let written = |sector: u64| footprint.iter().any(|&(f, end)| (f..end).contains(&sector));
+        let all = seen.differing.iter().flat_map(|e| e.sector..e.sector + u64::from(e.sectors));
+        for sector in all.filter(|&sector| !written(sector)) {
+            judgement.add(sector, Verdict::Diverged, || {
+                "bcache and its backing device differ where nothing was written".to_owned()
+            });
+        }
+    }
+    judgement
+}
+
+fn words(content: Option<Content>) -> String {
+    match content {
+        None => "nothing (not read)".into(),
+        Some(Content::Blank) => "zeroes".into(),
+        Some(Content::Torn) => "a torn stamp".into(),
+        Some(Content::Unstamped) => "foreign data".into(),
+        Some(Content::Stamped { seq, .. }) => format!("write #{seq}"),
+        Some(Content::Misplaced { seq, sector, .. }) => {
+            format!("write #{seq} of sector {sector}")
+        }
+    }
+}
+
+fn permitted_words(allowed: &crate::witness::Allowed) -> String {
+    let mut parts: Vec<String> = allowed.seqs.iter().map(|seq| format!("#{seq}")).collect();
+    if allowed.blank {
+        parts.insert(0, "zeroes".into());
+    }
+    parts.join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::{SECTOR, Stamp, classify_all};
+
+    const RUN: u64 = 77;
+    const AT: Extent = Extent { sector: 8, sectors: 2 };
+
+    /// Write #1 then #2, both acknowledged: only #2 is permitted.
+    fn witness() -> Witness {
+        let mut witness = Witness::new();
+        for seq in [1, 2] {
+            witness.issued(seq, AT, false);
+            witness.acked(seq);
+        }
+        witness
+    }
+
+    /// A real image of two sectors as write `seq` leaves it.
+    fn image(seq: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for sector in [8, 9] {
+            let mut one = [0; SECTOR];
+            Stamp { run: RUN, sector, seq, writer: 0 }.write_to(&mut one);
+            bytes.extend_from_slice(&one);
+        }
+        bytes
+    }
+
+    fn verdict(front: &[u8], back: &[u8], clean: bool) -> Verdict {
+        let differing = front
+            .chunks(SECTOR)
+            .zip(back.chunks(SECTOR))
+            .zip(8..)
+            .filter(|((a, b), _)| a != b)
+            .map(|(_, sector)| Extent { sector, sectors: 1 })
+            .collect();
+        let seen = Readback {
+            run: RUN,
+            bcache: classify_all(front, 8),
+            backing: classify_all(back, 8),
+            differing,
+            clean,
+        };
+        judge(&witness(), &seen).counts.worst().unwrap()
+    }
+
+    #[test]
+    fn the_newest_write_on_both_sides_is_ok() {
+        assert_eq!(verdict(&image(2), &image(2), true), Verdict::Ok);
+    }
+
+    #[test]
+    fn an_old_image_in_the_cache_is_stale_and_on_both_sides_lost() {
+        assert_eq!(verdict(&image(1), &image(2), true), Verdict::Stale);
+        assert_eq!(verdict(&image(1), &image(1), true), Verdict::Lost);
+        assert_eq!(verdict(&[0; 2 * SECTOR], &image(2), true), Verdict::Stale);
+        assert_eq!(verdict(&[0; 2 * SECTOR], &[0; 2 * SECTOR], true), Verdict::Lost);
+    }
+
+    #[test]
+    fn a_damaged_stamp_is_torn() {
+        let mut bad = image(2);
+        bad[300] ^= 1;
+        assert_eq!(verdict(&bad, &image(2), true), Verdict::Torn);
+    }
+
+    #[test]
+    fn foreign_misplaced_and_never_written_data_is_alien() {
+        assert_eq!(verdict(&[7; 2 * SECTOR], &image(2), true), Verdict::Alien);
+        assert_eq!(verdict(&image(3), &image(2), true), Verdict::Alien);
+        let mut swapped = image(2);
+        swapped.rotate_left(SECTOR);
+        assert_eq!(verdict(&swapped, &image(2), true), Verdict::Alien);
+    }
+
+    #[test]
+    fn permitted_but_different_from_the_disk_is_diverged_only_when_clean() {
+        assert_eq!(verdict(&image(2), &image(1), true), Verdict::Diverged);
+        assert_eq!(verdict(&image(2), &image(1), false), Verdict::Ok);
+    }
+
+    #[test]
+    fn a_difference_where_nothing_was_written_is_diverged() {
+        let seen = Readback {
+            run: RUN,
+            bcache: classify_all(&image(2), 8),
+            backing: classify_all(&image(2), 8),
+            differing: vec![Extent { sector: 4000, sectors: 3 }],
+            clean: true,
+        };
+        let judgement = judge(&witness(), &seen);
+        assert_eq!((judgement.counts.ok, judgement.counts.diverged), (2, 3));
+        assert_eq!(judgement.findings.len(), 1);
+        assert_eq!(judgement.findings[0].sectors, 3);
+    }
+
+    #[test]
+    fn what_was_not_read_back_is_never_ok() {
+        let seen = Readback { run: RUN, clean: true, ..Readback::default() };
+        assert_eq!(judge(&witness(), &seen).counts.worst(), Some(Verdict::Lost));
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A whole run: arms × scenarios × attempts, several machines at once, every
+//! finished case saved before the next one starts.
+
+use crate::case::{CaseSpec, run_case};
+use crate::scenario::Scenario;
+use evidence::{Case, Outcome, RunRecord, Store, StoreError};
+use proc::Cancel;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use vm::Accel;
+
+/// What every case of a run uses.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    /// Guest image.
+    pub initramfs: PathBuf,
+    /// Accelerator, already probed.
+    pub accel: Accel,
+    /// Guest memory in MiB.
+    pub memory_mib: u32,
+    /// Guest processors.
+    pub cpus: u32,
+    /// Machines at once.
+    pub jobs: usize,
+}
+
+impl Default for Tools {
+    fn default() -> Self {
+        Self { initramfs: PathBuf::new(), accel: Accel::Tcg, memory_mib: 512, cpus: 2, jobs: 1 }
+    }
+}
+
+/// An arm that is ready to boot.
+#[derive(Clone, Debug)]
+pub struct ArmImage {
+    /// Name in the record.
+    pub name: String,
+    /// Kernel for QEMU's `-kernel`.
+    pub kernel: PathBuf,
+}
+
+/// What happens while a run goes on.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A case has begun.
+    Started {
+        /// Its id.
+        id: &'a str,
+    },
+    /// A case has come to a step.
+    Step {
+        /// Its id.
+        id: &'a str,
+        /// From 1.
+        number: usize,
+        /// How many the scenario has.
+        of: usize,
+        /// The step in words.
+        what: String,
+    },
+    /// A case is over and saved.
+    Finished {
+        /// The record.
+        case: &'a Case,
+        /// Cases finished so far, kept ones included.
+        done: usize,
+        /// Cases planned.
+        of: usize,
+    },
+}
+
+/// Why a run could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The results cannot be kept; the cases saved before are safe.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The user asked to stop; finished cases are saved, the record says
+    /// `incomplete`.
+    #[error(transparent)]
+    Cancelled(#[from] proc::Cancelled),
+}
+
+/// Runs every case that `record` does not hold yet. `record` is saved after
+/// each one and left complete, or marked incomplete.
+///
+/// # Errors
+/// [`RunError`]; trouble inside a case is that case's outcome, not an error.
+pub fn run(
+    record: &mut RunRecord,
+    store: &Store,
+    arms: &[ArmImage],
+    scenarios: &[Scenario],
+    tools: &Tools,
+    on_event: &(dyn Fn(Event<'_>) + Sync),
+    cancel: &Cancel,
+) -> Result<(), RunError> {
+    // Only verdicts are kept from an earlier, interrupted run: everything
+    // else deserves another try.
+    record.cases.retain(|case| matches!(case.outcome, Outcome::Verdict { .. }));
+    let specs = plan(record, arms, scenarios);
+    let planned = specs.len();
+    let todo: Vec<&CaseSpec<'_>> =
+        specs.iter().filter(|spec| !record.cases.iter().any(|case| case.id == spec.id)).collect();
+    record.summarise();
+    store.save(record)?;
+
+    let queue = Mutex::new(todo.into_iter());
+    let shared = Mutex::new((record, None::<RunError>));
+    std::thread::scope(|scope| {
+        for _ in 0..tools.jobs.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().ok().and_then(|mut queue| queue.next());
+                    let Some(spec) = next else { break };
+                    on_event(Event::Started { id: &spec.id });
+                    let Ok(case) = run_case(spec, tools, store.dir(), on_event, cancel) else {
+                        break;
+                    };
+                    let Ok(mut shared) = shared.lock() else { break };
+                    let (record, failed) = &mut *shared;
+                    insert(&mut record.cases, case.clone(), &specs);
+                    record.summarise();
+                    let done = record.cases.len();
+                    if let Err(error) = store.save(record) {
+                        *failed = Some(error.into());
+                    }
+                    if failed.is_some() {
+                        break;
+                    }
+                    on_event(Event::Finished { case: &case, done, of: planned });
+                }
+            });
+        }
+    });
+    let failed = shared.into_inner().ok().and_then(|(_, failed)| failed);
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(cancel.check()?),
+    }
+}
+
+/// Cases in table order; attempts outermost, so that arms are interleaved and
+/// an interrupted run has something of everything.
+fn plan<'a>(
+    record: &RunRecord,
+    arms: &'a [ArmImage],
+    scenarios: &'a [Scenario],
+) -> Vec<CaseSpec<'a>> {
+    let mut specs = Vec::new();
+    for attempt in 1..=record.attempts {
+        for scenario in scenarios {
+            for arm in arms {
+                specs.push(CaseSpec::new(arm, scenario, attempt, record.seed));
+            }
+        }
+    }
+    specs
+}
+
+/// Keeps the record in plan order, whichever case ends first.
+fn insert(cases: &mut Vec<Case>, case: Case, specs: &[CaseSpec<'_>]) {
+    let rank = |id: &str| specs.iter().position(|spec| spec.id == id);
+    let at = cases.partition_point(|other| rank(&other.id) < rank(&case.id));
+    cases.insert(at, case);
+}

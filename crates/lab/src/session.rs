@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One case while it goes on: the disks, the machine on them, and what has
+//! been seen so far.
+
+use crate::bcache;
+use crate::guest::{Guest, PATIENCE};
+use crate::scenario::Scenario;
+use crate::step::Disk;
+use crate::trouble::{Stop, Trouble};
+use crate::watch::Watch;
+use crate::witness::Witness;
+use evidence::{Cut, Opportunity};
+use proc::Cancel;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use vdisk::{DiskSpec, HoldId, Profile, Rig};
+use vm::{Backend, CallError, Pending, Vm, VmConfig, VmDisk};
+use wire::{Answer, Device, Extent, Op, Run};
+
+/// A write that was started and not yet waited for.
+pub(crate) struct Background {
+    pub pending: Pending,
+    pub seq: u64,
+    /// Position in the disks' event sequence before it was submitted.
+    pub started_at: u64,
+}
+
+/// The disks, the machine, and the notes.
+pub(crate) struct Session<'a> {
+    pub scenario: &'a Scenario,
+    pub cancel: &'a Cancel,
+    pub rig: Rig,
+    vm: Option<Vm>,
+    vm_config: VmConfig,
+    /// Number in every stamp of this case.
+    pub run: u64,
+    pub seed: u64,
+    next_seq: u64,
+    next_flush: u64,
+    /// Position in the filler blocks; see [`Session::filler`].
+    filler_at: u64,
+    pub witness: Witness,
+    pub watch: Watch,
+    pub versions: BTreeMap<String, u64>,
+    pub background: BTreeMap<String, Background>,
+    /// Reads that were started and not yet waited for.
+    pub reads: BTreeMap<String, Pending>,
+    pub holds: BTreeMap<String, HoldId>,
+    pub opportunities: Vec<Opportunity>,
+    pub observations: Vec<String>,
+    pub cuts: Vec<Cut>,
+    pub boots_ms: Vec<u64>,
+}
+
+impl<'a> Session<'a> {
+    /// Fresh disks, a first boot, bcache formatted, registered and configured.
+    pub fn start(
+        scenario: &'a Scenario,
+        vm_config: VmConfig,
+        seed: u64,
+        sockets: &Path,
+        events: &Path,
+        cancel: &'a Cancel,
+    ) -> Result<Self, Stop> {
+        let disk = |name: &str, setup: crate::scenario::DiskSetup| DiskSpec {
+            name: name.to_owned(),
+            sectors: setup.mib * 2048,
+            volatile_cache: setup.volatile_cache,
+            profile: Profile::none(),
+        };
+        let specs = vec![disk("ssd", scenario.disks.ssd), disk("hdd", scenario.disks.hdd)];
+        let rig = Rig::new(sockets, specs).map_err(disk_trouble)?;
+        rig.log_to(events).map_err(disk_trouble)?;
+        let watch = Watch::default();
+        let disks = ["ssd", "hdd"].map(|name| VmDisk {
+            serial: name.to_owned(),
+            backend: Backend::Nbd(rig.socket(name)),
+        });
+        let vm_config = VmConfig { disks: disks.into(), ..vm_config };
+        let mut session = Self {
+            scenario,
+            cancel,
+            rig,
+            vm: None,
+            vm_config,
+            run: seed | 1,
+            seed,
+            next_seq: 1,
+            next_flush: 1,
+            filler_at: 0,
+            witness: Witness::new(),
+            watch,
+            versions: BTreeMap::new(),
+            background: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            opportunities: Vec::new(),
+            observations: Vec::new(),
+            cuts: Vec::new(),
+            boots_ms: Vec::new(),
+        };
+        session.boot()?;
+        bcache::format(&session.guest()?)?;
+        session.set_up_bcache()?;
+        Ok(session)
+    }
+
+    /// Boots on the disks as they are, without touching bcache.
+    fn boot(&mut self) -> Result<(), Stop> {
+        let began = Instant::now();
+        let mut config = self.vm_config.clone();
+        // A folder per boot: the console of the one that was cut is kept.
+        config.work_dir.push(format!("boot-{}", self.boots_ms.len() + 1));
+        self.vm = Some(Vm::boot(&config, self.cancel)?);
+        self.boots_ms.push(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        Ok(())
+    }
+
+    fn set_up_bcache(&self) -> Result<(), Stop> {
+        let guest = self.guest()?;
+        bcache::register(&guest)?;
+        bcache::configure(&guest, self.scenario.bcache.cache_mode)?;
+        self.rig.mark("bcache registered and configured");
+        Ok(())
+    }
+
+    /// Power back on, boot, register.
+    pub fn boot_again(&mut self) -> Result<(), Stop> {
+        if self.vm.is_some() {
+            return Err(
+                Trouble::new("scenario", "boot without a cut before it", MEND_SCENARIO).into()
+            );
+        }
+        self.rig.power_on();
+        self.boot()?;
+        self.set_up_bcache()
+    }
+
+    /// Takes the machine down; the disks must be frozen already.
+    pub fn machine_down(&mut self) {
+        if let Some(vm) = self.vm.take() {
+            // Frozen disks answer nothing: what QEMU still wants to flush on
+            // its way out does not arrive.
+            if let Err(error) = vm.power_off_abruptly() {
+                self.observations.push(format!("the guest had ended before the cut: {error}"));
+            }
+        }
+        self.background.clear();
+        self.reads.clear();
+        self.holds.clear();
+    }
+
+    fn vm(&self) -> Result<&Vm, Stop> {
+        self.vm.as_ref().ok_or_else(|| {
+            Trouble::new("scenario", "a step needs a running machine after a cut", MEND_SCENARIO)
+                .into()
+        })
+    }
+
+    pub fn guest(&self) -> Result<Guest<'_>, Stop> {
+        Ok(Guest::new(self.vm()?, self.cancel))
+    }
+
+    /// A named block of the scenario; the loader has checked that it exists.
+    pub fn block(&self, name: &str) -> Extent {
+        self.scenario.blocks[name].into()
+    }
+
+    /// The same range as the disk sees it.
+    pub fn on_disk(disk: Disk, block: Extent) -> (u64, u64) {
+        let shift = if disk == Disk::Hdd { bcache::DATA_OFFSET } else { 0 };
+        (block.sector + shift, u64::from(block.sectors))
+    }
+
+    /// Waits for a request that may be answered while others are held.
+    ///
+    /// QEMU's NBD client can leave a finished request waiting for its receive
+    /// lock, which the coroutine of a held request holds until the *next*
+    /// reply of that disk comes in (seen with QEMU 10.0: the first of two
+    /// requests is answered, the second is held, and nothing else happens). So
+    /// as long as something is held, a small raw read brings such a reply.
+    pub fn answer(&self, pending: &Pending) -> Result<Answer, Stop> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match pending.wait(Duration::from_millis(250), self.cancel) {
+                Err(CallError::Deadline { .. }) if Instant::now() < deadline => {
+                    if self.holds.values().any(|&id| self.rig.held(id)) {
+                        self.nudge()?;
+                    }
+                }
+                outcome => return Ok(outcome?),
+            }
+        }
+    }
+
+    fn nudge(&self) -> Result<(), Stop> {
+        for (device, setup) in
+            [(Device::Ssd, self.scenario.disks.ssd), (Device::Hdd, self.scenario.disks.hdd)]
+        {
+            let extents = vec![Extent { sector: setup.mib * 2048 - 8, sectors: 8 }];
+            // Nobody needs the answer.
+            drop(self.vm()?.start(Op::Read { device, extents, stamp_shift: 0 }));
+        }
+        Ok(())
+    }
+
+    /// Tells the witness and starts a stamped write of `extents`, one sequence
+    /// number each; returns the first number.
+    fn submit(
+        &mut self,
+        extents: Vec<Extent>,
+        fua: bool,
+        depth: u32,
+    ) -> Result<(Pending, u64), Stop> {
+        let first_seq = self.next_seq;
+        for extent in &extents {
+            self.witness.issued(self.next_seq, *extent, fua);
+            self.next_seq += 1;
+        }
+        let (device, run, writer) = (Device::Bcache, self.run, 0);
+        let op = Op::Write { device, extents, run, first_seq, writer, fua, depth };
+        Ok((self.vm()?.start(op), first_seq))
+    }
+
+    /// Starts one write and does not wait.
+    pub fn write_in_background(&mut self, at: Extent, fua: bool) -> Result<Background, Stop> {
+        let started_at = self.rig.now();
+        let (pending, seq) = self.submit(vec![at], fua, 1)?;
+        Ok(Background { pending, seq, started_at })
+    }
+
+    /// Writes and waits for every acknowledgement.
+    pub fn write(&mut self, extents: Vec<Extent>, fua: bool, depth: u32) -> Result<u64, Stop> {
+        let count = extents.len() as u64;
+        let (pending, first) = self.submit(extents, fua, depth)?;
+        self.answer(&pending)?;
+        (first..first + count).for_each(|seq| self.witness.acked(seq));
+        Ok(first)
+    }
+
+    pub fn flush(&mut self) -> Result<(), Stop> {
+        let id = self.next_flush;
+        self.next_flush += 1;
+        self.witness.flush_issued(id);
+        self.guest()?.flush(Device::Bcache)?;
+        self.witness.flush_acked(id);
+        Ok(())
+    }
+
+    /// The next `count` 4 KiB pieces of a filler block, none touching another,
+    /// so that every write makes a key of its own in the btree.
+    pub fn filler(&mut self, block: Extent, count: u64) -> Result<Vec<Extent>, Stop> {
+        const STRIDE: u64 = 16;
+        let slots = u64::from(block.sectors) / STRIDE;
+        if self.filler_at + count > slots {
+            return Err(Stop::Closed(format!(
+                "the filler's {slots} pieces did not bring it about"
+            )));
+        }
+        let first = self.filler_at;
+        self.filler_at += count;
+        Ok((first..first + count)
+            .map(|slot| Extent { sector: block.sector + slot * STRIDE, sectors: 8 })
+            .collect())
+    }
+
+    /// Reads a block through bcache and says which disk served it.
+    pub fn read_served(&mut self, at: Extent) -> Result<(Vec<Run>, Option<Disk>), Stop> {
+        let before = self.rig.now();
+        let runs = self.guest()?.read(Device::Bcache, vec![at], 0)?;
+        let served = self.watch.reads_since(&self.rig, before, at);
+        Ok((runs, served))
+    }
+
+    /// Starts a read of a block through bcache.
+    pub fn start_read(&self, at: Extent) -> Result<Pending, Stop> {
+        let op = Op::Read { device: Device::Bcache, extents: vec![at], stamp_shift: 0 };
+        Ok(self.vm()?.start(op))
+    }
+
+    /// Waits until neither disk has had a request for `quiet`.
+    pub fn settle(&mut self, quiet: Duration) -> Result<(), Stop> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut last = (self.rig.now(), Instant::now());
+        while last.1.elapsed() < quiet {
+            self.cancel.check()?;
+            if Instant::now() > deadline {
+                return Err(Trouble::new(
+                    "never-quiet",
+                    "the disks did not become quiet",
+                    OVERLOADED,
+                )
+                .into());
+            }
+            std::thread::sleep(Duration::from_millis(2));
+            let position = self.rig.now();
+            if position != last.0 {
+                last = (position, Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    /// What a guest that lives but does not answer is waiting for: requests in
+    /// flight per device, and the kernel's own list of blocked tasks.
+    pub fn diagnose(&self) -> String {
+        let Ok(guest) = self.guest() else { return String::new() };
+        let mut report = String::new();
+        for disk in ["vda", "vdb", "bcache0"] {
+            if let Ok(text) = guest.read_file(&format!("/sys/block/{disk}/inflight")) {
+                report.push_str(&format!("in flight at {disk} (reads, writes): {}\n", text.trim()));
+            }
+        }
+        // Blocked tasks with their stacks, on the console.
+        if guest.write_file("/proc/sysrq-trigger", "w").is_ok() {
+            std::thread::sleep(Duration::from_millis(300));
+            report.push_str(&self.vm().map(Vm::console_tail).unwrap_or_default());
+        }
+        report
+    }
+
+    pub fn note(&mut self, observation: impl Into<String>) {
+        let observation = observation.into();
+        self.rig.mark(&observation);
+        self.observations.push(observation);
+    }
+}
+
+pub(crate) const OVERLOADED: &str = "is the machine overloaded? try --jobs 1";
+const MEND_SCENARIO: &str = "mend the order of the steps in the scenario's file";
+
+/// A virtual disk that fails is the lab's own fault.
+pub(crate) fn disk_trouble(error: impl std::fmt::Display) -> Stop {
+    Trouble::new(
+        "virtual-disk",
+        error.to_string(),
+        "a bug of the lab, or no space: see the event log",
+    )
+    .into()
+}

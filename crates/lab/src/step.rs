@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The verbs of a scenario.
+
+use serde::Deserialize;
+
+/// One step. Field names are those of the TOML files.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Step {
+    /// Reads blocks of a range until one of them comes back from the SSD: the
+    /// first misses after registering find no free bucket and are not cached.
+    Prime {
+        /// Block to read in.
+        r#in: String,
+    },
+    /// One stamped write.
+    Write {
+        /// Block.
+        at: String,
+        /// Name of this version of the block.
+        value: String,
+        /// Go on without waiting; see [`Step::Join`].
+        #[serde(default)]
+        background: bool,
+        /// Ask for FUA.
+        #[serde(default)]
+        fua: bool,
+    },
+    /// Waits for a background write.
+    Join {
+        /// The write's version name.
+        value: String,
+    },
+    /// One read, whose source is seen at the disks.
+    Read {
+        /// Block.
+        at: String,
+        /// Which disk must have served it.
+        served_by: Option<Disk>,
+        /// Version that it must have returned.
+        returns: Option<String>,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// Starts a read and does not wait; see [`Step::JoinRead`].
+    StartRead {
+        /// Name of the read.
+        name: String,
+        /// Block.
+        at: String,
+    },
+    /// Waits for a read that was started.
+    JoinRead {
+        /// Name of the read.
+        name: String,
+        /// Version that it must have returned.
+        returns: Option<String>,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// Flush of the bcache device (which flushes both disks).
+    Flush {},
+    /// Arms a hold for the next matching request.
+    Hold {
+        /// Name of the hold.
+        name: String,
+        /// Disk to hold it at.
+        disk: Disk,
+        /// Kind of request.
+        op: HoldOp,
+        /// Block; `data_offset` is added on the HDD.
+        at: String,
+        /// Where the request stops.
+        phase: HoldPhase,
+    },
+    /// Waits until the hold has caught its request.
+    AwaitHeld {
+        /// Name of the hold.
+        name: String,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// Lets the held request go on.
+    Release {
+        /// Name of the hold.
+        name: String,
+    },
+    /// Waits, up to `for_ms`, for a journal write on the SSD that holds an
+    /// invalidation of the block. What was seen is recorded.
+    AwaitInvalidation {
+        /// Block.
+        at: String,
+        /// Limit, in milliseconds.
+        for_ms: u64,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// Waits until both disks have been quiet for a moment.
+    Settle {},
+    /// Writes small blocks elsewhere until the set in the btree leaf is full
+    /// and the kernel writes the leaf.
+    WriteLeaf {
+        /// Block to write in.
+        with: String,
+        /// Demands a leaf write that holds a key with pointers for this block.
+        holding: Option<String>,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// Flushed writes elsewhere until the journal's `last_seq` has passed the
+    /// entry with the invalidation of the named block, and two more entries.
+    AdvanceJournal {
+        /// Block to write in.
+        with: String,
+        /// Block whose invalidation the journal must let go of.
+        past_invalidation_of: String,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// Takes the machine down at one instant of the disks' common sequence.
+    Cut {
+        /// What is lost.
+        kind: CutKind,
+        /// What becomes of the writes whose survival the crash model leaves
+        /// open.
+        #[serde(default)]
+        open: OpenWrites,
+    },
+    /// Boots again on the same disks and registers them.
+    Boot {},
+    /// Reads everything back and lets the oracle judge.
+    Judge {},
+}
+
+/// A virtual disk, by role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Disk {
+    /// The cache device.
+    Ssd,
+    /// The backing device.
+    Hdd,
+}
+
+impl Disk {
+    /// As the rig and the guest know it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ssd => "ssd",
+            Self::Hdd => "hdd",
+        }
+    }
+}
+
+/// Kinds of requests that can be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum HoldOp {
+    Read,
+    Write,
+    Flush,
+    Trim,
+}
+
+/// Where a held request stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HoldPhase {
+    /// Nothing of it is visible yet.
+    BeforeMedia,
+    /// It is on the media, the guest does not know.
+    BeforeCompletion,
+}
+
+/// What a cut takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CutKind {
+    /// RAM and the disks' volatile caches.
+    Power,
+    /// RAM only.
+    Reset,
+}
+
+/// What a power cut does to writes that were completed but not flushed, or on
+/// the media but not completed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OpenWrites {
+    /// All lost.
+    #[default]
+    Drop,
+    /// All kept.
+    Keep,
+    /// A seeded subset, torn at sector granularity.
+    Random,
+}
+
+impl Step {
+    /// Names of the blocks that the step refers to.
+    #[must_use]
+    pub fn blocks(&self) -> Vec<&str> {
+        match self {
+            Self::Prime { r#in } => vec![r#in],
+            Self::Write { at, .. }
+            | Self::Read { at, .. }
+            | Self::StartRead { at, .. }
+            | Self::Hold { at, .. }
+            | Self::AwaitInvalidation { at, .. } => vec![at],
+            Self::WriteLeaf { with, holding, .. } => {
+                std::iter::once(with.as_str()).chain(holding.as_deref()).collect()
+            }
+            Self::AdvanceJournal { with, past_invalidation_of, .. } => {
+                vec![with, past_invalidation_of]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The part of the opportunity that the step proves, in words.
+    #[must_use]
+    pub fn proves(&self) -> Option<&str> {
+        match self {
+            Self::Read { proves, .. }
+            | Self::JoinRead { proves, .. }
+            | Self::AwaitHeld { proves, .. }
+            | Self::AwaitInvalidation { proves, .. }
+            | Self::WriteLeaf { proves, .. }
+            | Self::AdvanceJournal { proves, .. } => proves.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The step in a few words, for progress, logs and messages.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Prime { .. } => "prime the cache".into(),
+            Self::Write { at, value, background, .. } => {
+                format!("write {value} at {at}{}", if *background { " (background)" } else { "" })
+            }
+            Self::Join { value } => format!("wait for write {value}"),
+            Self::Read { at, .. } => format!("read {at}"),
+            Self::StartRead { name, at } => format!("start read {name} of {at}"),
+            Self::JoinRead { name, .. } => format!("wait for read {name}"),
+            Self::Flush {} => "flush".into(),
+            Self::Hold { name, disk, op, .. } => {
+                format!("hold {name}: next {op:?} at the {}", disk.name()).to_lowercase()
+            }
+            Self::AwaitHeld { name, .. } => format!("wait until {name} is held"),
+            Self::Release { name } => format!("release {name}"),
+            Self::AwaitInvalidation { at, .. } => format!("watch for the invalidation of {at}"),
+            Self::Settle {} => "settle".into(),
+            Self::WriteLeaf { .. } => "force a leaf write".into(),
+            Self::AdvanceJournal { .. } => "advance the journal".into(),
+            Self::Cut { kind, .. } => format!("{kind:?} cut").to_lowercase(),
+            Self::Boot {} => "boot again".into(),
+            Self::Judge {} => "judge".into(),
+        }
+    }
+}

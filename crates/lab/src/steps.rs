@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What each verb of a scenario does.
+
+use crate::bcache;
+use crate::oracle::{self, Judgement, Readback};
+use crate::scenario::CacheMode;
+use crate::session::{Background, Session};
+use crate::step::{CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
+use crate::trouble::Stop;
+use evidence::{Cut, Opportunity};
+use std::time::{Duration, Instant};
+use vdisk::{Hold, OpMatch, Phase, Policy};
+use wire::{Answer, Content, Device, Extent, Run};
+
+/// Longer than the journal delay, so that a journal write still to come is
+/// not mistaken for quiet.
+const QUIET: Duration = Duration::from_millis(150);
+
+/// Enough for an insertion that follows a read to reach the btree.
+const SHORT_QUIET: Duration = Duration::from_millis(20);
+
+impl Session<'_> {
+    /// Carries out one step; a judgement comes from [`Step::Judge`] only.
+    pub fn step(&mut self, step: &Step) -> Result<Option<Judgement>, Stop> {
+        self.cancel.check()?;
+        self.rig.mark(&step.describe());
+        let closed = |session: &mut Self, why: String| session.closed(step, why);
+        match step {
+            Step::Prime { r#in } => self.prime(self.block(r#in))?,
+            Step::Write { at, value, background, fua } => {
+                self.write_value(self.block(at), value, *background, *fua)?;
+            }
+            Step::Join { value } => self.join(value)?,
+            Step::Read { at, served_by, returns, .. } => {
+                match self.read(self.block(at), *served_by, returns.as_deref())? {
+                    Ok(detail) => self.proved(step, detail),
+                    Err(why) => return Err(closed(self, why)),
+                }
+            }
+            Step::StartRead { name, at } => {
+                let pending = self.start_read(self.block(at))?;
+                self.reads.insert(name.clone(), pending);
+            }
+            Step::JoinRead { name, returns, .. } => {
+                match self.join_read(name, returns.as_deref())? {
+                    Ok(detail) => self.proved(step, detail),
+                    Err(why) => return Err(closed(self, why)),
+                }
+            }
+            Step::Flush {} => self.flush()?,
+            Step::Hold { name, disk, op, at, phase } => {
+                let (first, sectors) = Self::on_disk(*disk, self.block(at));
+                let hold = Hold {
+                    disk: disk.name().to_owned(),
+                    op: op_match(*op),
+                    first,
+                    sectors,
+                    nth: 1,
+                    phase: match phase {
+                        HoldPhase::BeforeMedia => Phase::BeforeMedia,
+                        HoldPhase::BeforeCompletion => Phase::BeforeCompletion,
+                    },
+                };
+                let id = self.rig.hold(hold);
+                self.holds.insert(name.clone(), id);
+            }
+            Step::AwaitHeld { name, .. } => match self.await_held(name)? {
+                Ok(detail) => self.proved(step, detail),
+                Err(why) => return Err(closed(self, why)),
+            },
+            Step::Release { name } => {
+                if let Some(&id) = self.holds.get(name) {
+                    self.rig.release(id);
+                }
+            }
+            Step::AwaitInvalidation { at, for_ms, .. } => {
+                let limit = Duration::from_millis(*for_ms);
+                match self.await_invalidation(self.block(at), limit)? {
+                    Ok(detail) => self.proved(step, detail),
+                    Err(why) if step.proves().is_some() => return Err(closed(self, why)),
+                    Err(why) => self.note(why),
+                }
+            }
+            Step::Settle {} => self.settle(QUIET)?,
+            Step::WriteLeaf { with, holding, .. } => {
+                let holding = holding.as_deref().map(|name| self.block(name));
+                match self.write_leaf(self.block(with), holding) {
+                    Ok(detail) => self.proved(step, detail),
+                    Err(Stop::Closed(why)) => return Err(closed(self, why)),
+                    Err(other) => return Err(other),
+                }
+            }
+            Step::AdvanceJournal { with, past_invalidation_of, .. } => {
+                let target = self.block(past_invalidation_of);
+                match self.advance_journal(self.block(with), target) {
+                    Ok(detail) => self.proved(step, detail),
+                    Err(Stop::Closed(why)) => return Err(closed(self, why)),
+                    Err(other) => return Err(other),
+                }
+            }
+            Step::Cut { kind, open } => self.cut(*kind, *open)?,
+            Step::Boot {} => {
+                self.boot_again()?;
+                let state = bcache::state(&self.guest()?)?;
+                self.note(format!("after the boot the backing device's state is {state:?}"));
+            }
+            Step::Judge {} => return self.judge().map(Some),
+        }
+        Ok(None)
+    }
+
+    /// Records what a step has shown.
+    fn proved(&mut self, step: &Step, detail: String) {
+        match step.proves() {
+            Some(claim) => {
+                self.rig.mark(&format!("{claim}: {detail}"));
+                self.opportunities.push(Opportunity {
+                    claim: claim.to_owned(),
+                    open: true,
+                    detail,
+                });
+            }
+            None => self.note(detail),
+        }
+    }
+
+    /// Records that a step could not show what it must.
+    fn closed(&mut self, step: &Step, why: String) -> Stop {
+        let claim = step.proves().map_or_else(|| step.describe(), str::to_owned);
+        self.opportunities.push(Opportunity {
+            claim: claim.clone(),
+            open: false,
+            detail: why.clone(),
+        });
+        Stop::Closed(format!("{claim}: {why}"))
+    }
+
+    fn prime(&mut self, block: Extent) -> Result<(), Stop> {
+        const TRIES: u64 = 200;
+        for attempt in 0..TRIES.min(u64::from(block.sectors) / 8) {
+            let piece = Extent { sector: block.sector + attempt * 8, sectors: 8 };
+            self.read_served(piece)?;
+            self.settle(SHORT_QUIET)?;
+            if self.read_served(piece)?.1 == Some(Disk::Ssd) {
+                self.note(format!("the cache took block number {} that was read", attempt + 1));
+                return Ok(());
+            }
+        }
+        Err(Stop::Closed("no read was ever served by the SSD: nothing is being cached".into()))
+    }
+
+    fn write_value(
+        &mut self,
+        at: Extent,
+        value: &str,
+        background: bool,
+        fua: bool,
+    ) -> Result<(), Stop> {
+        let seq = if background {
+            let started = self.write_in_background(at, fua)?;
+            let seq = started.seq;
+            self.background.insert(value.to_owned(), started);
+            seq
+        } else {
+            self.write(vec![at], fua, 1)?
+        };
+        self.versions.insert(value.to_owned(), seq);
+        self.note(format!("{value} is write #{seq}"));
+        Ok(())
+    }
+
+    fn join(&mut self, value: &str) -> Result<(), Stop> {
+        if let Some(Background { pending, seq, .. }) = self.background.remove(value) {
+            self.answer(&pending)?;
+            self.witness.acked(seq);
+        }
+        Ok(())
+    }
+
+    /// The outer error is trouble, the inner one an opportunity that stayed
+    /// closed.
+    fn read(
+        &mut self,
+        at: Extent,
+        served_by: Option<Disk>,
+        returns: Option<&str>,
+    ) -> Result<Result<String, String>, Stop> {
+        let (runs, served) = self.read_served(at)?;
+        let saw = |disk: Option<Disk>| disk.map_or("neither disk", Disk::name);
+        if served_by.is_some() && served != served_by {
+            let wanted = saw(served_by);
+            return Ok(Err(format!("the read was served by {}, not by {wanted}", saw(served))));
+        }
+        Ok(self.returned(&runs, returns).map(|what| format!("served by {}, {what}", saw(served))))
+    }
+
+    /// Whether a read brought the version that it should.
+    fn returned(&self, runs: &[Run], wanted: Option<&str>) -> Result<String, String> {
+        let Some(value) = wanted else { return Ok("returned something".to_owned()) };
+        let seq = self.versions.get(value).copied();
+        let all = !runs.is_empty() && runs.iter().all(|run| stamped_seq(run) == seq);
+        if seq.is_none() || !all {
+            return Err(format!("the read did not return {value}: {:?}", runs.first()));
+        }
+        Ok(format!("returned {value}"))
+    }
+
+    fn join_read(
+        &mut self,
+        name: &str,
+        returns: Option<&str>,
+    ) -> Result<Result<String, String>, Stop> {
+        let Some(pending) = self.reads.remove(name) else {
+            return Ok(Err(format!("no read {name:?} was started")));
+        };
+        match self.answer(&pending)? {
+            Answer::Runs(runs) => Ok(self.returned(&runs, returns)),
+            other => Ok(Err(format!("unexpected answer {other:?}"))),
+        }
+    }
+
+    fn await_held(&mut self, name: &str) -> Result<Result<String, String>, Stop> {
+        let Some(&id) = self.holds.get(name) else {
+            return Ok(Err(format!("no hold {name:?} was armed")));
+        };
+        match self.rig.wait_held(id, Duration::from_secs(10), self.cancel) {
+            Ok(held) => Ok(Ok(format!(
+                "request for sectors {}+{} held at event {}",
+                held.sector, held.sectors, held.seq
+            ))),
+            Err(vdisk::HoldError::Cancelled) => Err(Stop::Cancelled),
+            Err(error) => Ok(Err(format!("the hold never caught a request: {error}"))),
+        }
+    }
+
+    fn await_invalidation(
+        &mut self,
+        block: Extent,
+        limit: Duration,
+    ) -> Result<Result<String, String>, Stop> {
+        let deadline = Instant::now() + limit;
+        loop {
+            self.cancel.check()?;
+            if let Some(seq) = self.watch.invalidation_of(&self.rig, block, self.on_the_way()) {
+                return Ok(Ok(format!("its invalidation is in journal entry {seq}")));
+            }
+            if Instant::now() > deadline {
+                let ms = limit.as_millis();
+                return Ok(Err(format!("no invalidation of it was journaled within {ms} ms")));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Event position from which an invalidation counts: the start of the
+    /// oldest write that is still on its way.
+    fn on_the_way(&self) -> u64 {
+        self.background.values().map(|write| write.started_at).min().unwrap_or(0)
+    }
+
+    fn write_leaf(&mut self, with: Extent, holding: Option<Extent>) -> Result<String, Stop> {
+        // A set of 4 KiB is full after some 250 keys.
+        const BATCH: u64 = 64;
+        let began = self.rig.now();
+        loop {
+            let pieces = self.filler(with, BATCH)?;
+            self.write(pieces, false, 8)?;
+            if let Some(leaf) = self.watch.leaf_since(&self.rig, began, holding) {
+                return Ok(leaf);
+            }
+        }
+    }
+
+    fn advance_journal(&mut self, with: Extent, target: Extent) -> Result<String, Stop> {
+        let Some(entry) = self.watch.invalidation_of(&self.rig, target, 0) else {
+            return Err(Stop::Closed("its invalidation was never journaled".into()));
+        };
+        let began = self.rig.now();
+        loop {
+            let piece = self.filler(with, 1)?;
+            self.write(piece, false, 1)?;
+            self.flush()?;
+            if let Some(detail) = self.watch.journal_past(&self.rig, entry, began, 2) {
+                return Ok(detail);
+            }
+        }
+    }
+
+    fn cut(&mut self, kind: CutKind, open: OpenWrites) -> Result<(), Stop> {
+        let policy = match open {
+            OpenWrites::Drop => Policy::DropAll,
+            OpenWrites::Keep => Policy::KeepAll,
+            OpenWrites::Random => Policy::Seeded(self.seed),
+        };
+        let (kind, word) = match kind {
+            CutKind::Power => (vdisk::CutKind::Power, "power"),
+            CutKind::Reset => (vdisk::CutKind::Reset, "reset"),
+        };
+        let report = self.rig.cut(kind, policy);
+        self.machine_down();
+        // Every mode but writeback acknowledges from the backing device.
+        let kept = kind == vdisk::CutKind::Reset
+            && self.scenario.bcache.cache_mode != CacheMode::Writeback;
+        self.witness.cut(kept);
+        let lost = report.lost.len() as u64;
+        self.cuts.push(Cut { kind: word.to_owned(), at_event: report.at_event, writes_lost: lost });
+        Ok(())
+    }
+
+    fn judge(&mut self) -> Result<Judgement, Stop> {
+        const PIECE: u64 = 2048;
+        let footprint: Vec<Extent> = self
+            .witness
+            .footprint()
+            .into_iter()
+            .flat_map(|(first, end)| {
+                (first..end).step_by(PIECE as usize).map(move |sector| Extent {
+                    sector,
+                    sectors: u32::try_from((end - sector).min(PIECE)).unwrap_or(u32::MAX),
+                })
+            })
+            .collect();
+        let guest = self.guest()?;
+        let bcache = guest.read(Device::Bcache, footprint.clone(), 0)?;
+        // From here on nothing new is cached: what the cache says stays as the
+        // scenario left it, hits are still hits.
+        bcache::set_cache_mode(&guest, CacheMode::None)?;
+        let shift = bcache::DATA_OFFSET;
+        let raw = footprint.iter().map(|e| Extent { sector: e.sector + shift, ..*e }).collect();
+        let mut backing = guest.read(Device::Hdd, raw, shift)?;
+        backing.iter_mut().for_each(|run| run.first -= shift);
+        let differing = guest.compare(0, guest.size(Device::Bcache)?, shift)?;
+        let state = bcache::state(&guest)?;
+        bcache::set_cache_mode(&guest, self.scenario.bcache.cache_mode)?;
+        let clean = state == "clean";
+        self.note(format!("judged with the backing device's state {state:?}"));
+        let seen = Readback { run: self.run, bcache, backing, differing, clean };
+        let judgement = oracle::judge(&self.witness, &seen);
+        for finding in judgement.findings.iter().take(8) {
+            self.note(format!(
+                "{} at sectors {}+{}: {}",
+                finding.verdict, finding.first, finding.sectors, finding.detail
+            ));
+        }
+        Ok(judgement)
+    }
+}
+
+fn stamped_seq(run: &Run) -> Option<u64> {
+    match run.content {
+        Content::Stamped { seq, .. } => Some(seq),
+        _ => None,
+    }
+}
+
+fn op_match(op: HoldOp) -> OpMatch {
+    match op {
+        HoldOp::Read => OpMatch::Read,
+        HoldOp::Write => OpMatch::Write,
+        HoldOp::Flush => OpMatch::Flush,
+        HoldOp::Trim => OpMatch::Trim,
+    }
+}

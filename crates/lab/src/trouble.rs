@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Harness trouble: what failed, and what the user does about it. Never a
+//! verdict.
+
+use crate::guest::GuestError;
+use evidence::Outcome;
+use proc::Cancelled;
+use vm::{CallError, VmError};
+
+/// Why a case ended before it was judged.
+#[derive(Debug)]
+pub enum Stop {
+    /// A part of the opportunity did not come about.
+    Closed(String),
+    /// The harness failed.
+    Trouble(Trouble),
+    /// The user asked to stop; the case leaves no record.
+    Cancelled,
+}
+
+/// Something broke that is not bcache's data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// A word for tables: `panicked`, `hung`…
+    pub what: &'static str,
+    /// For people.
+    pub message: String,
+    /// Last lines of the guest's console.
+    pub console_tail: String,
+    /// What to do.
+    pub next_step: &'static str,
+}
+
+impl Trouble {
+    /// Trouble that is not the VM's.
+    pub fn new(what: &'static str, message: impl Into<String>, next_step: &'static str) -> Self {
+        Self { what, message: message.into(), console_tail: String::new(), next_step }
+    }
+
+    /// As it stands in the results.
+    #[must_use]
+    pub fn into_outcome(self) -> Outcome {
+        Outcome::Harness {
+            what: self.what.to_owned(),
+            message: self.message,
+            console_tail: self.console_tail,
+            next_step: self.next_step.to_owned(),
+        }
+    }
+}
+
+impl From<Trouble> for Stop {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+impl From<Cancelled> for Stop {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
+}
+
+impl From<GuestError> for Stop {
+    fn from(error: GuestError) -> Self {
+        match error {
+            GuestError::Refused { .. } => Trouble::new(
+                "guest-refused",
+                error.to_string(),
+                "the guest runs, but a command in it failed: read the console log named in run.json",
+            )
+            .into(),
+            GuestError::Call(call) => call.into(),
+        }
+    }
+}
+
+impl From<CallError> for Stop {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Vm(vm) => vm.into(),
+            CallError::Guest(message) => {
+                GuestError::Refused { doing: "a background request".to_owned(), message }.into()
+            }
+            CallError::Deadline { .. } => Trouble::new(
+                "no-answer",
+                error.to_string(),
+                "the guest did not answer in time: is the machine overloaded? try --jobs 1",
+            )
+            .into(),
+        }
+    }
+}
+
+impl From<VmError> for Stop {
+    fn from(error: VmError) -> Self {
+        const LOOK: &str =
+            "read the console above and in the case's logs; does the kernel boot elsewhere?";
+        const BUSY: &str = "is the machine overloaded? try --jobs 1";
+        const RETRY: &str =
+            "run again with the same --out: only cases without a verdict are repeated";
+        let (what, next_step) = match &error {
+            VmError::Cancelled => return Self::Cancelled,
+            VmError::NeverStarted { .. } => ("never-started", "cargo xtask setup --check"),
+            VmError::Panicked { .. } => ("panicked", LOOK),
+            VmError::Oops { .. } => ("oops", LOOK),
+            VmError::Hung { .. } => ("hung", LOOK),
+            VmError::TripleFault { .. } => ("triple-fault", LOOK),
+            VmError::Stopped { .. } => ("stopped", "try --accel tcg"),
+            VmError::Exited { .. } => ("qemu-ended", RETRY),
+            VmError::LinkBroken { .. } => ("link-broken", RETRY),
+            VmError::BootTimeout { .. } => ("boot-timeout", BUSY),
+            VmError::ProtocolMismatch { .. } => ("old-guest-image", "cargo xtask clean --yes"),
+            _ => ("vm", RETRY),
+        };
+        // The console's tail has a place of its own in the results.
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default();
+        let mut trouble = Trouble::new(what, message, next_step);
+        trouble.console_tail = error.console_tail().to_owned();
+        trouble.into()
+    }
+}

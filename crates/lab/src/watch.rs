@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the disks saw: which journal entries and btree sets reached the SSD,
+//! and which disk served a read.
+//!
+//! The opportunity of a scenario rests on this, not on what the guest says.
+
+use crate::bcache;
+use crate::step::Disk;
+use std::ops::Range;
+use vdisk::bcache_format::{Key, Written, recognise};
+use vdisk::{Event, Kind, Op, Rig};
+
+/// A journal entry that is complete on the SSD.
+#[derive(Debug)]
+struct Entry {
+    at: u64,
+    seq: u64,
+    last_seq: u64,
+    keys: Vec<Key>,
+}
+
+/// A set of btree keys that is complete on the SSD.
+#[derive(Debug)]
+struct Set {
+    at: u64,
+    keys: Vec<Key>,
+}
+
+/// Follows a rig's events; brought up to date by every question.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    /// Next event to look at.
+    next: u64,
+    entries: Vec<Entry>,
+    sets: Vec<Set>,
+    reads: Vec<(u64, Disk, Range<u64>)>,
+}
+
+/// Whether a key covers any sector of the range.
+fn overlaps(key: &Key, range: &Range<u64>) -> bool {
+    key.start() < range.end && range.start < key.end
+}
+
+/// A block of the bcache device as btree keys count it: `data_offset` is in,
+/// as `cached_dev_submit_bio` adds it before anything looks at the btree.
+fn on_backing(block: wire::Extent) -> Range<u64> {
+    let first = block.sector + bcache::DATA_OFFSET;
+    first..first + u64::from(block.sectors)
+}
+
+impl Watch {
+    fn update(&mut self, rig: &Rig) {
+        for event in rig.events_since(self.next) {
+            self.next = event.seq + 1;
+            self.take(&event, rig);
+        }
+    }
+
+    fn take(&mut self, event: &Event, rig: &Rig) {
+        let disk = if &*event.disk == "ssd" { Disk::Ssd } else { Disk::Hdd };
+        match (&event.kind, event.op) {
+            (Kind::Issue, Some(Op::Read)) => {
+                self.reads.push((event.seq, disk, event.sector..event.sector + event.sectors));
+            }
+            (Kind::Complete, Some(Op::Write)) if disk == Disk::Ssd && event.error == 0 => {
+                let Some(payload) = rig.payload(event.request) else { return };
+                match recognise(bcache::SET_MAGIC, event.sector, &payload) {
+                    Written::Journal(entry) => self.entries.push(Entry {
+                        at: event.seq,
+                        seq: entry.seq,
+                        last_seq: entry.last_seq,
+                        keys: entry.keys,
+                    }),
+                    Written::Node(node) if node.may_be_leaf() => {
+                        self.sets.push(Set { at: event.seq, keys: node.keys });
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Which disk a read of `block`, submitted after event `since`, came from.
+    /// A read of the backing device says so itself; of the SSD only the fact
+    /// that it was read is known, so no other read may be under way.
+    pub fn reads_since(&mut self, rig: &Rig, since: u64, block: wire::Extent) -> Option<Disk> {
+        self.update(rig);
+        let wanted = on_backing(block);
+        let mut ssd = false;
+        for (_, disk, range) in self.reads.iter().filter(|(at, ..)| *at > since) {
+            match disk {
+                Disk::Hdd if range.start < wanted.end && wanted.start < range.end => {
+                    return Some(Disk::Hdd);
+                }
+                Disk::Hdd => {}
+                Disk::Ssd => ssd = true,
+            }
+        }
+        ssd.then_some(Disk::Ssd)
+    }
+
+    /// Sequence number of the newest journal entry since event `since` with an
+    /// invalidation of `block`.
+    pub fn invalidation_of(&mut self, rig: &Rig, block: wire::Extent, since: u64) -> Option<u64> {
+        self.update(rig);
+        let wanted = on_backing(block);
+        let hit = |key: &Key| key.pointers.is_empty() && overlaps(key, &wanted);
+        let mut entries = self.entries.iter().rev().filter(|entry| entry.at > since);
+        entries.find(|entry| entry.keys.iter().any(hit)).map(|entry| entry.seq)
+    }
+
+    /// A btree set written since event `since`; with `holding`, only once any
+    /// set so far holds a key with pointers for that block.
+    pub fn leaf_since(
+        &mut self,
+        rig: &Rig,
+        since: u64,
+        holding: Option<wire::Extent>,
+    ) -> Option<String> {
+        self.update(rig);
+        let written = self.sets.iter().rev().find(|set| set.at > since)?;
+        let what = format!("a set of {} keys at event {}", written.keys.len(), written.at);
+        let Some(block) = holding else { return Some(what) };
+        let wanted = on_backing(block);
+        let hit = |key: &Key| !key.pointers.is_empty() && overlaps(key, &wanted);
+        let holds = self.sets.iter().find(|set| set.keys.iter().any(hit))?;
+        Some(format!("{what}; the block's key is in the set at event {}", holds.at))
+    }
+
+    /// Whether the newest entry has let go of entry `seq`, `more` entries after
+    /// event `since`; the newest entry's numbers in words.
+    pub fn journal_past(&mut self, rig: &Rig, seq: u64, since: u64, more: usize) -> Option<String> {
+        self.update(rig);
+        let later = self.entries.iter().filter(|entry| entry.at > since).count();
+        let newest = self.entries.last()?;
+        (later >= more && newest.last_seq > seq).then(|| {
+            format!(
+                "entry {} has last_seq {}, the invalidation was in entry {seq}",
+                newest.seq, newest.last_seq
+            )
+        })
+    }
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The host's memory of what the guest wrote: issued, acknowledged, flushed.
+//!
+//! What the guest forgets in a cut, the witness still knows. Time is a logical
+//! tick, advanced by everything that is recorded here, so "issued after that
+//! one was acknowledged" is an exact statement.
+
+use std::collections::BTreeMap;
+use wire::Extent;
+
+/// A moment, in the order in which the witness was told.
+pub type Tick = u64;
+
+/// One write to the bcache device.
+#[derive(Clone, Copy, Debug)]
+pub struct WriteRecord {
+    /// Sequence number in its stamp.
+    pub seq: u64,
+    /// Range, in 512 B sectors of the bcache device.
+    pub extent: Extent,
+    /// When it was handed over.
+    issued: Tick,
+    /// When it could no longer change the disk: acknowledged, or cut short.
+    ended: Option<Tick>,
+    /// Acknowledged, and no cut since in which that may have been forgotten.
+    binding: bool,
+    /// Acknowledged and flushed, or acknowledged with FUA.
+    durable: bool,
+    fua: bool,
+}
+
+/// Everything written in one case.
+#[derive(Debug, Default)]
+pub struct Witness {
+    now: Tick,
+    writes: Vec<WriteRecord>,
+    by_seq: BTreeMap<u64, usize>,
+    flushes: BTreeMap<u64, Tick>,
+}
+
+/// What one sector may hold.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// Sequence numbers of the permitted versions.
+    pub seqs: Vec<u64>,
+    /// Whether never-written is permitted too.
+    pub blank: bool,
+}
+
+impl Witness {
+    /// Nothing written yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn tick(&mut self) -> Tick {
+        self.now += 1;
+        self.now
+    }
+
+    /// A write is about to be submitted.
+    pub fn issued(&mut self, seq: u64, extent: Extent, fua: bool) {
+        let issued = self.tick();
+        self.by_seq.insert(seq, self.writes.len());
+        self.writes.push(WriteRecord {
+            seq,
+            extent,
+            issued,
+            ended: None,
+            binding: false,
+            durable: false,
+            fua,
+        });
+    }
+
+    /// The guest's kernel acknowledged it.
+    pub fn acked(&mut self, seq: u64) {
+        let now = self.tick();
+        if let Some(&index) = self.by_seq.get(&seq) {
+            let write = &mut self.writes[index];
+            if write.ended.is_none() {
+                write.ended = Some(now);
+                write.binding = true;
+                write.durable |= write.fua;
+            }
+        }
+    }
+
+    /// A flush, identified by `id`, is about to be submitted.
+    pub fn flush_issued(&mut self, id: u64) {
+        let now = self.tick();
+        self.flushes.insert(id, now);
+    }
+
+    /// It was acknowledged: every write acknowledged before its issue is
+    /// durable from now on.
+    pub fn flush_acked(&mut self, id: u64) {
+        self.tick();
+        let Some(issued) = self.flushes.remove(&id) else { return };
+        for write in &mut self.writes {
+            if write.binding && write.ended.is_some_and(|ended| ended < issued) {
+                write.durable = true;
+            }
+        }
+    }
+
+    /// The machine went down. Writes in flight are over, one way or the other.
+    /// After a power cut only durable writes bind; after a reset of a cache
+    /// mode that acknowledges from the backing device, acknowledged ones too
+    /// (`acked_survive`).
+    pub fn cut(&mut self, acked_survive: bool) {
+        let now = self.tick();
+        self.flushes.clear();
+        for write in &mut self.writes {
+            write.ended.get_or_insert(now);
+            write.binding &= write.durable || acked_survive;
+        }
+    }
+
+    /// The writes that touch `sector`, oldest first.
+    fn touching(&self, sector: u64) -> impl Iterator<Item = &WriteRecord> {
+        self.writes.iter().filter(move |write| {
+            let first = write.extent.sector;
+            (first..first + u64::from(write.extent.sectors)).contains(&sector)
+        })
+    }
+
+    /// What `sector` may hold now: every version that no binding write, issued
+    /// after that version was over, has replaced.
+    #[must_use]
+    pub fn allowed(&self, sector: u64) -> Allowed {
+        let binding: Vec<Tick> =
+            self.touching(sector).filter(|w| w.binding).map(|w| w.issued).collect();
+        let replaced = |ended: Tick| binding.iter().any(|&issued| issued > ended);
+        Allowed {
+            seqs: self
+                .touching(sector)
+                .filter(|write| !write.ended.is_some_and(replaced))
+                .map(|write| write.seq)
+                .collect(),
+            blank: !replaced(0),
+        }
+    }
+
+    /// Whether write `seq` exists and covers `sector`.
+    #[must_use]
+    pub fn wrote(&self, seq: u64, sector: u64) -> bool {
+        self.touching(sector).any(|write| write.seq == seq)
+    }
+
+    /// Every range ever written, sorted and joined, in 512 B sectors.
+    #[must_use]
+    pub fn footprint(&self) -> Vec<(u64, u64)> {
+        let mut ranges: Vec<(u64, u64)> = self
+            .writes
+            .iter()
+            .map(|w| (w.extent.sector, w.extent.sector + u64::from(w.extent.sectors)))
+            .collect();
+        ranges.sort_unstable();
+        let mut joined: Vec<(u64, u64)> = Vec::new();
+        for (first, end) in ranges {
+            match joined.last_mut() {
+                Some(last) if first <= last.1 => last.1 = last.1.max(end),
+                _ => joined.push((first, end)),
+            }
+        }
+        joined
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Extent = Extent { sector: 8, sectors: 8 };
+
+    fn acked(witness: &mut Witness, seq: u64) {
+        witness.issued(seq, AT, false);
+        witness.acked(seq);
+    }
+
+    fn seqs(witness: &Witness) -> Vec<u64> {
+        witness.allowed(8).seqs
+    }
+
+    #[test]
+    fn an_acknowledged_write_replaces_what_was_over_before_it_was_issued() {
+        let mut witness = Witness::new();
+        assert!(witness.allowed(8).blank);
+        acked(&mut witness, 1);
+        acked(&mut witness, 2);
+        assert_eq!(witness.allowed(8), Allowed { seqs: vec![2], blank: false });
+        assert!(witness.allowed(16).blank);
+    }
+
+    #[test]
+    fn a_write_in_flight_allows_old_and_new_until_it_is_acknowledged() {
+        let mut witness = Witness::new();
+        acked(&mut witness, 1);
+        witness.issued(2, AT, false);
+        assert_eq!(seqs(&witness), [1, 2]);
+        witness.acked(2);
+        assert_eq!(seqs(&witness), [2]);
+    }
+
+    #[test]
+    fn overlapping_writes_may_land_in_either_order() {
+        let mut witness = Witness::new();
+        witness.issued(1, AT, false);
+        witness.issued(2, AT, false);
+        witness.acked(2);
+        witness.acked(1);
+        assert_eq!(seqs(&witness), [1, 2]);
+    }
+
+    #[test]
+    fn after_a_power_cut_only_flushed_writes_bind() {
+        let mut witness = Witness::new();
+        acked(&mut witness, 1);
+        witness.flush_issued(1);
+        witness.flush_acked(1);
+        acked(&mut witness, 2);
+        witness.cut(false);
+        assert_eq!(witness.allowed(8), Allowed { seqs: vec![1, 2], blank: false });
+        acked(&mut witness, 3);
+        assert_eq!(seqs(&witness), [3]);
+    }
+
+    #[test]
+    fn a_flush_covers_only_what_was_acknowledged_before_it_was_issued() {
+        let mut witness = Witness::new();
+        witness.issued(1, AT, false);
+        witness.flush_issued(1);
+        witness.acked(1);
+        witness.flush_acked(1);
+        witness.cut(false);
+        assert!(witness.allowed(8).blank);
+    }
+
+    #[test]
+    fn a_reset_keeps_acknowledged_writes_and_fua_is_durable_at_once() {
+        let mut witness = Witness::new();
+        acked(&mut witness, 1);
+        witness.cut(true);
+        assert!(!witness.allowed(8).blank);
+        let mut witness = Witness::new();
+        witness.issued(1, AT, true);
+        witness.acked(1);
+        witness.cut(false);
+        assert_eq!(witness.allowed(8), Allowed { seqs: vec![1], blank: false });
+    }
+}

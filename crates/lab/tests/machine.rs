@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Whole cases on real kernels. `cargo xtask test` builds what they boot and
+//! tells them where it is; see `xtask/src/test.rs`.
+#![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
+#![cfg(feature = "vm-tests")]
+
+use evidence::{Case, Outcome, Verdict};
+use lab::{ArmImage, CaseSpec, Scenario, Tools, run_case};
+use proc::Cancel;
+use std::path::{Path, PathBuf};
+use vm::Accel;
+
+fn path(variable: &str) -> PathBuf {
+    std::env::var_os(variable)
+        .unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask test`"))
+        .into()
+}
+
+fn scenario_text(name: &str) -> String {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workloads/scenarios");
+    std::fs::read_to_string(dir.join(name)).unwrap()
+}
+
+fn parse(text: &str) -> Scenario {
+    lab::parse(Path::new("test.toml"), text).unwrap()
+}
+
+fn play(arm: &str, scenario: &Scenario) -> Case {
+    let kernel = path(&format!("BCLAB_KERNEL_{}", arm.to_uppercase()));
+    let accel = match std::env::var("BCLAB_ACCEL").as_deref() {
+        Ok("kvm") => Accel::Kvm,
+        _ => Accel::Tcg,
+    };
+    let tools = Tools { initramfs: path("BCLAB_INITRAMFS"), accel, ..Tools::default() };
+    let image = ArmImage { name: arm.to_owned(), kernel };
+    let out = tempfile::tempdir().unwrap();
+    let spec = CaseSpec::new(&image, scenario, 1, 1);
+    let case = run_case(&spec, &tools, out.path(), &|_| {}, &Cancel::new()).unwrap();
+    println!("{case:#?}");
+    case
+}
+
+fn verdict(case: &Case) -> Verdict {
+    match case.outcome {
+        Outcome::Verdict { verdict } => verdict,
+        ref other => panic!("no verdict: {other:?}"),
+    }
+}
+
+#[test]
+fn s1_shows_the_bug_on_base() {
+    let case = play("base", &parse(&scenario_text("s1-race.toml")));
+    assert_eq!(verdict(&case), Verdict::Stale);
+    assert!(case.opportunities.len() >= 2 && case.opportunities.iter().all(|o| o.open));
+    assert_eq!(case.sectors.stale, 8, "one block of 4 KiB");
+}
+
+#[test]
+fn s1_is_clean_on_rust() {
+    let case = play("rust", &parse(&scenario_text("s1-race.toml")));
+    assert_eq!(verdict(&case), Verdict::Ok);
+    assert!(case.opportunities.len() >= 2 && case.opportunities.iter().all(|o| o.open));
+}
+
+/// The window must be shown to be open: without it even the broken kernel's
+/// clean read-back proves nothing, and nor does its stale one.
+#[test]
+fn a_hold_that_never_fires_is_inconclusive() {
+    let text = scenario_text("s1-race.toml");
+    let hold = text.find("do = \"hold\"").unwrap();
+    let elsewhere = text[hold..].replacen("at = \"target\"", "at = \"primer\"", 1);
+    let case = play("base", &parse(&format!("{}{elsewhere}", &text[..hold])));
+    let Outcome::Inconclusive { why } = &case.outcome else { panic!("{:?}", case.outcome) };
+    assert!(why.contains("held"), "{why}");
+    assert!(case.opportunities.iter().any(|o| !o.open));
+}
+
+#[test]
+fn a_read_that_hits_the_cache_is_no_opportunity() {
+    // Read once the flushed block before the hold: it is cached, and the next
+    // read, moved before the write, is a hit.
+    let text = scenario_text("s1-race.toml");
+    let hold = text.find("[[step]]\ndo = \"hold\"").unwrap();
+    let read = "[[step]]\ndo = \"read\"\nat = \"target\"\n\n";
+    let settle = "[[step]]\ndo = \"settle\"\n\n";
+    let miss =
+        "[[step]]\ndo = \"read\"\nat = \"target\"\nserved_by = \"hdd\"\nproves = \"a miss\"\n\n";
+    let changed = format!("{}{read}{settle}{miss}{}", &text[..hold], &text[hold..]);
+    let case = play("base", &parse(&changed));
+    let Outcome::Inconclusive { why } = &case.outcome else { panic!("{:?}", case.outcome) };
+    assert!(why.contains("served by ssd"), "{why}");
+}
+
+#[test]
+fn a_panicking_kernel_is_harness_trouble_with_its_console() {
+    let case = play("panics", &parse(&scenario_text("s1-race.toml")));
+    let Outcome::Harness { what, console_tail, next_step, .. } = &case.outcome else {
+        panic!("{:?}", case.outcome)
+    };
+    assert_eq!(what, "panicked");
+    assert!(console_tail.contains("panics on purpose"), "{console_tail}");
+    assert!(!next_step.is_empty());
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The whole protocol as a state machine, small enough to be explored without gaps.
+//!
+//! One sector, one btree leaf, a journal, two writers, two readers. Every step that the kernel
+//! takes under one lock is one step here, and between any two steps anybody else may move: other
+//! requests, the leaf being written, the journal, the allocator evicting, a cache being attached.
+//! A power cut needs no step of its own: in each state we ask what would boot from it.
+//!
+//! [`Rules`] says what bcache does. The right rules must satisfy every [`Property`] that is claimed
+//! of them, and each single change that breaks them must be found out.
+
+mod steps;
+
+use std::collections::{HashMap, VecDeque};
+
+use steps::{Model, Name};
+
+/// Values that the sector can have: 0 is there at first, writer `n` writes `n + 1`.
+type Value = u8;
+
+/// What the leaf holds for the sector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// Nothing, or a key without pointers.
+    Empty,
+    /// The token of a reader.
+    Placeholder(u8),
+    /// Data in the cache.
+    Data(Value),
+}
+
+/// When a bypass write invalidates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Beside its backing write.
+    Beside,
+    /// After its backing write: v1.
+    After,
+    /// Beside and after: two-pass.
+    Twice,
+    /// Before, and durably, if the range may be cached: ordered.
+    Before,
+}
+
+/// When a read miss looks at the tracker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Never: there is no tracker.
+    Never,
+    /// Before it looks the range up.
+    BeforePlaceholder,
+    /// After its placeholder, before its backing read.
+    AfterPlaceholder,
+    /// When its backing read has completed.
+    AtCompletion,
+}
+
+/// What a write does about the tracker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// Records before it does anything else.
+    First,
+    /// Records after its index update.
+    AfterIndex,
+    /// Records only when it knows that it will invalidate.
+    BypassOnly,
+    /// Records only after it has found that there is a cache.
+    CachedOnly,
+}
+
+/// When a write clears its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clear {
+    /// Once, when both its backing write and its index update are done.
+    Both,
+    /// When its index update is done.
+    AfterIndex,
+    /// Twice.
+    Twice,
+}
+
+/// What goes wrong with a count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// Nothing: it is exact, or coarser.
+    Sound,
+    /// It may be lost when there is no memory for it.
+    Lost,
+    /// It wraps at two writes in flight, as 16 bits wrap at 65,536.
+    Wraps,
+}
+
+/// What bcache does.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// When a bypass write invalidates.
+    pub order: Order,
+    /// When a read miss looks.
+    pub check: Check,
+    /// When a write records.
+    pub record: Record,
+    /// When it clears.
+    pub clear: Clear,
+    /// How it counts.
+    pub count: Count,
+}
+
+impl Rules {
+    /// bcache as it is.
+    pub const BASE: Self = Self {
+        order: Order::Beside,
+        check: Check::Never,
+        record: Record::First,
+        clear: Clear::Both,
+        count: Count::Sound,
+    };
+    /// The invalidation after the backing write.
+    pub const V1: Self = Self { order: Order::After, ..Self::BASE };
+    /// Two invalidations.
+    pub const TWO_PASS: Self = Self { order: Order::Twice, ..Self::BASE };
+    /// The tracker, in C or Rust.
+    pub const TRACKER: Self = Self { check: Check::AfterPlaceholder, ..Self::BASE };
+    /// The tracker and ordered invalidation.
+    pub const ORDERED: Self = Self { order: Order::Before, ..Self::TRACKER };
+}
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Property {
+    /// With no write in flight, what is cached is what is on the disk.
+    NoStaleKey,
+    /// The same after a cut, when no write was in flight and the journal was flushed.
+    NoStaleKeyAfterCut,
+    /// After a cut at any moment, what is cached is what is on the disk.
+    AgreesAfterCut,
+}
+
+/// What writers there are, and what the cache holds at first.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Whether each writer bypasses, rather than writes through.
+    pub bypass: [bool; 2],
+    /// Whether the first value is cached, durably.
+    pub cached: bool,
+    /// Whether there is a cache from the start on.
+    pub attached: bool,
+    /// Whether the second writer waits until the first is done.
+    pub one_by_one: bool,
+    /// How many readers there are: one or two.
+    pub readers: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Backing {
+    Idle,
+    Flying,
+    Landed,
+    Complete,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Index {
+    Idle,
+    Journaled,
+    Applied,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    New,
+    Recorded,
+    LookedUp { cached: bool },
+    Running { wait: bool },
+    Done,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Writer {
+    phase: Phase,
+    uncached: bool,
+    counted: bool,
+    cleared: bool,
+    backing: Backing,
+    index: Index,
+    passes: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Reader {
+    New,
+    Checked,
+    Planted,
+    Reading,
+    Read(Value),
+    Done,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Entry {
+    key: Key,
+    durable: bool,
+    applied: bool,
+    in_leaf: bool,
+}
+
+/// A state of everything.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    attached: bool,
+    disk: Value,
+    leaf: Key,
+    leaf_on_disk: Key,
+    journal: Vec<Entry>,
+    count: u8,
+    writers: [Writer; 2],
+    readers: [Reader; 2],
+}
+
+impl State {
+    fn first(setting: Setting) -> Self {
+        let writer = Writer {
+            phase: Phase::New,
+            uncached: false,
+            counted: false,
+            cleared: false,
+            backing: Backing::Idle,
+            index: Index::Idle,
+            passes: 0,
+        };
+        let key = if setting.cached { Key::Data(0) } else { Key::Empty };
+        Self {
+            attached: setting.attached,
+            disk: 0,
+            leaf: key,
+            leaf_on_disk: key,
+            journal: Vec::new(),
+            count: 0,
+            writers: [writer; 2],
+            readers: [Reader::New; 2],
+        }
+    }
+
+    /// What a boot from here finds: the leaf as written, then the journal over it.
+    fn boot(&self) -> Key {
+        let over = |key, entry: &Entry| if entry.durable { entry.key } else { key };
+        self.journal.iter().fold(self.leaf_on_disk, over)
+    }
+
+    /// The properties that do not hold here.
+    pub fn violated(&self) -> Vec<Property> {
+        let quiet = self.writers.iter().all(|w| matches!(w.phase, Phase::New | Phase::Done));
+        let flushed = self.journal.iter().all(|entry| entry.durable);
+        let stale = |key| matches!(key, Key::Data(value) if value != self.disk);
+        [
+            (quiet && stale(self.leaf), Property::NoStaleKey),
+            (quiet && flushed && stale(self.boot()), Property::NoStaleKeyAfterCut),
+            (stale(self.boot()), Property::AgreesAfterCut),
+        ]
+        .into_iter()
+        .filter_map(|(bad, property)| bad.then_some(property))
+        .collect()
+    }
+}
+
+/// What an exploration has found.
+pub struct Found {
+    /// States reached.
+    pub states: usize,
+    /// For each property that does not hold, a shortest way to break it.
+    pub broken: HashMap<Property, Vec<String>>,
+}
+
+/// Visits every state that can be reached.
+pub fn explore(rules: Rules, setting: Setting) -> Found {
+    let model = Model { rules, setting };
+    // For each state: the one before it, and the step from there.
+    let mut seen: HashMap<State, usize> = HashMap::new();
+    let mut order: Vec<(usize, Name)> = Vec::new();
+    let mut queue = VecDeque::new();
+    let mut broken = HashMap::new();
+
+    let first = State::first(setting);
+    seen.insert(first.clone(), 0);
+    order.push((0, Name("", 0, "", 0)));
+    queue.push_back((0, first));
+    while let Some((number, state)) = queue.pop_front() {
+        for property in state.violated() {
+            broken.entry(property).or_insert_with(|| path(&order, number));
+        }
+        for (name, next) in model.steps(&state) {
+            if !seen.contains_key(&next) {
+                seen.insert(next.clone(), order.len());
+                queue.push_back((order.len(), next));
+                order.push((number, name));
+            }
+        }
+    }
+    Found { states: order.len(), broken }
+}
+
+/// The steps from the first state to this one.
+fn path(order: &[(usize, Name)], mut number: usize) -> Vec<String> {
+    let mut steps = Vec::new();
+    while number != 0 {
+        let (before, name) = &order[number];
+        steps.push(name.to_string());
+        number = *before;
+    }
+    steps.reverse();
+    steps
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What can happen next.
+
+use super::{
+    Backing, Check, Clear, Count, Entry, Index, Key, Order, Phase, Reader, Record, Rules, Setting,
+    State, Value,
+};
+
+/// One exploration: rules, and all that can happen under them.
+pub(super) struct Model {
+    pub(super) rules: Rules,
+    pub(super) setting: Setting,
+}
+
+/// Who does what, and a number or flag that says more.
+#[derive(Clone, Copy)]
+pub(super) struct Name(
+    pub(super) &'static str,
+    pub(super) usize,
+    pub(super) &'static str,
+    pub(super) u8,
+);
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(who, number, what, more) = self;
+        write!(f, "{who} {number}: {what} ({more})")
+    }
+}
+
+/// A state and what led to it from the one before.
+pub(super) type Step = (Name, State);
+
+impl Model {
+    fn count_up(&self, state: &State, n: usize, name: &'static str, steps: &mut Vec<Step>) {
+        let mut next = state.clone();
+        next.writers[n].counted = true;
+        next.count += 1;
+        if self.rules.count == Count::Wraps {
+            next.count %= 2;
+        }
+        steps.push((Name("writer", n, name, 1), next));
+        if self.rules.count == Count::Lost {
+            let mut next = state.clone();
+            next.writers[n].counted = false;
+            steps.push((Name("writer", n, name, 0), next));
+        }
+    }
+
+    fn count_down(&self, state: &mut State, n: usize) {
+        let writer = &mut state.writers[n];
+        if writer.counted && !writer.cleared {
+            let times = if self.rules.clear == Clear::Twice { 2 } else { 1 };
+            state.count = match self.rules.count {
+                Count::Wraps => (state.count + times) % 2,
+                _ => state.count.saturating_sub(times),
+            };
+        }
+        state.writers[n].cleared = true;
+    }
+
+    fn waits_for_first(&self, state: &State) -> bool {
+        self.setting.one_by_one && state.writers[0].phase != Phase::Done
+    }
+
+    /// Whether this writer records at its start, as far as it knows then.
+    fn records_first(&self, n: usize) -> bool {
+        match self.rules.record {
+            Record::First => true,
+            Record::BypassOnly => self.setting.bypass[n],
+            Record::AfterIndex | Record::CachedOnly => false,
+        }
+    }
+
+    fn writer(&self, state: &State, n: usize, steps: &mut Vec<Step>) {
+        let writer = state.writers[n];
+        let bypass = self.setting.bypass[n];
+        let mut next = state.clone();
+        match writer.phase {
+            Phase::New if n == 1 && self.waits_for_first(state) => {}
+            Phase::New => {
+                next.writers[n].phase = Phase::Recorded;
+                if self.records_first(n) {
+                    self.count_up(&next, n, "starts", steps);
+                } else {
+                    steps.push((Name("writer", n, "starts", 0), next));
+                }
+            }
+            Phase::Recorded if !state.attached => {
+                next.writers[n].phase = Phase::Running { wait: false };
+                next.writers[n].uncached = true;
+                next.writers[n].backing = Backing::Flying;
+                next.writers[n].index = Index::Applied;
+                steps.push((Name("writer", n, "finds no cache, submits", 0), next));
+            }
+            Phase::Recorded if bypass && self.rules.order == Order::Before => {
+                let cached = state.leaf != Key::Empty;
+                next.writers[n].phase = Phase::LookedUp { cached };
+                steps.push((Name("writer", n, "looks up, cached", cached.into()), next));
+            }
+            Phase::Recorded => self.submit(next, n, false, steps),
+            Phase::LookedUp { cached } => self.submit(next, n, cached || state.count > 1, steps),
+            Phase::Running { wait } => self.running(state, n, wait, steps),
+            Phase::Done => {}
+        }
+    }
+
+    fn submit(&self, mut next: State, n: usize, wait: bool, steps: &mut Vec<Step>) {
+        next.writers[n].phase = Phase::Running { wait };
+        if !wait {
+            next.writers[n].backing = Backing::Flying;
+        }
+        let name = if wait { "waits for its invalidation" } else { "submits" };
+        if self.rules.record == Record::CachedOnly {
+            self.count_up(&next, n, name, steps);
+        } else {
+            steps.push((Name("writer", n, name, 0), next));
+        }
+    }
+
+    fn running(&self, state: &State, n: usize, wait: bool, steps: &mut Vec<Step>) {
+        let writer = state.writers[n];
+        let bypass = self.setting.bypass[n] && !writer.uncached;
+        let value = n as Value + 1;
+
+        let mut next = state.clone();
+        match writer.backing {
+            Backing::Flying => {
+                next.disk = value;
+                next.writers[n].backing = Backing::Landed;
+                steps.push((Name("writer", n, "the disk has its data", 0), next));
+            }
+            Backing::Landed => {
+                next.writers[n].backing = Backing::Complete;
+                steps.push((Name("writer", n, "its backing write completes", 0), next));
+            }
+            Backing::Idle | Backing::Complete => {}
+        }
+
+        let mut next = state.clone();
+        let key = if bypass { Key::Empty } else { Key::Data(value) };
+        let late = bypass && self.rules.order == Order::After;
+        match writer.index {
+            Index::Idle if !late || writer.backing == Backing::Complete => {
+                let entry = Entry { key, durable: false, applied: false, in_leaf: false };
+                next.journal.push(entry);
+                next.writers[n].index = Index::Journaled;
+                steps.push((Name("writer", n, "its index update is in the journal", 0), next));
+            }
+            Index::Journaled => {
+                next.leaf = key;
+                if let Some(entry) = next.journal.iter_mut().find(|e| !e.applied && e.key == key) {
+                    entry.applied = true;
+                }
+                next.writers[n].index = Index::Applied;
+                next.writers[n].passes += 1;
+                if self.rules.clear == Clear::AfterIndex {
+                    self.count_down(&mut next, n);
+                }
+                steps.push((Name("writer", n, "its index update is in the leaf", 0), next));
+            }
+            Index::Idle | Index::Applied => {}
+        }
+
+        if writer.index != Index::Applied {
+            return;
+        }
+        if self.rules.record == Record::AfterIndex && !writer.counted && !writer.uncached {
+            self.count_up(state, n, "has invalidated", steps);
+            return;
+        }
+        let mut next = state.clone();
+        if wait && writer.backing == Backing::Idle {
+            // Journal entries become durable in order, so ours is when all are.
+            if state.journal.iter().all(|entry| entry.durable) {
+                next.writers[n].backing = Backing::Flying;
+                steps.push((Name("writer", n, "its invalidation is durable, submits", 0), next));
+            }
+        } else if writer.backing == Backing::Complete {
+            if bypass && self.rules.order == Order::Twice && writer.passes < 2 {
+                next.writers[n].index = Index::Idle;
+                steps.push((Name("writer", n, "begins its second pass", 0), next));
+            } else {
+                self.count_down(&mut next, n);
+                next.writers[n].phase = Phase::Done;
+                steps.push((Name("writer", n, "is done", 0), next));
+            }
+        }
+    }
+
+    fn reader(&self, state: &State, n: usize, steps: &mut Vec<Step>) {
+        let mut next = state.clone();
+        let clean = state.count == 0;
+        match state.readers[n] {
+            Reader::New if !state.attached => {}
+            Reader::New if self.rules.check == Check::BeforePlaceholder => {
+                next.readers[n] = if clean { Reader::Checked } else { Reader::Done };
+                steps.push((Name("reader", n, "checks, fills", clean.into()), next));
+            }
+            Reader::New | Reader::Checked => {
+                if matches!(state.leaf, Key::Data(_)) {
+                    next.readers[n] = Reader::Done;
+                    steps.push((Name("reader", n, "hits", 0), next));
+                } else {
+                    next.leaf = Key::Placeholder(n as u8);
+                    next.readers[n] = Reader::Planted;
+                    steps.push((Name("reader", n, "plants its placeholder", 0), next));
+                }
+            }
+            Reader::Planted => {
+                let fills = self.rules.check != Check::AfterPlaceholder || clean;
+                next.readers[n] = if fills { Reader::Reading } else { Reader::Done };
+                steps.push((Name("reader", n, "fills", fills.into()), next));
+            }
+            Reader::Reading => {
+                next.readers[n] = Reader::Read(state.disk);
+                steps.push((Name("reader", n, "reads the disk", state.disk), next));
+            }
+            Reader::Read(value) => {
+                let kept = self.rules.check != Check::AtCompletion || clean;
+                let there = state.leaf == Key::Placeholder(n as u8);
+                if kept && there {
+                    next.leaf = Key::Data(value);
+                }
+                next.readers[n] = Reader::Done;
+                steps.push((Name("reader", n, "inserts", (kept && there).into()), next));
+            }
+            Reader::Done => {}
+        }
+    }
+
+    fn surroundings(&self, state: &State, steps: &mut Vec<Step>) {
+        if !state.attached {
+            steps.push((
+                Name("bcache", 0, "a cache is attached", 0),
+                State { attached: true, ..state.clone() },
+            ));
+        }
+        if state.journal.iter().any(|entry| !entry.durable) {
+            let mut next = state.clone();
+            next.journal.iter_mut().for_each(|entry| entry.durable = true);
+            steps.push((Name("bcache", 0, "the journal is written", 0), next));
+        }
+        let mut next = state.clone();
+        next.leaf_on_disk = match state.leaf {
+            // After a boot, a placeholder is a pointer to no device.
+            Key::Placeholder(_) => Key::Empty,
+            key => key,
+        };
+        for entry in next.journal.iter_mut().filter(|entry| entry.applied) {
+            entry.in_leaf = true;
+        }
+        if next != *state {
+            steps.push((Name("bcache", 0, "the leaf is written", 0), next));
+        }
+        if state.journal.first().is_some_and(|entry| entry.durable && entry.in_leaf) {
+            let mut next = state.clone();
+            next.journal.remove(0);
+            steps.push((Name("bcache", 0, "the journal moves on", 0), next));
+        }
+        if let Key::Data(_) = state.leaf {
+            // A bucket is reused only when its new generation is durable, which ends every key
+            // that points into the old one.
+            let gone = |key| if key == state.leaf { Key::Empty } else { key };
+            let mut next = state.clone();
+            next.leaf = Key::Empty;
+            next.leaf_on_disk = gone(state.leaf_on_disk);
+            next.journal.iter_mut().for_each(|entry| entry.key = gone(entry.key));
+            steps.push((Name("bcache", 0, "the bucket is evicted", 0), next));
+        }
+    }
+
+    pub(super) fn steps(&self, state: &State) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for n in 0..2 {
+            self.writer(state, n, &mut steps);
+        }
+        for n in 0..self.setting.readers {
+            self.reader(state, n, &mut steps);
+        }
+        self.surroundings(state, &mut steps);
+        steps
+    }
+}

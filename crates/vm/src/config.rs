@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a virtual machine is made of.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The program, looked up in PATH.
+pub(crate) const QEMU: &str = "qemu-system-x86_64";
+
+/// How QEMU runs the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accel {
+    /// In hardware, through `/dev/kvm`.
+    Kvm,
+    /// Translated: works everywhere.
+    Tcg,
+}
+
+impl fmt::Display for Accel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kvm => "KVM",
+            Self::Tcg => "TCG",
+        })
+    }
+}
+
+/// Where a disk's bytes live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// An NBD server on a Unix socket; the default export.
+    Nbd(PathBuf),
+    /// A raw file.
+    File(PathBuf),
+    /// Reads zeroes, forgets writes; the size in bytes.
+    Null(u64),
+}
+
+/// A virtio disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VmDisk {
+    /// Tells the agent which disk it is: `ssd` or `hdd`. Also the name of the
+    /// block node, so only letters, digits and dashes.
+    pub serial: String,
+    /// Where its bytes live.
+    pub backend: Backend,
+}
+
+/// A virtual machine to boot.
+#[derive(Clone, Debug)]
+pub struct VmConfig {
+    /// QEMU's program name or path.
+    pub qemu: PathBuf,
+    /// A bzImage, or a vmlinux with a PVH note.
+    pub kernel: PathBuf,
+    /// The guest image.
+    pub initramfs: PathBuf,
+    /// In the order in which the guest sees them.
+    pub disks: Vec<VmDisk>,
+    /// See [`crate::accelerator`].
+    pub accel: Accel,
+    /// Guest memory in MiB.
+    pub memory_mib: u32,
+    /// Virtual processors.
+    pub cpus: u32,
+    /// Words added to the kernel's command line.
+    pub cmdline_extra: Vec<String>,
+    /// Gets `console.log`, `qemu-stderr.log` and `qemu.log`, each emptied when
+    /// QEMU starts: one directory per boot. Created if it is not there.
+    pub work_dir: PathBuf,
+    /// From process start to the agent's greeting.
+    pub boot_deadline: Duration,
+    /// A guest that answers no ping for this long is hung. A loaded host and
+    /// TCG can take a second; a hold in a virtual disk does not matter, the
+    /// agent answers pings from a thread that never touches a disk.
+    pub silence: Duration,
+    /// `-gdb` argument, for instance `tcp::1234`.
+    pub gdb: Option<String>,
+    /// A Unix socket that QEMU opens for the guest's console, beside the log.
+    pub console_socket: Option<PathBuf>,
+    /// Further words for QEMU's command line.
+    pub qemu_extra: Vec<String>,
+}
+
+impl VmConfig {
+    /// A guest of 1 GiB and two processors without disks.
+    #[must_use]
+    pub fn new(kernel: PathBuf, initramfs: PathBuf, accel: Accel, work_dir: PathBuf) -> Self {
+        Self {
+            qemu: QEMU.into(),
+            kernel,
+            initramfs,
+            disks: Vec::new(),
+            accel,
+            memory_mib: 1024,
+            cpus: 2,
+            cmdline_extra: Vec::new(),
+            work_dir,
+            boot_deadline: Duration::from_secs(60),
+            silence: Duration::from_secs(10),
+            gdb: None,
+            console_socket: None,
+            qemu_extra: Vec::new(),
+        }
+    }
+
+    pub(crate) fn console_log(&self) -> PathBuf {
+        self.work_dir.join("console.log")
+    }
+
+    pub(crate) fn stderr_log(&self) -> PathBuf {
+        self.work_dir.join("qemu-stderr.log")
+    }
+
+    pub(crate) fn reset_log(&self) -> PathBuf {
+        self.work_dir.join("qemu.log")
+    }
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Which accelerator really works.
+//!
+//! `/dev/kvm` can exist, open and create a virtual machine and still not run a
+//! stock kernel (a paravirtual KVM stops with an emulation failure inside the
+//! decompressor). So the question is put to a real boot, and the answer kept
+//! for as long as this host runs this kernel and this QEMU.
+
+use crate::config::{Accel, VmConfig};
+use crate::error::VmError;
+use crate::lifecycle::Vm;
+use proc::Cancel;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const KVM: &str = "/dev/kvm";
+
+/// What a probe needs.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// A kernel that is known to be good.
+    pub kernel: PathBuf,
+    /// A guest image.
+    pub initramfs: PathBuf,
+    /// Where the answer is kept.
+    pub cache: PathBuf,
+    /// Longest time that KVM may take to boot; it takes less than TCG.
+    pub deadline: Duration,
+}
+
+/// What the probe is doing.
+#[derive(Clone, Debug)]
+pub enum ProbeEvent {
+    /// Booting a guest under KVM.
+    Trying,
+    /// Decided.
+    Chosen {
+        /// The accelerator.
+        accel: Accel,
+        /// Because of what.
+        why: String,
+        /// The answer is from an earlier run.
+        cached: bool,
+    },
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Verdict {
+    key: String,
+    accel: Accel,
+    why: String,
+}
+
+/// Finds the fastest accelerator that boots the kernel.
+///
+/// # Errors
+/// Only [`VmError::Cancelled`], and what a missing image means: a KVM that
+/// does not work is an answer.
+pub fn accelerator(
+    probe: &Probe,
+    on_event: &mut dyn FnMut(ProbeEvent),
+    cancel: &Cancel,
+) -> Result<Accel, VmError> {
+    let (verdict, cached) = match unusable() {
+        Some(why) => (Verdict { key: String::new(), accel: Accel::Tcg, why }, false),
+        None => cached_or_tried(probe, on_event, cancel)?,
+    };
+    let Verdict { accel, why, .. } = verdict;
+    on_event(ProbeEvent::Chosen { accel, why, cached });
+    Ok(accel)
+}
+
+/// Why KVM need not even be tried.
+fn unusable() -> Option<String> {
+    File::options()
+        .read(true)
+        .write(true)
+        .open(KVM)
+        .err()
+        .map(|error| format!("{KVM} cannot be opened: {error}"))
+}
+
+fn cached_or_tried(
+    probe: &Probe,
+    on_event: &mut dyn FnMut(ProbeEvent),
+    cancel: &Cancel,
+) -> Result<(Verdict, bool), VmError> {
+    let file = probe.cache.join("accelerator.json");
+    let key = key();
+    let known = fs::read(&file).ok().and_then(|text| serde_json::from_slice::<Verdict>(&text).ok());
+    if let Some(verdict) = known.filter(|verdict| verdict.key == key) {
+        return Ok((verdict, true));
+    }
+    on_event(ProbeEvent::Trying);
+    let (accel, why) = try_kvm(probe, cancel)?;
+    let verdict = Verdict { key, accel, why };
+    store(&file, &verdict);
+    Ok((verdict, false))
+}
+
+fn try_kvm(probe: &Probe, cancel: &Cancel) -> Result<(Accel, String), VmError> {
+    let work = tempfile::tempdir().map_err(VmError::io("making a directory for the probe"))?;
+    let (kernel, initramfs) = (probe.kernel.clone(), probe.initramfs.clone());
+    let mut config = VmConfig::new(kernel, initramfs, Accel::Kvm, work.path().into());
+    config.boot_deadline = probe.deadline;
+    match Vm::boot(&config, cancel) {
+        Ok(_) => Ok((Accel::Kvm, "a guest booted under it".into())),
+        Err(error @ (VmError::Cancelled | VmError::Io { .. })) => Err(error),
+        Err(error @ VmError::ProtocolMismatch { .. }) => Err(error),
+        Err(error) => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            Ok((Accel::Tcg, format!("KVM does not boot a guest: {line}")))
+        }
+    }
+}
+
+/// The answer holds for this boot of this host's kernel and this QEMU.
+fn key() -> String {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let qemu = std::env::split_paths(&path)
+        .find_map(|dir| fs::metadata(dir.join(crate::config::QEMU)).ok())
+        .map(|meta| format!("{} bytes, {:?}", meta.len(), meta.modified().ok()));
+    let facts = format!(
+        "{}{}{}",
+        read("/proc/version"),
+        read("/proc/sys/kernel/random/boot_id"),
+        qemu.unwrap_or_default()
+    );
+    blake3::hash(facts.as_bytes()).to_hex().to_string()
+}
+
+/// Failing to keep it costs the next run a few seconds, nothing else.
+fn store(file: &Path, verdict: &Verdict) {
+    let Some(dir) = file.parent() else { return };
+    let Ok(text) = serde_json::to_vec(verdict) else { return };
+    let _ = fs::create_dir_all(dir);
+    if let Ok(mut new) = tempfile::NamedTempFile::new_in(dir)
+        && std::io::Write::write_all(&mut new, &text).is_ok()
+    {
+        let _ = new.persist(file);
+    }
+}

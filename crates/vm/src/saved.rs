@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A guest saved after its boot, and any number of guests from it.
+//!
+//! A restored guest has the RAM of the saved one and whatever its disks hold
+//! now. That is sound only for a guest that remembers nothing of its disks:
+//! save before bcache is registered. What the kernel itself has read of them
+//! (it looks for partitions) is dropped before saving.
+
+use crate::command;
+use crate::config::{Accel, VmConfig};
+use crate::console;
+use crate::error::{CallError, VmError};
+use crate::lifecycle::{QMP_PATIENCE, Vm};
+use crate::qmp::QmpError;
+use proc::Cancel;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+use wire::{Greeting, Op};
+
+/// Ending of the label's name.
+const LABEL: &str = ".json";
+
+/// Beside the state: what it was saved from.
+#[derive(Serialize, Deserialize)]
+struct Label {
+    fingerprint: String,
+    greeting: Option<Greeting>,
+}
+
+impl Vm {
+    /// Saves the guest and ends it. `path` appears whole or not at all, with a
+    /// small file `path`.json beside it.
+    ///
+    /// # Errors
+    /// The guest or QEMU refuses; the machine is ended then as well.
+    pub fn save(self, path: &Path, cancel: &Cancel) -> Result<(), VmError> {
+        self.call(Op::DropCaches, QMP_PATIENCE, cancel).map_err(as_vm_error)?;
+        self.process.paused.store(true, Ordering::SeqCst);
+        self.qmp("stop", Value::Null)?;
+        // The default throttles a migration for the sake of the network.
+        self.qmp("migrate-set-parameters", json!({ "max-bandwidth": 1u64 << 40 }))?;
+        let part = sibling(path, ".part");
+        self.qmp("migrate", json!({ "uri": self.uri(&part, Direction::Out)? }))?;
+        self.wait_migrated(path, cancel)?;
+        let label =
+            Label { fingerprint: fingerprint(&self.config), greeting: self.greeting.clone() };
+        // A state without a label is none: the label goes first and comes last.
+        let _ = fs::remove_file(sibling(path, LABEL));
+        fs::rename(&part, path).map_err(VmError::io_at("publishing", path))?;
+        write_label(path, &label)
+    }
+
+    /// Starts QEMU with a saved guest, on the disks of `config`, and returns
+    /// when the agent answers.
+    ///
+    /// # Errors
+    /// [`VmError::BadState`] when it was saved from another configuration;
+    /// otherwise as [`Vm::boot`].
+    pub fn restore(config: &VmConfig, path: &Path, cancel: &Cancel) -> Result<Self, VmError> {
+        let label = read_label(path)?;
+        if label.fingerprint != fingerprint(config) {
+            let why = "saved from another kernel, image, QEMU or machine".into();
+            return Err(VmError::BadState { path: path.display().to_string(), why });
+        }
+        let deadline = Instant::now() + config.boot_deadline;
+        let (mut command, ends) = command::build(config)?;
+        // Where from is said over QMP, once QEMU's version is known.
+        command.args(["-incoming", "defer"]);
+        let mut vm = Self::launch_paused(config, command, ends, cancel)?;
+        vm.greeting = label.greeting;
+        vm.qmp("migrate-incoming", json!({ "uri": vm.uri(path, Direction::In)? }))?;
+        vm.wait_migrated(path, cancel)?;
+        vm.qmp("cont", Value::Null)?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        vm.call(Op::Ping, left, cancel).map_err(as_vm_error)?;
+        vm.process.paused.store(false, Ordering::SeqCst);
+        Ok(vm)
+    }
+
+    /// QEMU learnt to write files itself in 8.2; before, a shell does.
+    fn uri(&self, path: &Path, direction: Direction) -> Result<String, VmError> {
+        let version = self.qmp("query-version", Value::Null)?;
+        let part = |name| version["qemu"][name].as_u64().unwrap_or(0);
+        let text = path.display().to_string();
+        if (part("major"), part("minor")) >= (8, 2) && !text.contains(',') {
+            return Ok(format!("file:{text}"));
+        }
+        let quoted = format!("'{}'", text.replace('\'', r"'\''"));
+        Ok(match direction {
+            Direction::In => format!("exec:exec cat {quoted}"),
+            Direction::Out => format!("exec:exec cat > {quoted}"),
+        })
+    }
+
+    fn wait_migrated(&self, path: &Path, cancel: &Cancel) -> Result<(), VmError> {
+        let deadline = Instant::now() + self.config.boot_deadline;
+        let bad = |why: String| VmError::BadState { path: path.display().to_string(), why };
+        loop {
+            let state = match self.qmp("query-migrate", Value::Null) {
+                Ok(state) => state,
+                // QEMU ends when what it reads makes no sense.
+                Err(VmError::Qmp(QmpError::Closed { .. })) => {
+                    let log = console::read_end(&self.config.stderr_log());
+                    return Err(bad(console::tail(&log)));
+                }
+                Err(other) => return Err(other),
+            };
+            match state["status"].as_str().unwrap_or_default() {
+                "completed" => return Ok(()),
+                "failed" | "cancelled" => {
+                    let why = state["error-desc"].as_str().unwrap_or("QEMU does not say why");
+                    return Err(bad(why.to_owned()));
+                }
+                _ if cancel.is_cancelled() => return Err(VmError::Cancelled),
+                _ if Instant::now() > deadline => return Err(bad("too slow".into())),
+                _ => thread::sleep(Duration::from_millis(2)),
+            }
+        }
+    }
+}
+
+enum Direction {
+    In,
+    Out,
+}
+
+fn as_vm_error(error: CallError) -> VmError {
+    match error {
+        CallError::Vm(error) => error,
+        other => VmError::BadState { path: "the guest".into(), why: other.to_string() },
+    }
+}
+
+/// Everything that must be the same for RAM to make sense: not the paths of
+/// sockets and logs, and not what the disks hold.
+fn fingerprint(config: &VmConfig) -> String {
+    let VmConfig { qemu, kernel, initramfs, accel, memory_mib, cpus, .. } = config;
+    let file = |path: &Path| {
+        let data = fs::metadata(path).ok();
+        let size = data.as_ref().map(fs::Metadata::len);
+        format!("{} {size:?}", path.display())
+    };
+    let disks: Vec<&str> = config.disks.iter().map(|disk| disk.serial.as_str()).collect();
+    let accel = match accel {
+        Accel::Kvm => "kvm",
+        Accel::Tcg => "tcg",
+    };
+    let facts = [
+        file(qemu),
+        file(kernel),
+        file(initramfs),
+        disks.join(" "),
+        format!("{accel} {memory_mib} {cpus}"),
+        config.cmdline_extra.join(" "),
+        config.qemu_extra.join(" "),
+    ];
+    blake3::hash(facts.join("\n").as_bytes()).to_hex().to_string()
+}
+
+fn sibling(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn write_label(path: &Path, label: &Label) -> Result<(), VmError> {
+    let (file, part) = (sibling(path, LABEL), sibling(path, ".json.part"));
+    let write = || {
+        fs::write(&part, serde_json::to_vec(label)?)?;
+        fs::rename(&part, &file)
+    };
+    write().map_err(VmError::io_at("writing", &file))
+}
+
+fn read_label(path: &Path) -> Result<Label, VmError> {
+    let file = sibling(path, LABEL);
+    let text = fs::read(&file).map_err(VmError::io_at("reading", &file))?;
+    serde_json::from_slice(&text).map_err(|error| VmError::BadState {
+        path: file.display().to_string(),
+        why: error.to_string(),
+    })
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Writes on their way to the backing device: the C face of the tracker in Rust.
+//!
+//! What it is for, and where bcache calls it, is told in `inflight.h`; how it works, in
+//! `inflight_ranges.rs`.
+//!
+//! # Ordering
+//!
+//! A placeholder that survives was planted after the invalidation, or the invalidation would have
+//! removed it. Both take the write lock of the same btree leaf (`b->lock`), so everything before
+//! the invalidation, the record included, is visible to the check after the placeholder. Release
+//! and acquire of that lock are all that this pair needs.
+//!
+//! A record is fully ordered nevertheless, for a cache that is being attached: a write that finds
+//! no cache (`cached_dev_get()` reads a count of zero) leaves no invalidation and takes no lock.
+//! Its record comes before it reads the count; a read that finds the count set, with the full
+//! barrier in `cached_dev_get()`, comes after it was set. So the check sees the record.
+//!
+//! Clearing releases, and the check acquires: who finds no write any more sends its backing read
+//! after the write that was there has completed, and gets its data.
+
+use kernel::{
+    bindings,
+    prelude::*, //
+};
+
+pub mod inflight_ranges;
+
+use inflight_ranges::{
+    Overlap,
+    Place,
+    Range,
+    Ranges, //
+};
+
+/// 256 fine slots, 128 coarse ones and 8 wide ones, then 128 counters: 3.7 KB, whatever the size of
+/// the device, and no more than that under any load.
+type Table = Ranges<32, 16, 128>;
+
+/// Creates the tracker of a backing device; null when there is no memory. May sleep.
+///
+/// # Safety
+///
+/// Always safe to call.
+// Required to be unsafe due to the `#[export]` annotation.
+#[export]
+pub unsafe extern "C" fn bch_inflight_alloc(_sectors: u64) -> *mut bindings::bch_inflight {
+    match KBox::<Table>::zeroed(GFP_KERNEL) {
+        Ok(table) => KBox::into_raw(table).cast(),
+        Err(_) => core::ptr::null_mut(),
+    }
+}
+
+// SAFETY: A table is made of atomic integers, and zero is a valid integer.
+unsafe impl Zeroable for Table {}
+
+/// Frees a tracker.
+///
+/// # Safety
+///
+/// `t` is null or comes from `bch_inflight_alloc()`, and nobody uses it any more.
+#[export]
+pub unsafe extern "C" fn bch_inflight_free(t: *mut bindings::bch_inflight) {
+    if !t.is_null() {
+        // SAFETY: By the contract of this function, `t` is a `KBox` given away above.
+        drop(unsafe { KBox::from_raw(t.cast::<Table>()) });
+    }
+}
+
+/// Records a write. Any context.
+///
+/// # Safety
+///
+/// `t` comes from `bch_inflight_alloc()` and lives; `w` is valid for writes and holds no record.
+#[export]
+pub unsafe extern "C" fn bch_inflight_record(
+    t: *mut bindings::bch_inflight,
+    w: *mut bindings::bch_inflight_write,
+    sector: u64,
+    sectors: u32,
+) {
+    if let Some(range) = Range::new(sector, sectors) {
+        // SAFETY: By the contract of this function.
+        let (table, w) = unsafe { (&*t.cast::<Table>(), &mut *w) };
+        *w = bindings::bch_inflight_write {
+            sector,
+            sectors,
+            place: table.record(range).0,
+        };
+    }
+}
+
+/// Ends a record, if there is one. Any context.
+///
+/// # Safety
+///
+/// `t` is the tracker that `w` was recorded in, if it was; `w` is valid for reads and writes.
+#[export]
+pub unsafe extern "C" fn bch_inflight_clear(
+    t: *mut bindings::bch_inflight,
+    w: *mut bindings::bch_inflight_write,
+) {
+    // SAFETY: By the contract of this function.
+    let w = unsafe { &mut *w };
+    if w.sectors != 0 {
+        w.sectors = 0;
+        // SAFETY: By the contract of this function, and `w` was recorded.
+        let table = unsafe { &*t.cast::<Table>() };
+        table.clear(Place(w.place));
+    }
+}
+
+/// Whether another write in flight may overlap a recorded one. Any context.
+///
+/// # Safety
+///
+/// `t` is the tracker that `w` is recorded in; `w` is valid for reads.
+#[export]
+pub unsafe extern "C" fn bch_inflight_shared(
+    t: *mut bindings::bch_inflight,
+    w: *const bindings::bch_inflight_write,
+) -> bool {
+    // SAFETY: By the contract of this function.
+    let (table, w) = unsafe { (&*t.cast::<Table>(), &*w) };
+    Range::new(w.sector, w.sectors)
+        .is_some_and(|range| table.check_others(range, Place(w.place)) != Overlap::None)
+}
+
+/// Looks for writes in flight that overlap a range. Any context.
+///
+/// # Safety
+///
+/// `t` comes from `bch_inflight_alloc()` and lives.
+#[export]
+pub unsafe extern "C" fn bch_inflight_check(
+    t: *mut bindings::bch_inflight,
+    sector: u64,
+    sectors: u32,
+) -> bindings::bch_inflight_overlap {
+    // SAFETY: By the contract of this function.
+    let table = unsafe { &*t.cast::<Table>() };
+    match Range::new(sector, sectors).map_or(Overlap::None, |range| table.check(range)) {
+        Overlap::None => bindings::bch_inflight_overlap_BCH_INFLIGHT_NONE,
+        Overlap::Exact => bindings::bch_inflight_overlap_BCH_INFLIGHT_EXACT,
+        Overlap::Possible => bindings::bch_inflight_overlap_BCH_INFLIGHT_POSSIBLE,
+    }
+}
+
+/// The number of writes in flight. Any context.
+///
+/// # Safety
+///
+/// `t` comes from `bch_inflight_alloc()` and lives.
+#[export]
+pub unsafe extern "C" fn bch_inflight_count(t: *mut bindings::bch_inflight) -> u64 {
+    // SAFETY: By the contract of this function.
+    unsafe { &*t.cast::<Table>() }.in_flight()
+}
+
+/// The memory in use, in bytes.
+///
+/// # Safety
+///
+/// Always safe to call.
+// Required to be unsafe due to the `#[export]` annotation.
+#[export]
+pub unsafe extern "C" fn bch_inflight_bytes(_t: *mut bindings::bch_inflight) -> usize {
+    size_of::<Table>()
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask bench`: the tool's own speed on this machine, now.
+
+use crate::flags::{AccelArg, BenchArgs, KernelArgs};
+use crate::prepare::{self, Prepared};
+use crate::ui::Ui;
+use anyhow::{Context, Result};
+use lab::CaseSpec;
+use proc::Cancel;
+use serde_json::json;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use vm::{Vm, VmConfig};
+
+/// One measured quantity: all samples, so that the reader sees the spread.
+struct Figure {
+    what: String,
+    unit: &'static str,
+    samples: Vec<f64>,
+}
+
+impl Figure {
+    fn median(&self) -> f64 {
+        let mut sorted = self.samples.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+
+    fn range(&self) -> (f64, f64) {
+        let fold = |f: fn(f64, f64) -> f64, from| self.samples.iter().copied().fold(from, f);
+        (fold(f64::min, f64::INFINITY), fold(f64::max, f64::NEG_INFINITY))
+    }
+}
+
+pub fn main(args: &BenchArgs, cancel: &Cancel) -> Result<ExitCode> {
+    let ui = Ui::new();
+    let dirs = prepare::dirs()?;
+    let names = ["base", "v1", "rust"].map(str::to_owned);
+    let arms = prepare::choose_arms(&dirs, &names)?;
+    let kernel = KernelArgs { kernel_src: None, config: "plain".to_owned() };
+    prepare::set_up(&dirs, false, &ui, cancel)?;
+    let ready = prepare::prepare(&dirs, &arms, &kernel, AccelArg::Auto, &ui, cancel)?;
+    let mut figures = Vec::new();
+    if args.cold {
+        figures.extend(builds(&dirs, &kernel, &ui, cancel)?);
+    }
+    figures.extend(boots(&ready, args.samples, &ui, cancel)?);
+    figures.extend(cases(&dirs.repo, &ready, args.samples, &ui, cancel)?);
+    print(&figures, &ready, args.json);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Process start to the agent's greeting, and QEMU's peak memory, without
+/// disks and one at a time.
+fn boots(ready: &Prepared, samples: u32, ui: &Ui, cancel: &Cancel) -> Result<Vec<Figure>> {
+    let stage = ui.stage("cold boots");
+    let work = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let image = ready.images.first().context("no kernel")?;
+    let (mut seconds, mut mib) = (Vec::new(), Vec::new());
+    for sample in 0..samples {
+        stage.progress(u64::from(sample), u64::from(samples), "");
+        let mut config = VmConfig::new(
+            image.kernel.clone(),
+            ready.tools.initramfs.clone(),
+            ready.tools.accel,
+            work.path().into(),
+        );
+        (config.memory_mib, config.cpus) = (ready.tools.memory_mib, ready.tools.cpus);
+        let began = Instant::now();
+        let vm = Vm::boot(&config, cancel)?;
+        seconds.push(began.elapsed().as_secs_f64());
+        mib.extend(peak_mib(&format!("/proc/{}/status", vm.pid())));
+    }
+    Ok(vec![
+        Figure {
+            what: "cold boot, process start to agent ready".into(),
+            unit: "s",
+            samples: seconds,
+        },
+        Figure { what: "QEMU's peak memory after the boot".into(), unit: "MiB", samples: mib },
+    ])
+}
+
+/// Whole cases, one at a time, and the tool's own peak memory after them.
+fn cases(
+    repo: &Path,
+    ready: &Prepared,
+    samples: u32,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<Vec<Figure>> {
+    let scenarios = lab::load_all(&repo.join("workloads/scenarios"))?;
+    let image = ready.images.first().context("no kernel")?;
+    let work = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let stage = ui.stage("cases");
+    let mut figures = Vec::new();
+    for scenario in scenarios.iter().filter(|s| ["S1", "S2", "S3"].contains(&s.id.as_str())) {
+        let mut seconds = Vec::new();
+        for attempt in 1..=samples {
+            stage.progress(u64::from(attempt), u64::from(samples), &scenario.id);
+            let spec = CaseSpec::new(image, scenario, attempt, 1);
+            let case = lab::run_case(&spec, &ready.tools, work.path(), &|_| {}, cancel)?;
+            seconds.push(Duration::from_millis(case.took_ms).as_secs_f64());
+        }
+        let what = format!("one case of {} on {}", scenario.id, image.name);
+        figures.push(Figure { what, unit: "s", samples: seconds });
+    }
+    let own = peak_mib("/proc/self/status").into_iter().collect();
+    figures.push(Figure { what: "the tool's own peak memory".into(), unit: "MiB", samples: own });
+    Ok(figures)
+}
+
+/// A kernel from nothing and one more arm, in a folder of their own.
+fn builds(
+    dirs: &kbuild::Dirs,
+    kernel: &KernelArgs,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<Vec<Figure>> {
+    let parent = dirs.cache.parent().context("the cache has no parent folder")?;
+    let scratch = tempfile::tempdir_in(parent).context("cannot create a folder for the builds")?;
+    let cold = kbuild::Dirs { repo: dirs.repo.clone(), cache: scratch.path().to_owned() };
+    let mut figures = Vec::new();
+    for (what, arm) in
+        [("cold kernel build", "base"), ("one more arm", "rust"), ("one more arm", "v1")]
+    {
+        let arms = prepare::choose_arms(dirs, &[arm.to_owned()])?;
+        // Fetching and unpacking the source is part of neither.
+        let built = prepare::build_arms(&cold, &arms, kernel, ui, cancel)?;
+        let seconds: f64 = built.iter().map(|image| image.seconds).sum();
+        figures.push(Figure { what: format!("{what} ({arm})"), unit: "s", samples: vec![seconds] });
+    }
+    Ok(figures)
+}
+
+/// `VmHWM` of a process.
+fn peak_mib(status: &str) -> Option<f64> {
+    let text = std::fs::read_to_string(status).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+fn print(figures: &[Figure], ready: &Prepared, as_json: bool) {
+    if as_json {
+        let figures: Vec<_> = figures
+            .iter()
+            .map(|f| json!({ "what": f.what, "unit": f.unit, "median": f.median(), "samples": f.samples }))
+            .collect();
+        let host = lab::host();
+        println!("{:#}", json!({ "host": host, "qemu": ready.qemu, "figures": figures }));
+        return;
+    }
+    for figure in figures {
+        let (low, high) = figure.range();
+        println!(
+            "{:<42} {:>8.2} {:<3} median of {} ({low:.2} to {high:.2})",
+            figure.what,
+            figure.median(),
+            figure.unit,
+            figure.samples.len(),
+        );
+    }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The whole command line in one place; the comments here are the help text.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  every verdict is as expected
+  1  a verdict contradicts its expectation
+  2  wrong usage
+  3  set-up incomplete (the command that completes it is printed)
+  4  the harness failed, or a case stayed inconclusive";
+
+/// Kernels, virtual disks, power cuts: shows whether bcache serves stale data.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build the arms, run the scenarios, print the table of verdicts.
+    Run(RunArgs),
+    /// Say what is missing on this machine, and install it.
+    Setup(SetupArgs),
+    /// Build kernels; prints a line per arm: name, tab, path of the image.
+    Build(BuildArgs),
+    /// List arms, scenarios and configurations.
+    List,
+    /// Measure the tool's own speed: boots, cases, builds.
+    Bench(BenchArgs),
+    /// Run every test of the project.
+    Test(TestArgs),
+    /// Delete what the tool has built and cached.
+    Clean(CleanArgs),
+    /// Print the JSON schema of run.json.
+    Schema,
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  cargo xtask run                                  base, v1 and rust on every scenario
+  cargo xtask run --arm base --scenario S1         one case
+  cargo xtask run --arm base --arm mine=fix.patch  your own patch beside the unpatched kernel
+  cargo xtask run --kernel-src ~/linux             your own tree (a clean git tree, a folder or a tarball)
+
+A patch, mbox, quilt folder or arm.toml can be given as PATH. An arm of yours is expected to be
+clean everywhere; `base` is expected to fail.";
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
+pub struct RunArgs {
+    /// One attempt per arm and scenario (the default).
+    #[arg(long, conflicts_with = "full")]
+    pub quick: bool,
+    /// Five attempts per arm and scenario.
+    #[arg(long)]
+    pub full: bool,
+    /// An arm of the project, or NAME=PATH for your own patch; repeatable.
+    #[arg(long = "arm", value_name = "NAME[=PATH]")]
+    pub arms: Vec<String>,
+    /// A scenario by id or name; repeatable. Default: all of them.
+    #[arg(long = "scenario", value_name = "ID")]
+    pub scenarios: Vec<String>,
+    #[command(flatten)]
+    pub kernel: KernelArgs,
+    /// Seed of everything random; printed and recorded.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Virtual machines at once [default: number of cores, 4 at most].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub jobs: Option<u32>,
+    /// Folder of the results; an interrupted run in it is resumed
+    /// [default: results/<time>].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Accelerator; `auto` boots once with KVM to see whether it works.
+    #[arg(long, value_enum, default_value_t)]
+    pub accel: AccelArg,
+    /// Stop when something is missing instead of installing it.
+    #[arg(long)]
+    pub no_install: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct KernelArgs {
+    /// Kernel source: a git tree (never touched, must be clean), a folder, a
+    /// tarball, or a Debian package such as linux-source-7.2
+    /// [default: the newest linux-source-7.x].
+    #[arg(long, value_name = "WHERE")]
+    pub kernel_src: Option<String>,
+    /// Kernel configuration from kernel-config/.
+    #[arg(long, value_name = "NAME", default_value = "plain")]
+    pub config: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum AccelArg {
+    #[default]
+    Auto,
+    Kvm,
+    Tcg,
+}
+
+const SETUP_EXAMPLES: &str = "\
+Examples:
+  cargo xtask setup --check   only report; exit code 3 when something is missing
+  cargo xtask setup           install what is missing (as root, or with sudo -n)";
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SETUP_EXAMPLES)]
+pub struct SetupArgs {
+    /// Only report.
+    #[arg(long)]
+    pub check: bool,
+    /// Also what only the tests need (libnbd's clients).
+    #[arg(long)]
+    pub tests: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Example:\n  qemu-system-x86_64 -kernel \"$(cargo xtask build base | cut -f2)\" ..."
+)]
+pub struct BuildArgs {
+    /// Arms, as for `run --arm`.
+    #[arg(required = true, value_name = "ARM[=PATH]")]
+    pub arms: Vec<String>,
+    #[command(flatten)]
+    pub kernel: KernelArgs,
+    /// Stop when something is missing instead of installing it.
+    #[arg(long)]
+    pub no_install: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct BenchArgs {
+    /// One JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Boots and cases per figure.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub samples: u32,
+    /// Also build a kernel from nothing, in a folder of its own (minutes).
+    #[arg(long)]
+    pub cold: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct TestArgs {
+    /// Only the tests that need no kernel and no VM.
+    #[arg(long)]
+    pub no_vm: bool,
+    /// Only tests whose name contains this.
+    pub filter: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct CleanArgs {
+    /// Delete; without it, only say what would be deleted and how large it is.
+    #[arg(long)]
+    pub yes: bool,
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What every command that boots something needs: folders, arms, set-up,
+//! kernels, guest image, accelerator.
+
+use crate::exit;
+use crate::flags::{AccelArg, KernelArgs};
+use crate::ui::{Stage, Ui};
+use anyhow::{Context, Result};
+use evidence::{ArmRecord, ConfigRecord, GuestRecord, QemuRecord, SourceRecord, ToolchainRecord};
+use kbuild::setup::{self, Fix, Scope, SetupError};
+use kbuild::{Arm, Builder, Dirs, Event, Image, KernelConfig, Source, SourceSpec};
+use lab::{ArmImage, Tools};
+use proc::Cancel;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+use vm::{Accel, Probe, ProbeEvent};
+
+/// Arms of `run` when none is named: the control, the first idea, the fix.
+const DEFAULT_ARMS: [&str; 3] = ["base", "v1", "rust"];
+
+/// Longest time that a working KVM may take to boot the guest.
+const KVM_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Everything a run boots, with its provenance.
+pub struct Prepared {
+    pub images: Vec<ArmImage>,
+    pub arm_records: Vec<ArmRecord>,
+    pub tools: Tools,
+    pub qemu: QemuRecord,
+    pub source: SourceRecord,
+    pub config: ConfigRecord,
+    pub toolchain: ToolchainRecord,
+    pub guest: GuestRecord,
+}
+
+/// The checkout that this program was built from, and the user's cache.
+pub fn dirs() -> Result<Dirs> {
+    let repo = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .filter(|repo| repo.join("kernel/arms").is_dir())
+        .context("the checkout that this tool was built in has gone: run it through cargo xtask")?;
+    Ok(Dirs::new(repo))
+}
+
+/// The lab's own arms.
+pub fn all_arms(dirs: &Dirs) -> Result<Vec<Arm>> {
+    Arm::list(dirs)
+        .iter()
+        .map(|name| Arm::load(dirs, name).map_err(|error| exit::usage(error.to_string())))
+        .collect()
+}
+
+/// Names of the lab's kernel configurations.
+pub fn all_configs(dirs: &Dirs) -> Vec<String> {
+    KernelConfig::list(dirs)
+}
+
+/// The arms that were asked for: `NAME`, or `NAME=PATH` for the user's own.
+pub fn choose_arms(dirs: &Dirs, wanted: &[String]) -> Result<Vec<Arm>> {
+    let default: Vec<String> = DEFAULT_ARMS.map(str::to_owned).into();
+    let wanted = if wanted.is_empty() { &default } else { wanted };
+    let mut arms: Vec<Arm> = Vec::new();
+    for word in wanted {
+        let arm = match word.split_once('=') {
+            Some((name, path)) => Arm::from_path(name, Path::new(path)),
+            None => Arm::load(dirs, word),
+        }
+        .map_err(|error| exit::usage(format!("{:#}", anyhow::Error::new(error))))?;
+        if arms.iter().any(|other| other.name == arm.name) {
+            return Err(exit::usage(format!("arm {:?} is named twice", arm.name)));
+        }
+        arms.push(arm);
+    }
+    Ok(arms)
+}
+
+/// Turns the builder's events into progress of one stage.
+fn relay<'a>(ui: &'a Ui, stage: &'a Stage<'_>) -> impl Fn(Event) + 'a {
+    move |event| match event {
+        Event::Progress { what, done, total, .. } => {
+            stage.progress(done, total.unwrap_or(0), &what);
+        }
+        Event::Notice(text) => ui.say(&text),
+    }
+}
+
+/// Finds what is wrong with the kernel options before anything slow begins.
+pub fn check_kernel_args(dirs: &Dirs, kernel: &KernelArgs) -> Result<()> {
+    KernelConfig::load(dirs, &kernel.config).map_err(|error| exit::usage(error.to_string()))?;
+    if let Some(given) = &kernel.kernel_src {
+        SourceSpec::parse(given).map_err(source_error)?;
+    }
+    Ok(())
+}
+
+/// Everything that `arms` need, built or found in the cache.
+pub fn prepare(
+    dirs: &Dirs,
+    arms: &[Arm],
+    kernel: &KernelArgs,
+    accel: AccelArg,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<Prepared> {
+    let images = build_arms(dirs, arms, kernel, ui, cancel)?;
+    let guest = guest_image(dirs, ui, cancel)?;
+    let first = images.first().context("no arm to run")?;
+    let accel = choose_accel(dirs, accel, first, &guest, ui, cancel)?;
+    Ok(Prepared {
+        arm_records: arms.iter().zip(&images).map(|(arm, image)| arm_record(arm, image)).collect(),
+        tools: Tools { initramfs: guest.path, accel, ..Tools::default() },
+        qemu: QemuRecord {
+            version: qemu_version()?,
+            accelerator: accel.to_string().to_lowercase(),
+        },
+        source: SourceRecord {
+            origin: first.source.origin.clone(),
+            kernel_version: first.source.kernel.clone(),
+            hash: first.source.hash.clone(),
+        },
+        config: ConfigRecord { name: kernel.config.clone(), hash: first.config_hash.clone() },
+        toolchain: ToolchainRecord {
+            cc: first.toolchain.cc.clone(),
+            rustc: first.toolchain.rustc.clone(),
+            bindgen: first.toolchain.bindgen.clone(),
+        },
+        guest: GuestRecord { hash: guest.key, fio: guest.fio_version },
+        images: images
+            .into_iter()
+            .map(|image| ArmImage { name: image.arm, kernel: image.path })
+            .collect(),
+    })
+}
+
+fn arm_record(arm: &Arm, image: &Image) -> ArmRecord {
+    ArmRecord {
+        name: arm.name.clone(),
+        title: arm.title.clone(),
+        hash: image.arm_hash.clone(),
+        image: image.key.clone(),
+    }
+}
+
+/// A kernel per arm, from the cache where it has been built before.
+pub fn build_arms(
+    dirs: &Dirs,
+    arms: &[Arm],
+    kernel: &KernelArgs,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<Vec<Image>> {
+    let config =
+        KernelConfig::load(dirs, &kernel.config).map_err(|error| exit::usage(error.to_string()))?;
+    let source = obtain_source(dirs, kernel, ui, cancel)?;
+    let builder = Builder::new(dirs, &source, &config).map_err(build_error)?;
+    let mut images = Vec::new();
+    for arm in arms {
+        let stage = ui.stage(&format!("kernel {}", arm.name));
+        let image = builder.build(arm, &relay(ui, &stage), cancel).map_err(build_error)?;
+        stage.done(if image.cached { "in the cache" } else { "built" });
+        images.push(image);
+    }
+    Ok(images)
+}
+
+fn obtain_source(dirs: &Dirs, kernel: &KernelArgs, ui: &Ui, cancel: &Cancel) -> Result<Source> {
+    let spec = match &kernel.kernel_src {
+        None => SourceSpec::Newest,
+        Some(given) => SourceSpec::parse(given).map_err(source_error)?,
+    };
+    let stage = ui.stage("kernel source");
+    let source = Source::obtain(&spec, dirs, &relay(ui, &stage), cancel).map_err(source_error)?;
+    stage.done(&format!("{} ({})", source.provenance.kernel, source.provenance.origin));
+    Ok(source)
+}
+
+/// What the user can mend in the command line is usage; the rest is trouble.
+fn source_error(error: kbuild::SourceError) -> anyhow::Error {
+    use kbuild::SourceError as E;
+    match error {
+        E::Spec { .. } | E::Dirty { .. } | E::NotKernel { .. } | E::NoBcache { .. } => {
+            exit::usage(error.to_string())
+        }
+        E::Cancelled(cancelled) => cancelled.into(),
+        E::Apt(_) => exit::setup(format!("the kernel source cannot be fetched: {error}")),
+        other => anyhow::Error::new(other).context("cannot use the kernel source"),
+    }
+}
+
+fn build_error(error: kbuild::BuildError) -> anyhow::Error {
+    use kbuild::BuildError as E;
+    match error {
+        E::Patch { .. } | E::NoRust { .. } | E::Config(_) => exit::usage(error.to_string()),
+        E::Toolchain(_) => exit::setup(error.to_string()),
+        E::Cancelled(cancelled) => cancelled.into(),
+        other => anyhow::Error::new(other),
+    }
+}
+
+fn guest_image(dirs: &Dirs, ui: &Ui, cancel: &Cancel) -> Result<image::GuestImage> {
+    let stage = ui.stage("guest image");
+    let on_event = |event: image::ImageEvent| stage.now(&describe(&event));
+    let places = image::ImageDirs { repo: dirs.repo.clone(), cache: dirs.cache.clone() };
+    let built = image::build(&places, &on_event, cancel).map_err(|error| match error {
+        image::ImageError::Cancelled(cancelled) => anyhow::Error::from(cancelled),
+        image::ImageError::Missing { .. } => exit::setup(error.to_string()),
+        other => anyhow::Error::new(other).context("cannot make the guest image"),
+    })?;
+    let mib = built.bytes as f64 / f64::from(1 << 20);
+    stage.done(&format!("{mib:.1} MiB with {}", built.fio_version));
+    Ok(built)
+}
+
+fn describe(event: &image::ImageEvent) -> String {
+    use image::ImageEvent as E;
+    match event {
+        E::BuildingAgent => "building the agent".to_owned(),
+        E::Fetching(debian::Event::Notice(text)) => text.clone(),
+        E::Fetching(_) => "fetching fio's source".to_owned(),
+        E::BuildingFio { version } => format!("building fio {version}"),
+        E::Ready { .. } => String::new(),
+    }
+}
+
+fn choose_accel(
+    dirs: &Dirs,
+    wanted: AccelArg,
+    kernel: &Image,
+    guest: &image::GuestImage,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<Accel> {
+    match wanted {
+        AccelArg::Kvm => return Ok(Accel::Kvm),
+        AccelArg::Tcg => return Ok(Accel::Tcg),
+        AccelArg::Auto => {}
+    }
+    let probe = Probe {
+        kernel: kernel.path.clone(),
+        initramfs: guest.path.clone(),
+        cache: dirs.cache.clone(),
+        deadline: KVM_DEADLINE,
+    };
+    let mut say = |event: ProbeEvent| match event {
+        ProbeEvent::Trying => ui.say("accelerator: trying KVM with a real boot"),
+        ProbeEvent::Chosen { accel, why, cached } => {
+            let known = if cached { ", as found earlier" } else { "" };
+            ui.say(&format!("accelerator: {accel} ({why}{known})"));
+        }
+    };
+    match vm::accelerator(&probe, &mut say, cancel) {
+        Ok(accel) => Ok(accel),
+        Err(vm::VmError::Cancelled) => Err(proc::Cancelled.into()),
+        Err(error) => Err(anyhow::Error::new(error).context("cannot probe the accelerator")),
+    }
+}
+
+/// First line of `qemu-system-x86_64 --version`.
+fn qemu_version() -> Result<String> {
+    let out = Command::new("qemu-system-x86_64")
+        .arg("--version")
+        .output()
+        .map_err(|error| exit::setup(format!("qemu-system-x86_64: {error}; cargo xtask setup")))?;
+    let text = String::from_utf8_lossy(&out.stdout);
+    Ok(text.lines().next().unwrap_or("unknown").to_owned())
+}
+
+/// Installs what a run needs; with `no_install`, says what is missing.
+pub fn set_up(dirs: &Dirs, no_install: bool, ui: &Ui, cancel: &Cancel) -> Result<()> {
+    complete(dirs, Scope::Run, no_install, ui, cancel)
+}
+
+/// As [`set_up`], with the foreign clients that the tests use.
+pub fn set_up_for_tests(dirs: &Dirs, ui: &Ui, cancel: &Cancel) -> Result<()> {
+    complete(dirs, Scope::Test, false, ui, cancel)
+}
+
+fn complete(dirs: &Dirs, scope: Scope, no_install: bool, ui: &Ui, cancel: &Cancel) -> Result<()> {
+    let survey = setup::survey(dirs, scope);
+    if survey.is_complete() {
+        return Ok(());
+    }
+    for (item, fix) in survey.missing() {
+        ui.say(&format!("missing: {} ({}): {}", item.name, item.purpose, fix_in_words(fix)));
+    }
+    if no_install {
+        return Err(exit::setup("the set-up is incomplete; `cargo xtask setup` completes it"));
+    }
+    let stage = ui.stage("set-up");
+    setup::complete(&survey, dirs, &relay(ui, &stage), cancel).map_err(setup_error)?;
+    stage.done("complete");
+    Ok(())
+}
+
+/// What would make a missing thing appear.
+pub fn fix_in_words(fix: &Fix) -> String {
+    match fix {
+        Fix::Packages(packages) => format!("package {}", packages.join(", ")),
+        Fix::CargoInstall => "compiled with cargo into the cache".to_owned(),
+        Fix::ByHand(what) => what.clone(),
+    }
+}
+
+fn setup_error(error: SetupError) -> anyhow::Error {
+    match error {
+        SetupError::Cancelled(cancelled) => cancelled.into(),
+        other => exit::setup(other.to_string()),
+    }
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask run`: from nothing to the table of verdicts.
+
+use crate::exit;
+use crate::flags::RunArgs;
+use crate::prepare::{self, Prepared};
+use crate::ui::Ui;
+use anyhow::Result;
+use evidence::{Outcome, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, Store, Summary};
+use lab::{Event, Scenario};
+use proc::Cancel;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Attempts per arm and scenario with `--full`.
+const FULL_ATTEMPTS: u32 = 5;
+
+/// Machines at once by default: each has two processors, but waits most of
+/// the time.
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
+}
+
+pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
+    let ui = Ui::new();
+    let dirs = prepare::dirs()?;
+    // Everything that can be wrong with the command line is checked before
+    // anything slow begins.
+    let scenarios = choose_scenarios(&dirs.repo, &args.scenarios)?;
+    let arms = prepare::choose_arms(&dirs, &args.arms)?;
+    prepare::check_kernel_args(&dirs, &args.kernel)?;
+    let out = args.out.clone().unwrap_or_else(|| {
+        dirs.repo.join("results").join(lab::now().replace([':', '-'], "").to_lowercase())
+    });
+    let store = Store::open(&out).map_err(|error| exit::usage(error.to_string()))?;
+
+    prepare::set_up(&dirs, args.no_install, &ui, cancel)?;
+    let mut ready = prepare::prepare(&dirs, &arms, &args.kernel, args.accel, &ui, cancel)?;
+    let mut record = new_record(args, &out, &dirs.repo, &ready, &scenarios);
+    if let Some(earlier) = store.load()? {
+        record = resume(earlier, record).map_err(|why| {
+            exit::usage(format!("{} holds another run: {why}; choose another --out", out.display()))
+        })?;
+        ui.say(&format!("resuming {}: {} cases are there", out.display(), record.cases.len()));
+    }
+    ready.tools.jobs = args.jobs.map_or_else(default_jobs, |jobs| jobs as usize);
+    ui.say(&format!(
+        "{} arms x {} scenarios x {} attempts, {} machines at once ({}), seed {}",
+        record.arms.len(),
+        record.scenarios.len(),
+        record.attempts,
+        ready.tools.jobs,
+        record.qemu.accelerator,
+        record.seed,
+    ));
+    let result = play(&mut record, &store, &ready, &scenarios, &ui, cancel);
+    if result.is_ok() {
+        record.finished = Some(lab::now());
+        store.save(&record)?;
+    }
+    report(&record, &out);
+    result?;
+    Ok(ExitCode::from(record.exit_code()))
+}
+
+/// The scenarios that were asked for, by id or by name; all by default.
+fn choose_scenarios(repo: &Path, wanted: &[String]) -> Result<Vec<Scenario>> {
+    let all = lab::load_all(&repo.join("workloads/scenarios"))
+        .map_err(|error| exit::usage(error.to_string()))?;
+    if wanted.is_empty() {
+        return Ok(all);
+    }
+    let known: Vec<String> = all.iter().map(|s| format!("{} ({})", s.id, s.name)).collect();
+    for name in wanted {
+        let matches = |s: &Scenario| s.id.eq_ignore_ascii_case(name) || s.name == *name;
+        if !all.iter().any(matches) {
+            let known = known.join(", ");
+            return Err(exit::usage(format!("no scenario {name:?}; there are {known}")));
+        }
+    }
+    Ok(all
+        .into_iter()
+        .filter(|s| wanted.iter().any(|w| s.id.eq_ignore_ascii_case(w) || s.name == *w))
+        .collect())
+}
+
+fn new_record(
+    args: &RunArgs,
+    out: &Path,
+    repo: &Path,
+    ready: &Prepared,
+    scenarios: &[Scenario],
+) -> RunRecord {
+    let name = out.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy());
+    let mut record = RunRecord {
+        schema_version: SCHEMA_VERSION,
+        run_id: name.into_owned(),
+        status: RunStatus::Incomplete,
+        started: lab::now(),
+        finished: None,
+        seed: args.seed,
+        tool: lab::tool(repo),
+        host: lab::host(),
+        qemu: ready.qemu.clone(),
+        source: ready.source.clone(),
+        config: ready.config.clone(),
+        toolchain: ready.toolchain.clone(),
+        guest: ready.guest.clone(),
+        arms: ready.arm_records.clone(),
+        scenarios: scenarios
+            .iter()
+            .map(|s| ScenarioRecord {
+                id: s.id.clone(),
+                name: s.name.clone(),
+                title: s.title.clone(),
+                hash: s.hash.clone(),
+            })
+            .collect(),
+        attempts: if args.full { FULL_ATTEMPTS } else { 1 },
+        cases: Vec::new(),
+        summary: Summary::default(),
+    };
+    record.summarise();
+    record
+}
+
+/// The earlier record, when it is of the same kernels, scenarios, guest and
+/// seed; otherwise what differs.
+fn resume(earlier: RunRecord, now: RunRecord) -> Result<RunRecord, &'static str> {
+    let differs = [
+        ("other arms", earlier.arms != now.arms),
+        ("other scenarios", earlier.scenarios != now.scenarios),
+        ("another seed", earlier.seed != now.seed),
+        ("another number of attempts", earlier.attempts != now.attempts),
+        ("another guest image", earlier.guest != now.guest),
+        ("another accelerator or QEMU", earlier.qemu != now.qemu),
+    ];
+    match differs.iter().find(|(_, differs)| *differs) {
+        Some((what, _)) => Err(what),
+        None => Ok(RunRecord { started: earlier.started, cases: earlier.cases, ..now }),
+    }
+}
+
+fn play(
+    record: &mut RunRecord,
+    store: &Store,
+    ready: &Prepared,
+    scenarios: &[Scenario],
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<()> {
+    let stage = ui.stage("running");
+    let done = std::sync::atomic::AtomicU64::new(record.cases.len() as u64);
+    let planned = u64::from(record.summary.planned);
+    let on_event = |event: Event<'_>| match event {
+        Event::Started { id } => {
+            stage.progress(done.load(std::sync::atomic::Ordering::Relaxed), planned, id);
+        }
+        Event::Step { id, number, of, what } => {
+            let now = format!("{id} step {number}/{of}, {what}");
+            stage.progress(done.load(std::sync::atomic::Ordering::Relaxed), planned, &now);
+        }
+        Event::Finished { case, done: finished, .. } => {
+            done.store(finished as u64, std::sync::atomic::Ordering::Relaxed);
+            let seconds = case.took_ms as f64 / 1000.0;
+            let cell = evidence::cell(&[case], 1);
+            ui.say(&format!("{:<24} {cell} ({seconds:.1} s)", case.id));
+        }
+    };
+    lab::run(record, store, &ready.images, scenarios, &ready.tools, &on_event, cancel)?;
+    stage.done(&format!("{planned} cases"));
+    Ok(())
+}
+
+/// The table on standard output, and what needs a word.
+fn report(record: &RunRecord, out: &Path) {
+    println!("{}", evidence::matrix(record));
+    for case in &record.cases {
+        match &case.outcome {
+            Outcome::Verdict { verdict } if case.contradicts() => {
+                println!("{}: {verdict}, expected {}", case.id, case.expected);
+                for line in &case.observations {
+                    println!("    {line}");
+                }
+            }
+            Outcome::Verdict { .. } => {}
+            Outcome::Inconclusive { why } => println!("{}: inconclusive: {why}", case.id),
+            Outcome::Harness { what, message, console_tail, next_step } => {
+                println!("{}: no verdict, the harness failed ({what}): {message}", case.id);
+                for line in console_tail.lines() {
+                    println!("    | {line}");
+                }
+                println!("    next: {next_step}");
+            }
+        }
+    }
+    let s = &record.summary;
+    println!(
+        "{} cases planned: {} as expected, {} contradict, {} inconclusive, {} harness failures{}",
+        s.planned,
+        s.as_expected,
+        s.contradictions,
+        s.inconclusive,
+        s.harness_failures,
+        if record.status == RunStatus::Complete { "" } else { " (incomplete)" },
+    );
+    println!("results: {}", out.join("run.json").display());
+}

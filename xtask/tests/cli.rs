@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The command line as a user meets it, wrong turns first.
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use std::path::Path;
+
+fn xtask() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    command
+}
+
+#[test]
+fn an_unknown_flag_is_usage() {
+    xtask().args(["run", "--fast"]).assert().code(2).stderr(contains("--fast"));
+}
+
+#[test]
+fn an_unknown_arm_names_the_known_ones() {
+    xtask()
+        .args(["run", "--arm", "bsae"])
+        .assert()
+        .code(2)
+        .stderr(contains("bsae").and(contains("base")).and(contains("rust")));
+}
+
+#[test]
+fn an_unknown_scenario_names_the_known_ones() {
+    xtask()
+        .args(["run", "--scenario", "S99"])
+        .assert()
+        .code(2)
+        .stderr(contains("S99").and(contains("S1 (race)")));
+}
+
+#[test]
+fn an_unknown_configuration_names_the_known_ones() {
+    xtask()
+        .args(["build", "base", "--config", "plane"])
+        .assert()
+        .code(2)
+        .stderr(contains("plane").and(contains("plain")));
+}
+
+#[test]
+fn zero_machines_are_refused() {
+    xtask().args(["run", "--jobs", "0"]).assert().code(2).stderr(contains("1..=64"));
+}
+
+#[test]
+fn a_missing_patch_is_named() {
+    xtask()
+        .args(["run", "--arm", "mine=no/such.patch"])
+        .assert()
+        .code(2)
+        .stderr(contains("no/such.patch"));
+}
+
+#[test]
+fn a_kernel_source_that_is_not_there_is_named() {
+    xtask()
+        .args(["build", "base", "--kernel-src", "/no/such/tree"])
+        .assert()
+        .code(2)
+        .stderr(contains("/no/such/tree"));
+}
+
+#[test]
+fn a_folder_that_is_no_kernel_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    xtask()
+        .args(["build", "base", "--kernel-src"])
+        .arg(dir.path())
+        .assert()
+        .code(2)
+        .stderr(contains("not a kernel source"));
+}
+
+#[test]
+fn a_results_folder_in_use_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let _held = evidence::Store::open(dir.path()).unwrap();
+    xtask().args(["run", "--out"]).arg(dir.path()).assert().code(2).stderr(contains("in use"));
+}
+
+#[test]
+fn help_has_examples_and_exit_codes() {
+    xtask()
+        .args(["run", "--help"])
+        .assert()
+        .success()
+        .stdout(contains("Examples:").and(contains("Exit codes:")).and(contains("fix.patch")));
+}
+
+#[test]
+fn list_shows_arms_and_scenarios() {
+    xtask()
+        .arg("list")
+        .assert()
+        .success()
+        .stdout(contains("base").and(contains("v1")).and(contains("cut-in-window")));
+}
+
+#[test]
+fn the_schema_is_json() {
+    let out = xtask().arg("schema").assert().success().get_output().stdout.clone();
+    let schema: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(schema["title"], "RunRecord");
+}
