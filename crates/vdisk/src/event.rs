@@ -68,7 +68,7 @@ pub struct Event {
 /// Events and write payloads are kept up to these amounts; a soak of hours
 /// must not eat the machine. The log on disk has everything.
 const EVENTS_KEPT: usize = 1 << 18;
-const PAYLOAD_BYTES_KEPT: usize = 128 << 20;
+const PAYLOAD_BYTES_KEPT: usize = 32 << 20;
 
 /// The recent past.
 #[derive(Debug, Default)]

@@ -20,6 +20,7 @@ mod media;
 mod nbd;
 mod observe;
 mod op;
+mod power;
 mod profile;
 mod request;
 mod rig;

@@ -5,13 +5,14 @@
 //! of 4 KiB. A copy of a medium copies the list of chunks; the first write
 //! into a shared chunk copies its 512 references, the first write into a
 //! shared page its 4 KiB. Thousands of crash states of one disk therefore
-//! cost what they differ in.
+//! cost what they differ in. Fingerprints are remembered at both levels, so
+//! that telling such states apart costs what they differ in, too.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::Arc;
-use xxhash_rust::xxh3::Xxh3;
+use std::sync::{Arc, OnceLock};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Bytes in a sector, the unit of every address of this crate.
 pub const SECTOR: usize = 512;
@@ -20,24 +21,84 @@ pub(crate) const PAGE_SECTORS: u64 = 8;
 const PAGE: usize = SECTOR * PAGE_SECTORS as usize;
 const PAGES_PER_CHUNK: u64 = 512;
 
-type Page = [u8; PAGE];
+struct Page {
+    bytes: [u8; PAGE],
+    /// Fingerprint of the bytes wherever they stand; 0 when all are zero.
+    print: OnceLock<u128>,
+}
 
-#[derive(Clone)]
+impl Page {
+    fn new(bytes: [u8; PAGE]) -> Self {
+        Self { bytes, print: OnceLock::new() }
+    }
+
+    fn print(&self) -> u128 {
+        *self.print.get_or_init(|| {
+            if self.bytes.iter().all(|&byte| byte == 0) { 0 } else { xxh3_128(&self.bytes) }
+        })
+    }
+
+    fn change(&mut self, inside: &Range<usize>) -> &mut [u8] {
+        self.print = OnceLock::new();
+        &mut self.bytes[inside.start * SECTOR..inside.end * SECTOR]
+    }
+}
+
+impl Clone for Page {
+    fn clone(&self) -> Self {
+        // Copied to be changed: the fingerprint would not fit for long.
+        Self::new(self.bytes)
+    }
+}
+
 struct Chunk {
     pages: Box<[Option<Arc<Page>>; PAGES_PER_CHUNK as usize]>,
     used: u32,
+    print: OnceLock<u128>,
+}
+
+impl Clone for Chunk {
+    fn clone(&self) -> Self {
+        Self { pages: self.pages.clone(), used: self.used, print: OnceLock::new() }
+    }
 }
 
 impl Chunk {
     fn new() -> Self {
-        Self { pages: Box::new([const { None }; PAGES_PER_CHUNK as usize]), used: 0 }
+        let pages = Box::new([const { None }; PAGES_PER_CHUNK as usize]);
+        Self { pages, used: 0, print: OnceLock::new() }
     }
 
     fn put(&mut self, slot: usize, page: Option<Arc<Page>>) {
+        self.print = OnceLock::new();
         self.used += u32::from(page.is_some());
         self.used -= u32::from(self.pages[slot].is_some());
         self.pages[slot] = page;
     }
+
+    /// A page that is stored, to be changed.
+    fn change(&mut self, slot: usize) -> Option<&mut Page> {
+        self.print = OnceLock::new();
+        self.pages[slot].as_mut().map(Arc::make_mut)
+    }
+
+    /// The sum of its pages' fingerprints, each stirred with its address.
+    fn print(&self, number: u64) -> u128 {
+        *self.print.get_or_init(|| {
+            let pages = self.pages.iter().zip(number * PAGES_PER_CHUNK..);
+            pages.fold(0, |sum: u128, (page, at)| {
+                let print = page.as_ref().map_or(0, |page| page.print());
+                sum.wrapping_add(if print == 0 { 0 } else { stir(print, at) })
+            })
+        })
+    }
+}
+
+fn stir(print: u128, at: u64) -> u128 {
+    const ODD: u128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
+    let mut word = (print ^ u128::from(at).wrapping_mul(ODD)).wrapping_mul(ODD);
+    word ^= word >> 59;
+    word.wrapping_mul(ODD)
 }
 
 /// What a disk holds; unwritten sectors read as zeroes.
@@ -80,7 +141,7 @@ impl Media {
         for (page, inside) in pieces(range) {
             match self.page(page) {
                 Some(data) => {
-                    out.extend_from_slice(&data[inside.start * SECTOR..inside.end * SECTOR]);
+                    out.extend_from_slice(&data.bytes[inside.start * SECTOR..inside.end * SECTOR]);
                 }
                 None => out.resize(out.len() + inside.len() * SECTOR, 0),
             }
@@ -111,17 +172,17 @@ impl Media {
             let chunk = self.chunks.entry(page / PAGES_PER_CHUNK);
             let chunk = Arc::make_mut(chunk.or_insert_with(|| Arc::new(Chunk::new())));
             let slot = (page % PAGES_PER_CHUNK) as usize;
-            if let Ok(whole) = <&Page>::try_from(now) {
-                let same = twin.and_then(|twin| twin.page(page)).filter(|data| ***data == *whole);
-                let shared = same.map_or_else(|| Arc::new(*whole), Arc::clone);
+            if let Ok(whole) = <&[u8; PAGE]>::try_from(now) {
+                let same =
+                    twin.and_then(|twin| twin.page(page)).filter(|data| data.bytes == *whole);
+                let shared = same.map_or_else(|| Arc::new(Page::new(*whole)), Arc::clone);
                 chunk.put(slot, Some(shared));
             } else {
                 if chunk.pages[slot].is_none() {
-                    chunk.put(slot, Some(Arc::new([0; PAGE])));
+                    chunk.put(slot, Some(Arc::new(Page::new([0; PAGE]))));
                 }
-                if let Some(data) = &mut chunk.pages[slot] {
-                    Arc::make_mut(data)[inside.start * SECTOR..inside.end * SECTOR]
-                        .copy_from_slice(now);
+                if let Some(page) = chunk.change(slot) {
+                    page.change(&inside).copy_from_slice(now);
                 }
             }
         }
@@ -152,8 +213,8 @@ impl Media {
                 let slot = (page % PAGES_PER_CHUNK) as usize;
                 if inside.len() as u64 == PAGE_SECTORS {
                     chunk.put(slot, None);
-                } else if let Some(data) = &mut chunk.pages[slot] {
-                    Arc::make_mut(data)[inside.start * SECTOR..inside.end * SECTOR].fill(0);
+                } else if let Some(page) = chunk.change(slot) {
+                    page.change(&inside).fill(0);
                 }
             }
             if chunk.used == 0 {
@@ -166,7 +227,7 @@ impl Media {
     pub(crate) fn stored(&self) -> impl Iterator<Item = (u64, &[u8])> {
         self.chunks.iter().flat_map(|(number, chunk)| {
             let pages = chunk.pages.iter().zip(number * PAGES_PER_CHUNK..);
-            pages.filter_map(|(page, at)| page.as_ref().map(|data| (at, &data[..])))
+            pages.filter_map(|(page, at)| page.as_ref().map(|page| (at, &page.bytes[..])))
         })
     }
 
@@ -181,7 +242,8 @@ impl Media {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let list = std::mem::size_of::<[Option<Arc<Page>>; PAGES_PER_CHUNK as usize]>();
-        self.chunks.len() as u64 * list as u64 + self.pages() * (PAGE as u64 + 16)
+        self.chunks.len() as u64 * list as u64
+            + self.pages() * (std::mem::size_of::<Page>() as u64 + 16)
     }
 
     /// Stored ranges inside `range` (512 B sectors, whole pages, cut to the
@@ -209,53 +271,12 @@ impl Media {
     }
 
     /// A fingerprint of everything that can be read: equal content gives
-    /// equal fingerprints, whatever pages are stored for it.
+    /// equal fingerprints, whatever pages are stored for it. Takes time for
+    /// what changed since it was last asked for.
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
-        Fingerprints::default().of(self)
-    }
-}
-
-/// Fingerprints of media that have much in common: what was seen in
-/// [`Fingerprints::learn`] is not hashed again.
-#[derive(Default)]
-pub(crate) struct Fingerprints {
-    /// By address; the reference keeps the address from being used again.
-    known: HashMap<*const Chunk, (Arc<Chunk>, u128)>,
-}
-
-fn fingerprint(number: u64, chunk: &Chunk) -> u128 {
-    let mut hash = Xxh3::new();
-    let mut empty = true;
-    for (page, at) in chunk.pages.iter().zip(number * PAGES_PER_CHUNK..) {
-        if let Some(data) = page.as_ref().filter(|data| data.iter().any(|&b| b != 0)) {
-            hash.update(&at.to_le_bytes());
-            hash.update(&data[..]);
-            empty = false;
-        }
-    }
-    if empty { 0 } else { hash.digest128() }
-}
-
-impl Fingerprints {
-    /// The fingerprint of `media`.
-    pub fn of(&self, media: &Media) -> u128 {
-        let sum = |sum: u128, (number, chunk): (&u64, &Arc<Chunk>)| {
-            let known = self.known.get(&Arc::as_ptr(chunk));
-            sum.wrapping_add(known.map_or_else(|| fingerprint(*number, chunk), |(_, hash)| *hash))
-        };
-        media.chunks.iter().fold(0, sum)
-    }
-
-    /// Remembers the parts of `media`, and forgets all others.
-    pub fn learn<'a>(&mut self, media: impl Iterator<Item = &'a Media>) {
-        let mut old = std::mem::take(&mut self.known);
-        for (number, chunk) in media.flat_map(|media| &media.chunks) {
-            let at = Arc::as_ptr(chunk);
-            let known =
-                old.remove(&at).unwrap_or_else(|| (Arc::clone(chunk), fingerprint(*number, chunk)));
-            self.known.insert(at, known);
-        }
+        let prints = self.chunks.iter().map(|(number, chunk)| chunk.print(*number));
+        prints.fold(0, u128::wrapping_add)
     }
 }
 
@@ -302,6 +323,9 @@ mod tests {
                     }
                     Step::Copy => copies.push((media.clone(), plain.clone())),
                 }
+                let mut again = Media::default();
+                again.write(0, &plain);
+                prop_assert_eq!(again.fingerprint(), media.fingerprint());
                 prop_assert_eq!(media.read(3990..4300), &plain[3990 * SECTOR..4300 * SECTOR]);
             }
             copies.push((media, plain));

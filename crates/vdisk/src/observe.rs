@@ -44,7 +44,7 @@ impl Rig {
     }
 
     /// What the write with this request number carried, if it is among the
-    /// last 128 MiB written.
+    /// last 32 MiB written.
     #[must_use]
     pub fn payload(&self, request: u64) -> Option<Arc<Vec<u8>>> {
         self.shared.state().history.payload(request)

@@ -4,21 +4,18 @@
 //! One lock for all disks is what makes "the same instant for both disks"
 //! true. It is held for the copy of one request's data, never while waiting.
 
-use crate::cut::{CutKind, CutReport, Fate, Policy};
 use crate::event::{Event, History, Kind};
 use crate::hold::{Fault, FaultState, HeldRequest, HoldState, Phase};
 use crate::log::{Content, LogWriter};
 use crate::nbd::{Conn, reply};
 use crate::op::{Op, OpMatch};
 use crate::request::{Command, Request, Stage};
-use crate::rng::Rng;
-use crate::store::{Change, Store};
+use crate::store::Store;
 use crate::timing::{Due, Model, Work};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use xxhash_rust::xxh3::xxh3_128;
 
 const EIO: u32 = 5;
 
@@ -43,8 +40,8 @@ pub(crate) struct State {
     pub holds: BTreeMap<u64, HoldState>,
     pub faults: Vec<FaultState>,
     pub conns: HashMap<u64, Arc<Conn>>,
-    requests: HashMap<u64, Request>,
-    timers: BinaryHeap<Reverse<(Instant, u64)>>,
+    pub requests: HashMap<u64, Request>,
+    pub timers: BinaryHeap<Reverse<(Instant, u64)>>,
     pub powered: bool,
     /// Threads that wait for any event.
     pub waiters: usize,
@@ -87,7 +84,7 @@ impl State {
         self.push_with(event, None)
     }
 
-    fn push_with(&mut self, mut event: Event, content: Option<Content>) -> u64 {
+    pub fn push_with(&mut self, mut event: Event, content: Option<Content>) -> u64 {
         self.seq += 1;
         event.seq = self.seq;
         event.at_ns = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -98,7 +95,7 @@ impl State {
         self.seq
     }
 
-    fn blank(&self, kind: Kind) -> Event {
+    pub fn blank(&self, kind: Kind) -> Event {
         Event {
             seq: 0,
             at_ns: 0,
@@ -404,70 +401,5 @@ impl State {
     /// When the next timer is due.
     pub fn next_timer(&self) -> Option<Instant> {
         self.timers.peek().map(|Reverse((at, _))| *at)
-    }
-
-    /// Ends the machine's life at this point of the sequence.
-    pub fn cut(&mut self, kind: CutKind, policy: Policy) -> (CutReport, Vec<Arc<Conn>>) {
-        let at_event = self.note(Kind::Cut(kind));
-        self.powered = false;
-        let in_flight = self.stop_everything();
-        let mut rng = Rng::new(if let Policy::Seeded(seed) = policy { seed } else { 0 });
-        let mut report = CutReport { at_event, kind, lost: Vec::new(), kept: Vec::new() };
-        for (disk, in_flight) in self.disks.iter_mut().zip(&in_flight) {
-            let fates = match kind {
-                CutKind::Power => disk.store.cut(policy, in_flight, &mut rng),
-                CutKind::Reset => disk.store.reset(policy, in_flight, at_event),
-            };
-            for mut fate in fates.into_iter().filter(Fate::was_open) {
-                fate.disk = disk.name.to_string();
-                if fate.lost.is_empty() { report.kept.push(fate) } else { report.lost.push(fate) }
-            }
-        }
-        if kind == CutKind::Power {
-            self.log_life();
-        } else {
-            self.note_landed(&report);
-        }
-        (report, self.conns.drain().map(|(_, conn)| conn).collect())
-    }
-
-    /// What a reset let into the caches without a word to anyone.
-    fn note_landed(&mut self, report: &CutReport) {
-        for fate in report.kept.iter().filter(|fate| !fate.applied) {
-            let disk = self.disks.iter().position(|disk| *disk.name == *fate.disk);
-            let at = (fate.sector, fate.sectors);
-            disk.map(|disk| self.note_disk(disk, Kind::Media, fate.request, at));
-        }
-    }
-
-    /// Changes the content behind everyone's back.
-    pub fn poke(&mut self, disk: usize, sector: u64, bytes: &[u8]) {
-        self.disks[disk].store.poke(sector, bytes);
-        let (hash, data) = (xxh3_128(bytes), Arc::new(bytes.to_vec()));
-        let event = Event {
-            content: hash as u64,
-            disk: Arc::clone(&self.disks[disk].name),
-            request: self.number(),
-            sector,
-            sectors: (bytes.len() / crate::SECTOR) as u64,
-            ..self.blank(Kind::Poke)
-        };
-        self.push_with(event, Some((hash, data)));
-    }
-
-    /// Forgets all requests and holds; per disk, the changes that had not
-    /// been applied, in the order of their issue.
-    pub fn stop_everything(&mut self) -> Vec<Vec<Change>> {
-        self.holds.clear();
-        self.timers.clear();
-        self.disks.iter_mut().filter_map(|disk| disk.model.as_mut()).for_each(Model::reset);
-        let mut requests: Vec<Request> = self.requests.drain().map(|(_, r)| r).collect();
-        requests.sort_by_key(|request| request.id);
-        let mut in_flight = vec![Vec::new(); self.disks.len()];
-        // One that is past its media stage has had its effect, or its fault.
-        for request in requests.iter().filter(|r| r.stage <= Stage::Media) {
-            in_flight[request.disk].extend(request.change());
-        }
-        in_flight
     }
 }

@@ -2,7 +2,6 @@
 //! From a bad state to the fewest lost writes that still make it bad.
 
 use super::states::{CrashState, How};
-use crate::media::Fingerprints;
 
 impl CrashState {
     /// Gives back as many lost changes as possible while `is_bad` still says
@@ -15,7 +14,6 @@ impl CrashState {
         self,
         mut is_bad: impl FnMut(&CrashState) -> Result<bool, E>,
     ) -> Result<CrashState, E> {
-        let known = Fingerprints::default();
         let mut best = self;
         let mut step = best.missing().len();
         while step > 0 {
@@ -31,7 +29,7 @@ impl CrashState {
                 for &change in give {
                     kept[change].clone_from(&best.epoch.open[change].live);
                 }
-                let next = CrashState::build(&best.epoch, &best.names, How::Shrunk, kept, &known);
+                let next = CrashState::build(&best.epoch, &best.names, How::Shrunk, kept);
                 let same = next.fingerprint == best.fingerprint;
                 if same || is_bad(&next)? {
                     best = CrashState { number: best.number, ..next };

@@ -3,7 +3,7 @@
 
 use super::epoch::{Epoch, Epochs, OpenChange};
 use crate::log::{Life, Log, LogError};
-use crate::media::{Fingerprints, Media};
+use crate::media::Media;
 use crate::rig::Snapshot;
 use crate::rng::Rng;
 use crate::store::Body;
@@ -117,7 +117,6 @@ impl CrashState {
         names: &Arc<[Arc<str>]>,
         how: How,
         kept: Vec<Vec<Range<u64>>>,
-        known: &Fingerprints,
     ) -> Self {
         let mut images = epoch.durable.clone();
         for (open, kept) in epoch.open.iter().zip(&kept) {
@@ -126,7 +125,7 @@ impl CrashState {
             }
         }
         let prints: Vec<u8> =
-            images.iter().flat_map(|image| known.of(image).to_le_bytes()).collect();
+            images.iter().flat_map(|image| image.fingerprint().to_le_bytes()).collect();
         let (epoch, names) = (Arc::clone(epoch), Arc::clone(names));
         let fingerprint = xxh3_128(&prints);
         Self { number: 0, fingerprint, how, images, epoch, names, kept }
@@ -229,7 +228,6 @@ pub struct States<'a> {
     names: Arc<[Arc<str>]>,
     now: Option<Arc<Epoch>>,
     left: VecDeque<How>,
-    known: Fingerprints,
     seen: HashSet<u128>,
     /// States considered so far, duplicates included.
     pub considered: u64,
@@ -247,7 +245,6 @@ impl<'a> States<'a> {
             names: log.disks.iter().map(|disk| Arc::clone(&disk.name)).collect(),
             now: None,
             left: VecDeque::new(),
-            known: Fingerprints::default(),
             seen: HashSet::new(),
             considered: 0,
         })
@@ -265,12 +262,11 @@ impl Iterator for States<'_> {
                     Err(error) => return Some(Err(error)),
                 };
                 self.left = choices(&self.plan, &epoch);
-                self.known.learn(epoch.durable.iter());
                 self.now = Some(Arc::new(epoch));
                 continue;
             };
             let kept = kept(epoch, how);
-            let mut state = CrashState::build(epoch, &self.names, how, kept, &self.known);
+            let mut state = CrashState::build(epoch, &self.names, how, kept);
             state.number = self.considered;
             self.considered += 1;
             if self.seen.insert(state.fingerprint) {

@@ -178,7 +178,7 @@ impl Shared {
     /// Lets a client in, unless the power is off.
     fn connect(&self, make: impl FnOnce(u64) -> Conn) -> Option<Arc<Conn>> {
         self.update(|state| {
-            if !state.powered {
+            if !state.powered || self.stopping() {
                 return None;
             }
             let conn = Arc::new(make(state.number()));
