@@ -11,7 +11,8 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 
-#define CHUNK		(1U << 16)
+/* Sectors of 32 MB */
+#define CHUNK		65536U
 /* 100 TB */
 #define DEVICE		(100ULL << 31)
 /* The longest bio: its length in bytes has 32 bits */
