@@ -41,7 +41,10 @@ pub struct Cells {
 /// Both cells of a granule in a table of `len`, a power of two.
 fn hashes(granule: u64, len: usize) -> [usize; 2] {
     let h = granule.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    [(h >> 48) as usize & (len - 1), (h >> 32) as usize & (len - 1)]
+    [
+        (h >> 48) as usize & (len - 1),
+        (h >> 32) as usize & (len - 1),
+    ]
 }
 
 impl Cells {
@@ -61,14 +64,18 @@ impl Cells {
         let (first, last) = range.units(FINE_SHIFT);
         if last - first < MOST {
             for granule in first..=last {
-                hashes(granule, FINE).into_iter().for_each(|i| f(&self.fine[i]));
+                hashes(granule, FINE)
+                    .into_iter()
+                    .for_each(|i| f(&self.fine[i]));
             }
             return;
         }
         let (first, last) = range.units(CHUNK_SHIFT);
         if last - first < 2 {
             for chunk in first..=last {
-                hashes(chunk, COARSE).into_iter().for_each(|i| f(&self.coarse[i]));
+                hashes(chunk, COARSE)
+                    .into_iter()
+                    .for_each(|i| f(&self.coarse[i]));
             }
         } else {
             f(&self.everywhere);
@@ -93,7 +100,9 @@ impl Cells {
     /// Looks for writes in flight that may overlap the range.
     pub fn check(&self, range: Range) -> Overlap {
         let set = |cells: &[Atomic<u32>], granule| {
-            hashes(granule, cells.len()).iter().all(|&i| cells[i].load(Acquire) != 0)
+            hashes(granule, cells.len())
+                .iter()
+                .all(|&i| cells[i].load(Acquire) != 0)
         };
         let (first, last) = range.units(FINE_SHIFT);
         if (first..=last).any(|granule| set(&self.fine, granule)) {

@@ -23,6 +23,7 @@
 #define CHUNKS_PER_PAGE		(PAGE_SIZE / sizeof(u32))
 
 struct counter_page {
+	/* Protects the others; @count is also read without, as a hint */
 	spinlock_t		lock;
 	/* Writes counted here, in @count or not */
 	u32			writes;

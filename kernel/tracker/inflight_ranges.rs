@@ -136,13 +136,20 @@ impl Bucket {
 
     /// Whether a slot overlaps the range, other than those of `own`; `number` is the bucket's.
     fn overlaps(&self, range: Range, shift: u32, number: usize, own: Place) -> bool {
-        let words: [u64; SLOTS] = core::array::from_fn(|i| self.slots[i].load(Acquire));
-
         // The usual case in as few instructions as possible: nothing here at all.
-        words.iter().fold(0, |all, word| all | word) != 0
-            && words.iter().enumerate().any(|(i, &word)| {
-                range.overlaps(word, shift) && !own.0.contains(&((number * SLOTS + i) as u16))
-            })
+        let all = self
+            .slots
+            .iter()
+            .fold(0, |all, slot| all | slot.load(Acquire));
+        if all == 0 {
+            return false;
+        }
+
+        // Whoever is gone by the second look is gone.
+        self.slots.iter().enumerate().any(|(i, slot)| {
+            range.overlaps(slot.load(Acquire), shift)
+                && !own.0.contains(&((number * SLOTS + i) as u16))
+        })
     }
 }
 
@@ -156,7 +163,9 @@ fn hash(granule: u64, len: usize) -> usize {
 fn any_of(len: usize, range: Range, shift: u32, found: impl Fn(usize) -> bool) -> bool {
     let (first, last) = range.units(shift);
 
-    if last - first < len as u64 {
+    if first == last {
+        found(hash(first, len))
+    } else if last - first < len as u64 {
         (first..=last).any(|granule| found(hash(granule, len)))
     } else {
         // More granules than places: each place once, so that no range takes long.
@@ -344,6 +353,7 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
         }
     }
 
+    #[cold]
     fn check_beyond(&self, range: Range, own: Place) -> Overlap {
         let coarse = |i: usize| self.coarse[i].overlaps(range, 0, FINE + i, own);
         let more_than_own = |count: &Atomic<u32>, at: u16| {

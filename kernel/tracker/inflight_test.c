@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests of the tracker of writes in flight, through its C face: the same
+ * for the tracker in Rust and for the one in C.
+ */
+
+#include "inflight.h"
+
+#include <kunit/test.h>
+#include <linux/limits.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+
+/* Sectors of 32 MB */
+#define CHUNK		65536U
+/* 100 TB */
+#define DEVICE		(100ULL << 31)
+/* The longest bio: its length in bytes has 32 bits */
+#define LONGEST		(U32_MAX >> 9)
+
+static bool found(struct bch_inflight *t, u64 sector, u32 sectors)
+{
+	return bch_inflight_check(t, sector, sectors) != BCH_INFLIGHT_NONE;
+}
+
+static int inflight_init(struct kunit *test)
+{
+	test->priv = bch_inflight_alloc(DEVICE);
+	return test->priv ? 0 : -ENOMEM;
+}
+
+static void inflight_exit(struct kunit *test)
+{
+	bch_inflight_free(test->priv);
+}
+
+static void inflight_edges(struct kunit *test)
+{
+	static const u32 length[] = {
+		1, 8, 511, 512, 513, CHUNK - 1, CHUNK, CHUNK + 1, LONGEST,
+	};
+	static const u64 border[] = { 0, 512, CHUNK, DEVICE / 2, DEVICE };
+	struct bch_inflight *t = test->priv;
+	unsigned int i, j, k;
+
+	for (i = 0; i < ARRAY_SIZE(length); i++)
+		for (j = 0; j < ARRAY_SIZE(border); j++)
+			for (k = 0; k < 3; k++) {
+				/* Ends at the border, crosses it, begins there */
+				u64 before = k * (u64)length[i] / 2;
+				u64 start = border[j] - before;
+				u64 end = start + length[i];
+				struct bch_inflight_write w = {};
+
+				if (before > border[j] || end > DEVICE)
+					continue;
+
+				bch_inflight_record(t, &w, start, length[i]);
+				KUNIT_EXPECT_TRUE(test, found(t, start, 1));
+				KUNIT_EXPECT_TRUE(test, found(t, end - 1, 1));
+				KUNIT_EXPECT_TRUE(test, found(t, start, length[i]));
+				if (start)
+					KUNIT_EXPECT_TRUE(test, found(t, start - 1, 2));
+				KUNIT_EXPECT_FALSE(test, found(t, end + CHUNK, 1));
+				bch_inflight_clear(t, &w);
+				KUNIT_EXPECT_FALSE(test, found(t, start, length[i]));
+				KUNIT_EXPECT_EQ(test, bch_inflight_count(t), 0);
+			}
+}
+
+static void inflight_exact(struct kunit *test)
+{
+	struct bch_inflight *t = test->priv;
+	struct bch_inflight_write w = {};
+
+	if (!IS_ENABLED(CONFIG_BCACHE_INFLIGHT_RUST))
+		kunit_skip(test, "chunks are not exact");
+
+	bch_inflight_record(t, &w, 1000, 100);
+	KUNIT_EXPECT_EQ(test, bch_inflight_check(t, 992, 8), BCH_INFLIGHT_NONE);
+	KUNIT_EXPECT_EQ(test, bch_inflight_check(t, 993, 8), BCH_INFLIGHT_EXACT);
+	KUNIT_EXPECT_EQ(test, bch_inflight_check(t, 1099, 8), BCH_INFLIGHT_EXACT);
+	KUNIT_EXPECT_EQ(test, bch_inflight_check(t, 1100, 8), BCH_INFLIGHT_NONE);
+	bch_inflight_clear(t, &w);
+}
+
+static void inflight_none(struct kunit *test)
+{
+	struct bch_inflight *t = test->priv;
+	struct bch_inflight_write w = {};
+
+	/* Never recorded, of no length, and cleared once too often */
+	bch_inflight_clear(t, &w);
+	bch_inflight_record(t, &w, 8, 0);
+	KUNIT_EXPECT_FALSE(test, found(t, 0, CHUNK));
+	bch_inflight_clear(t, &w);
+	bch_inflight_record(t, &w, 8, 8);
+	bch_inflight_clear(t, &w);
+	bch_inflight_clear(t, &w);
+	KUNIT_EXPECT_EQ(test, bch_inflight_count(t), 0);
+	KUNIT_EXPECT_FALSE(test, found(t, 0, 0));
+}
+
+/* More than 16 bits can count, all in one chunk */
+static void inflight_many(struct kunit *test)
+{
+	const unsigned int nr = 70000;
+	struct bch_inflight *t = test->priv;
+	struct bch_inflight_write *w;
+	unsigned int i, missed = 0;
+
+	w = kvcalloc(nr, sizeof(*w), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, w);
+
+	for (i = 0; i < nr; i++)
+		bch_inflight_record(t, &w[i], i % 1000 * 8, 8);
+	KUNIT_EXPECT_EQ(test, bch_inflight_count(t), nr);
+	KUNIT_EXPECT_LE(test, bch_inflight_bytes(t), 256 * 1024);
+	for (i = 0; i < nr; i++) {
+		missed += !found(t, i % 1000 * 8, 8);
+		bch_inflight_clear(t, &w[i]);
+	}
+	KUNIT_EXPECT_EQ(test, missed, 0);
+	KUNIT_EXPECT_EQ(test, bch_inflight_count(t), 0);
+	KUNIT_EXPECT_FALSE(test, found(t, 0, CHUNK));
+	kvfree(w);
+}
+
+static void inflight_shared(struct kunit *test)
+{
+	struct bch_inflight *t = test->priv;
+	struct bch_inflight_write own = {}, other = {};
+
+	bch_inflight_record(t, &own, 1000, 8);
+	KUNIT_EXPECT_FALSE(test, bch_inflight_shared(t, &own));
+	bch_inflight_record(t, &other, 1004, LONGEST);
+	KUNIT_EXPECT_TRUE(test, bch_inflight_shared(t, &own));
+	KUNIT_EXPECT_TRUE(test, bch_inflight_shared(t, &other));
+	bch_inflight_clear(t, &own);
+	KUNIT_EXPECT_FALSE(test, bch_inflight_shared(t, &other));
+	bch_inflight_clear(t, &other);
+}
+
+static struct kunit_case inflight_cases[] = {
+	KUNIT_CASE(inflight_edges),
+	KUNIT_CASE(inflight_exact),
+	KUNIT_CASE(inflight_none),
+	KUNIT_CASE(inflight_many),
+	KUNIT_CASE(inflight_shared),
+	{}
+};
+
+static struct kunit_suite inflight_suite = {
+	.name = "bcache_inflight",
+	.init = inflight_init,
+	.exit = inflight_exit,
+	.test_cases = inflight_cases,
+};
+
+kunit_test_suite(inflight_suite);
