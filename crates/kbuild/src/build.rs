@@ -245,16 +245,14 @@ impl Builder {
         }
         let key = entry.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let root = self.dirs.objects().join(format!("{key}-{}", self.config.name));
-        let source = &self.source.provenance.hash;
-        let objects =
-            Objects::open(&root, &group(plan), source, cancel).map_err(|error| match error {
-                RunError::Io(error) => BuildError::io(&root)(error),
-                RunError::Cancelled(cancelled) => cancelled.into(),
-            })?;
+        let objects = Objects::open(&root, &group(plan), cancel).map_err(|error| match error {
+            RunError::Io(error) => BuildError::io(&root)(error),
+            RunError::Cancelled(cancelled) => cancelled.into(),
+        })?;
         let io = |error| BuildError::io(&objects.dir)(error);
         let tree = self.source.tree();
         tree.sync(&plan.overlay)
-            .and_then(|_| tree.set_times(objects.since()?, |path| !path.starts_with(BCACHE)))
+            .and_then(|_| tree.settle(&objects.times()))
             .map_err(BuildError::io(&entry.dir))?;
 
         let log = self.dirs.logs().join(format!("build-{}.log", arm.name));

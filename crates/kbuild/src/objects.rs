@@ -35,23 +35,14 @@ pub(crate) struct Objects {
 
 impl Objects {
     /// Makes the tree of `group` the active one, and mends what a crash left
-    /// in it. `source` is the hash of the pristine source.
-    pub(crate) fn open(
-        root: &Path,
-        group: &str,
-        source: &str,
-        cancel: &Cancel,
-    ) -> Result<Self, RunError> {
+    /// in it.
+    pub(crate) fn open(root: &Path, group: &str, cancel: &Cancel) -> Result<Self, RunError> {
         let objects = Self { dir: root.join("tree") };
         if objects.note("group").as_deref() != Some(group) {
             objects.switch(root, group, cancel)?;
         }
         if let Ok(meta) = fs::metadata(objects.marker()) {
             mend(&objects.dir, meta.modified()?)?;
-        }
-        if objects.note("source").as_deref() != Some(source) {
-            // Files that arms share are new in this tree.
-            objects.set_note("source", source)?;
         }
         Ok(objects)
     }
@@ -80,18 +71,15 @@ impl Objects {
             None => fs::create_dir_all(&fresh.dir)?,
         }
         fresh.set_note("group", group)?;
-        // Written again when the tree is opened: the time of this note is
-        // the time of the files that the group changes.
-        fresh.remove_note("source")?;
         fs::rename(&fresh.dir, &self.dir)?;
         prune(&groups);
         Ok(())
     }
 
-    /// The time to give the files that this group's arms have in common: when
-    /// they came into this tree, before anything in it was built from them.
-    pub(crate) fn since(&self) -> io::Result<SystemTime> {
-        fs::metadata(self.dir.join(".lab-source"))?.modified()
+    /// Where the times of the files that arms change are kept, for
+    /// [`crate::tree::WorkTree::settle`].
+    pub(crate) fn times(&self) -> PathBuf {
+        self.dir.join(".lab-times")
     }
 
     fn marker(&self) -> PathBuf {
@@ -190,7 +178,7 @@ mod tests {
     #[test]
     fn after_a_crash_only_doubtful_objects_are_removed() {
         let dir = tempfile::tempdir().unwrap();
-        let open = || Objects::open(dir.path(), "g", "s", &Cancel::new()).unwrap();
+        let open = || Objects::open(dir.path(), "g", &Cancel::new()).unwrap();
         let objects = open();
         let sub = objects.dir.join("d");
         fs::create_dir_all(&sub).unwrap();
@@ -232,25 +220,16 @@ mod tests {
     #[test]
     fn each_group_finds_its_own_objects_again() {
         let dir = tempfile::tempdir().unwrap();
-        let open = |group: &str| Objects::open(dir.path(), group, "s", &Cancel::new()).unwrap();
+        let open = |group: &str| Objects::open(dir.path(), group, &Cancel::new()).unwrap();
         let built = |objects: &Objects| fs::read_to_string(objects.dir.join("x.o")).ok();
         let first = open("a");
         fs::write(first.dir.join("x.o"), "a").unwrap();
-        let since = first.since().unwrap();
         let second = open("b");
         assert_eq!(second.dir, first.dir);
-        // A clone, and what it is given next is newer than what it has.
         assert_eq!(built(&second).as_deref(), Some("a"));
-        let made = fs::metadata(second.dir.join("x.o")).unwrap().modified().unwrap();
-        assert!(second.since().unwrap() >= made);
         fs::write(second.dir.join("x.o"), "b").unwrap();
         assert_eq!(built(&open("a")).as_deref(), Some("a"));
-        assert_eq!(open("a").since().unwrap(), since);
         assert_eq!(built(&open("b")).as_deref(), Some("b"));
-
-        // Another pristine source: what arms share counts as new.
-        let changed = Objects::open(dir.path(), "b", "s2", &Cancel::new()).unwrap();
-        assert!(changed.since().unwrap() > made);
 
         // A crash while the trees were swapped.
         fs::rename(dir.path().join("tree"), dir.path().join("groups/b")).unwrap();

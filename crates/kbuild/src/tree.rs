@@ -9,12 +9,12 @@
 
 use crate::files::write_atomically;
 use crate::overlay::{Content, Overlay};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// `tree/` with `touched/files` and `touched/absent` beside it.
 #[derive(Debug, Clone)]
@@ -55,9 +55,7 @@ impl WorkTree {
     /// Makes the tree the pristine one with `overlay` on top; returns how many
     /// files were written or removed. The caller holds the tree's lock.
     pub(crate) fn sync(&self, overlay: &Overlay) -> io::Result<usize> {
-        let mut paths = BTreeSet::new();
-        list(&self.files, Path::new(""), &mut paths)?;
-        list(&self.absent, Path::new(""), &mut paths)?;
+        let mut paths = self.touched()?;
         for (path, _) in overlay.iter() {
             if paths.insert(path.to_owned()) {
                 self.put_aside(path)?;
@@ -70,24 +68,31 @@ impl WorkTree {
         Ok(changed)
     }
 
-    /// Gives all touched files that `which` picks a time, so that going back
-    /// and forth between arms does not make them look new.
-    pub(crate) fn set_times(
-        &self,
-        time: SystemTime,
-        which: impl Fn(&str) -> bool,
-    ) -> io::Result<()> {
+    /// After `sync`: gives every touched file the time at which the object
+    /// tree whose record is `times` first saw its present content, so that
+    /// going to another arm's tree and back does not make files look new. A
+    /// content that is not the last one that this tree saw is new now.
+    pub(crate) fn settle(&self, times: &Path) -> io::Result<()> {
+        let seen = read_times(times);
+        let now = SystemTime::now();
+        let mut record = String::new();
+        for path in self.touched()? {
+            let place = self.inside(&path)?;
+            let Some(data) = read_if_there(&place)? else { continue };
+            let hash = blake3::hash(&data).to_hex().to_string();
+            let time = seen.get(&path).filter(|(known, _)| *known == hash).map_or(now, |(_, t)| *t);
+            fs::File::open(&place)?.set_modified(time)?;
+            let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+            record.push_str(&format!("{hash} {} {path}\n", since.as_nanos()));
+        }
+        write_atomically(times, record.as_bytes())
+    }
+
+    fn touched(&self) -> io::Result<BTreeSet<String>> {
         let mut paths = BTreeSet::new();
         list(&self.files, Path::new(""), &mut paths)?;
         list(&self.absent, Path::new(""), &mut paths)?;
-        for path in paths.iter().filter(|path| which(path)) {
-            match fs::File::open(self.inside(path)?) {
-                Ok(file) => file.set_modified(time)?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        Ok(paths)
     }
 
     fn put_aside(&self, path: &str) -> io::Result<()> {
@@ -102,11 +107,7 @@ impl WorkTree {
 
     fn sync_file(&self, path: &str, wanted: Option<&Content>) -> io::Result<bool> {
         let place = self.inside(path)?;
-        let now = match fs::read(&place) {
-            Ok(data) => Some(data),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
+        let now = read_if_there(&place)?;
         let (data, executable) = match wanted {
             Some(Content::Absent) => (None, false),
             Some(Content::File { data, executable }) => (Some(data.clone()), *executable),
@@ -135,6 +136,14 @@ impl WorkTree {
     /// Forgets what was put aside; for when the pristine source itself is
     /// about to change, after `sync` with nothing.
     pub(crate) fn forget(&self) -> io::Result<()> {
+        // No record of times speaks of them any more: they are new to all.
+        for path in self.touched()? {
+            match fs::File::open(self.inside(&path)?) {
+                Ok(file) => file.set_modified(SystemTime::now())?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
         crate::files::remove_dir(&self.files)?;
         crate::files::remove_dir(&self.absent)
     }
@@ -151,6 +160,26 @@ impl WorkTree {
         }
         Ok(place)
     }
+}
+
+fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(data) => Ok(Some(data)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Path → content hash and time; an unreadable record is an empty one, which
+/// costs time but is never wrong.
+fn read_times(path: &Path) -> BTreeMap<String, (String, SystemTime)> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let line = |line: &str| {
+        let mut parts = line.splitn(3, ' ');
+        let (hash, nanos, path) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
+        Some((path.to_owned(), (hash.to_owned(), UNIX_EPOCH + Duration::from_nanos(nanos))))
+    };
+    text.lines().filter_map(line).collect()
 }
 
 fn list(root: &Path, below: &Path, into: &mut BTreeSet<String>) -> io::Result<()> {
@@ -176,7 +205,6 @@ fn list(root: &Path, below: &Path, into: &mut BTreeSet<String>) -> io::Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn overlay(files: &[(&str, Option<&str>)]) -> Overlay {
         let mut overlay = Overlay::default();
@@ -219,11 +247,42 @@ mod tests {
         assert_eq!(stamp("d/a").metadata().unwrap().modified().unwrap(), past);
         assert_eq!([read("d/b"), read("d/new")], [Some("b".into()), None]);
 
-        tree.set_times(past, |path| path == "d/b").unwrap();
-        assert_eq!(stamp("d/b").metadata().unwrap().modified().unwrap(), past);
-
         assert_eq!(tree.sync(&Overlay::default()).unwrap(), 1);
         assert_eq!(read("d/a").as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn two_object_trees_each_keep_their_times() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("tree/a");
+        fs::create_dir_all(dir.path().join("tree")).unwrap();
+        fs::write(&file, "a").unwrap();
+        let tree = WorkTree::new(dir.path());
+        let visit = |times: &str, text: &str| {
+            tree.sync(&overlay(&[("a", Some(text))])).unwrap();
+            tree.settle(&dir.path().join(times)).unwrap();
+            fs::metadata(&file).unwrap().modified().unwrap()
+        };
+        let one = visit("one", "x");
+        let two = visit("two", "y");
+        assert!(two > one);
+        // Each tree's last content is as old as it was there...
+        assert_eq!(visit("one", "x"), one);
+        assert_eq!(visit("two", "y"), two);
+        // ...but one that is new to the tree is new, however old on disk,
+        assert!(visit("one", "y") > two);
+        // and so is one that it saw before its last.
+        assert!(visit("one", "x") > two);
+
+        // A new pristine source: nothing is remembered.
+        let x = visit("one", "x");
+        tree.sync(&Overlay::default()).unwrap();
+        tree.forget().unwrap();
+        fs::write(&file, "b").unwrap();
+        let other = overlay(&[("c", Some("c"))]);
+        tree.sync(&other).unwrap();
+        tree.settle(&dir.path().join("one")).unwrap();
+        assert!(visit("one", "x") > x);
     }
 
     #[test]
