@@ -242,11 +242,7 @@ impl Session<'_> {
         }
     }
 
-    fn await_held(
-        &mut self,
-        name: &str,
-        or: Option<&str>,
-    ) -> Result<Result<String, String>, Stop> {
+    fn await_held(&mut self, name: &str, or: Option<&str>) -> Result<Result<String, String>, Stop> {
         const LIMIT: Duration = Duration::from_secs(10);
         const GLANCE: Duration = Duration::from_millis(20);
         let names: Vec<&str> = std::iter::once(name).chain(or).collect();
