@@ -17,7 +17,7 @@ const FULL_ATTEMPTS: u32 = 5;
 
 /// Machines at once by default: each has two processors, but waits most of
 /// the time.
-fn default_jobs() -> usize {
+pub fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
 }
 
@@ -64,7 +64,7 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
 }
 
 /// The scenarios that were asked for, by id or by name; all by default.
-fn choose_scenarios(repo: &Path, wanted: &[String]) -> Result<Vec<Scenario>> {
+pub fn choose_scenarios(repo: &Path, wanted: &[String]) -> Result<Vec<Scenario>> {
     let all = lab::load_all(&repo.join("workloads/scenarios"))
         .map_err(|error| exit::usage(error.to_string()))?;
     if wanted.is_empty() {

@@ -231,6 +231,7 @@ pub struct States<'a> {
     left: VecDeque<How>,
     known: Fingerprints,
     seen: HashSet<u128>,
+    duplicates: bool,
     /// States considered so far, duplicates included.
     pub considered: u64,
 }
@@ -249,8 +250,17 @@ impl<'a> States<'a> {
             left: VecDeque::new(),
             known: Fingerprints::default(),
             seen: HashSet::new(),
+            duplicates: false,
             considered: 0,
         })
+    }
+
+    /// Gives equal states again. The same content can be harmless at one
+    /// instant and a broken promise at a later one, when more was promised.
+    #[must_use]
+    pub fn with_duplicates(mut self) -> Self {
+        self.duplicates = true;
+        self
     }
 }
 
@@ -273,7 +283,7 @@ impl Iterator for States<'_> {
             let mut state = CrashState::build(epoch, &self.names, how, kept, &self.known);
             state.number = self.considered;
             self.considered += 1;
-            if self.seen.insert(state.fingerprint) {
+            if self.duplicates || self.seen.insert(state.fingerprint) {
                 return Some(Ok(state));
             }
         }
