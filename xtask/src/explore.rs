@@ -12,6 +12,7 @@ use proc::Cancel;
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// What is recorded when nothing is named: a race that is followed by leaf and
@@ -57,7 +58,13 @@ pub fn main(args: &ExploreArgs, cancel: &Cancel) -> Result<ExitCode> {
             expectations: &expectations,
         };
         let stage = ui.stage(&format!("{} {}", arm.name, scenario.id));
-        let show = Show { ui: &ui, stage: &stage, what: &scenario.id, began: Instant::now() };
+        let show = Show {
+            ui: &ui,
+            stage: &stage,
+            what: &scenario.id,
+            began: Instant::now(),
+            first: Mutex::default(),
+        };
         let on = |progress: Progress| show.progress(progress);
         let found = lab::explore::explore(&spec, &out.join(&scenario.id), &on, cancel)
             .map_err(usage_or_trouble)?;
@@ -92,6 +99,8 @@ struct Show<'a> {
     stage: &'a Stage<'a>,
     what: &'a str,
     began: Instant,
+    /// The first state that was tried now: how many there were, and when.
+    first: Mutex<Option<(usize, Instant)>>,
 }
 
 impl Show<'_> {
@@ -109,7 +118,15 @@ impl Show<'_> {
                 ));
             }
             Progress::Tried { done, of, bad } => {
-                self.stage.progress(done as u64, of as u64, &format!("{bad} bad"));
+                let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+                let (from, since) = *first.get_or_insert_with(|| (done, Instant::now()));
+                let pace = (done - from) as f64 / since.elapsed().as_secs_f64().max(0.001);
+                let mut now = format!("{bad} bad");
+                if done > from {
+                    let left = (of - done) as f64 / pace;
+                    now.push_str(&format!(", {:.0} a minute, about {left:.0} s left", pace * 60.0));
+                }
+                self.stage.progress(done as u64, of as u64, &now);
             }
             Progress::Found(kind) => self.ui.say(&format!("{}: found {kind}", self.what)),
             Progress::Shrinking { kind, lost } => {

@@ -35,6 +35,7 @@ pub(super) fn tell(
             lines.extend(versions(recording, first, before));
             lines.push("what the disks were told about it:".to_owned());
             lines.extend(timeline(story, recording, &losses, first, before));
+            lines.extend(replay(story, &losses, first, before));
         }
         (None, Outcome::Unusable { message, .. }) => lines.push(format!("{kind}: {message}")),
         _ => lines.push(format!("{kind} did not show again after a cold boot")),
@@ -91,9 +92,13 @@ fn timeline(
     before: u64,
 ) -> Vec<String> {
     let concerns = |item: &&Item| match &item.what {
-        What::Journal { keys, .. } | What::Set { keys } => keys.iter().any(|key| covers(key, sector)),
-        What::Stamped { sector: first, .. } => (*first..first + item.sectors).contains(&sector)
-            || (!item.ssd && on_hdd(item).contains(&sector)),
+        What::Journal { keys, .. } | What::Set { keys } => {
+            keys.iter().any(|key| covers(key, sector))
+        }
+        What::Stamped { sector: first, .. } => {
+            (*first..first + item.sectors).contains(&sector)
+                || (!item.ssd && on_hdd(item).contains(&sector))
+        }
         What::Housekeeping(_) => false,
     };
     story
@@ -106,6 +111,30 @@ fn timeline(
             format!("  event {:>5}: {what}: {}", item.issued, fate(item, losses, before))
         })
         .collect()
+}
+
+/// What a start after the cut replays of the journal, and whether the newest
+/// invalidation of the sector is among it.
+fn replay(story: &Story, losses: &Losses, sector: u64, before: u64) -> Option<String> {
+    let kept = |item: &&Item| losses.fate(item, before) == Fate::Kept;
+    let number = |item: &Item| match item.what {
+        What::Journal { seq, last_seq, .. } => Some((seq, last_seq)),
+        _ => None,
+    };
+    let (newest, oldest) = story.items.iter().filter(kept).filter_map(number).max()?;
+    let mut line = format!("replay after the cut: journal entries {oldest} to {newest}");
+    match story.invalidations(sector, 0).filter(kept).filter_map(number).max() {
+        None => line.push_str("; none that survived invalidates it"),
+        Some((entry, _)) if entry < oldest => {
+            line.push_str(&format!(
+                "; the invalidation in entry {entry} is let go of, so what the leaf says stands"
+            ));
+        }
+        Some((entry, _)) => {
+            line.push_str(&format!("; its invalidation in entry {entry} is among them"));
+        }
+    }
+    Some(line)
 }
 
 fn covers(key: &Key, sector: u64) -> bool {
@@ -151,7 +180,10 @@ fn describe(item: &Item, recording: &Recording, sector: Option<u64>) -> String {
         }
         What::Set { keys: all } => format!("{disk}: btree leaf set with {}", keys(all)),
         What::Stamped { seq, sector } if item.ssd => {
-            format!("{disk}: cached data of write #{seq} ({}), sector {sector}", name(recording, *seq))
+            format!(
+                "{disk}: cached data of write #{seq} ({}), sector {sector}",
+                name(recording, *seq)
+            )
         }
         What::Stamped { seq, .. } => format!(
             "{disk}: data of write #{seq} ({}), sectors {}+{} of bcache",
@@ -199,4 +231,41 @@ fn lost(
         lines.push(format!("  and {} more", lost.len() - TOLD));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn journal(request: u64, issued: u64, seq: u64, last_seq: u64, of: Option<u64>) -> Item {
+        let key = |sector| Key {
+            inode: 0,
+            end: sector + bcache::DATA_OFFSET + 8,
+            sectors: 8,
+            dirty: false,
+            pointers: Vec::new(),
+        };
+        Item {
+            request,
+            ssd: true,
+            sector: 0,
+            sectors: 8,
+            issued,
+            issued_ns: 0,
+            completed: None,
+            what: What::Journal { seq, last_seq, keys: of.map(key).into_iter().collect() },
+        }
+    }
+
+    #[test]
+    fn replay_names_the_entries_and_whether_the_invalidation_is_among_them() {
+        let mut story = Story::default();
+        story.items.push(journal(1, 10, 4, 3, Some(64)));
+        story.items.push(journal(2, 20, 5, 3, None));
+        story.items.push(journal(3, 30, 6, 5, None));
+        let told = |lost: &[u64], before| replay(&story, &Losses::whole(lost), 64, before).unwrap();
+        assert!(told(&[], 99).contains("entries 5 to 6; the invalidation in entry 4 is let go of"));
+        assert!(told(&[3], 99).contains("entries 3 to 5; its invalidation in entry 4 is among"));
+        assert!(told(&[1], 25).contains("entries 3 to 5; none that survived"));
+    }
 }

@@ -110,11 +110,7 @@ pub fn cause(
     }
     let submitted = story.items.iter().find(|item| item.issued > newer.issued)?.issued_ns;
     let waited = story.time_before(before).saturating_sub(submitted);
-    Some(if waited > JOURNAL_DELAY_NS {
-        Cause::NoInvalidation
-    } else {
-        Cause::InvalidationPending
-    })
+    Some(if waited > JOURNAL_DELAY_NS { Cause::NoInvalidation } else { Cause::InvalidationPending })
 }
 
 /// What the arms are expected to have: `workloads/explore.toml`.

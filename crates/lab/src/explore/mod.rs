@@ -9,6 +9,7 @@
 //! writes, and told in the disk's terms.
 
 mod catalogue;
+mod court;
 mod error;
 mod explain;
 mod history;
