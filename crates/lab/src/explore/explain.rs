@@ -46,7 +46,7 @@ pub(super) fn tell(
 
 fn instant(story: &Story, before: u64) -> String {
     let step = story.marks.iter().rev().find(|(at, _)| *at < before);
-    let step = step.map_or(String::new(), |(_, text)| format!(", in step \"{text}\""));
+    let step = step.map_or(String::new(), |(_, text)| format!(", after \"{text}\""));
     format!("power cut right before event {before}{step}")
 }
 

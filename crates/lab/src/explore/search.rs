@@ -14,6 +14,7 @@ use crate::run::{ArmImage, Tools};
 use crate::scenario::Scenario;
 use proc::Cancel;
 use std::collections::{BTreeMap, HashSet};
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::mpsc::sync_channel;
@@ -93,6 +94,7 @@ pub fn explore(
     cancel: &Cancel,
 ) -> Result<Exploration, ExploreError> {
     std::fs::create_dir_all(dir).map_err(ExploreError::io(dir))?;
+    let _lock = lock(dir)?;
     let recording = match Recording::load(dir, spec)? {
         Some(recording) => recording,
         None => Recording::make(dir, spec, &|step| on(Progress::Recording(step)), cancel)?,
@@ -144,6 +146,19 @@ pub fn explore(
     }
     exploration.save(dir)?;
     result.map(|()| exploration)
+}
+
+/// Keeps a second exploration out of the folder until dropped.
+fn lock(dir: &Path) -> Result<File, ExploreError> {
+    let path = dir.join(".lock");
+    let file = File::create(&path).map_err(ExploreError::io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(ExploreError::Another { path: dir.to_owned(), what: "it is going on now" })
+        }
+        Err(TryLockError::Error(error)) => Err(ExploreError::io(&path)(error)),
+    }
 }
 
 struct Search<'a> {
