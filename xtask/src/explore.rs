@@ -16,15 +16,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// What is recorded when nothing is named: a race that is followed by leaf and
-/// journal writes, and a write over a block that is cached and durable.
-const DEFAULT_SCENARIOS: [&str; 2] = ["S2", "S3"];
+/// journal writes, and writes over a block that is cached and durable, with
+/// its completion held and with nothing held.
+const DEFAULT_SCENARIOS: [&str; 3] = ["S2", "S3", "X1"];
 
 pub fn main(args: &ExploreArgs, cancel: &Cancel) -> Result<ExitCode> {
     let ui = Ui::new();
     let dirs = prepare::dirs()?;
     let default = DEFAULT_SCENARIOS.map(str::to_owned);
     let wanted = if args.scenarios.is_empty() { &default[..] } else { &args.scenarios };
-    let scenarios = run::choose_scenarios(&dirs.repo, wanted)?;
+    let folders = ["scenarios", "explorations"].map(|f| dirs.repo.join("workloads").join(f));
+    let scenarios = run::choose_scenarios(&folders, wanted)?;
     let arms = prepare::choose_arms(&dirs, std::slice::from_ref(&args.arm))?;
     prepare::check_kernel_args(&dirs, &args.kernel)?;
     let expectations =

@@ -109,7 +109,7 @@ pub enum AccelArg {
 
 const EXPLORE_EXAMPLES: &str = "\
 Examples:
-  cargo xtask explore base                          all crash states of S2 and S3 on the unpatched kernel
+  cargo xtask explore base                          all crash states of S2, S3 and X1, unpatched kernel
   cargo xtask explore rust --scenario S3 --jobs 4   one scenario, four machines at once
   cargo xtask explore v1 --limit 200                a sample, spread over the whole recording
 
@@ -123,7 +123,7 @@ pub struct ExploreArgs {
     #[arg(value_name = "ARM[=PATH]")]
     pub arm: String,
     /// A scenario to record, by id or name, up to its first cut; repeatable
-    /// [default: S2 and S3].
+    /// [default: S2, S3 and X1].
     #[arg(long = "scenario", value_name = "ID")]
     pub scenarios: Vec<String>,
     /// At most so many distinct states per scenario, spread evenly
