@@ -24,6 +24,8 @@ pub struct Cli {
 pub enum Command {
     /// Build the arms, run the scenarios, print the table of verdicts.
     Run(RunArgs),
+    /// Try every crash state of a recorded run.
+    Explore(ExploreArgs),
     /// Say what is missing on this machine, and install it.
     Setup(SetupArgs),
     /// Build kernels; prints a line per arm: name, tab, path of the image.
@@ -103,6 +105,49 @@ pub enum AccelArg {
     Auto,
     Kvm,
     Tcg,
+}
+
+const EXPLORE_EXAMPLES: &str = "\
+Examples:
+  cargo xtask explore base                          all crash states of S2, S3 and X1, unpatched kernel
+  cargo xtask explore rust --scenario S3 --jobs 4   one scenario, four machines at once
+  cargo xtask explore v1 --limit 200                a sample, spread over the whole recording
+
+Which bad states an arm is expected to have is in workloads/explore.toml. Exit code 1 says that
+there are others, or that a faulty arm did not show what it must.";
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = format!("{EXPLORE_EXAMPLES}\n\n{EXIT_CODES}"))]
+pub struct ExploreArgs {
+    /// An arm of the project, or NAME=PATH for your own patch.
+    #[arg(value_name = "ARM[=PATH]")]
+    pub arm: String,
+    /// A scenario to record, by id or name, up to its first cut; repeatable
+    /// [default: S2, S3 and X1].
+    #[arg(long = "scenario", value_name = "ID")]
+    pub scenarios: Vec<String>,
+    /// At most so many distinct states per scenario, spread evenly
+    /// [default: all].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    #[command(flatten)]
+    pub kernel: KernelArgs,
+    /// Seed of everything random; recorded.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Virtual machines at once [default: number of cores, 4 at most].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub jobs: Option<u32>,
+    /// Folder of the results; an interrupted exploration in it is resumed
+    /// [default: results/explore-ARM-<time>].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Accelerator; `auto` boots once with KVM to see whether it works.
+    #[arg(long, value_enum, default_value_t)]
+    pub accel: AccelArg,
+    /// Stop when something is missing instead of installing it.
+    #[arg(long)]
+    pub no_install: bool,
 }
 
 const SETUP_EXAMPLES: &str = "\

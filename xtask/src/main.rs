@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod clean;
 mod exit;
+mod explore;
 mod flags;
 mod list;
 mod prepare;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     }
     let result = match cli.command {
         Command::Run(args) => run::main(&args, &cancel),
+        Command::Explore(args) => explore::main(&args, &cancel),
         Command::Setup(args) => setup::main(&args, &cancel),
         Command::Build(args) => build::main(&args, &cancel),
         Command::List => list::main(),

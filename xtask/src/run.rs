@@ -9,7 +9,7 @@ use anyhow::Result;
 use evidence::{Outcome, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, Store, Summary};
 use lab::{Event, Scenario};
 use proc::Cancel;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Attempts per arm and scenario with `--full`.
@@ -17,7 +17,7 @@ const FULL_ATTEMPTS: u32 = 5;
 
 /// Machines at once by default: each has two processors, but waits most of
 /// the time.
-fn default_jobs() -> usize {
+pub fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
 }
 
@@ -26,7 +26,7 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     let dirs = prepare::dirs()?;
     // Everything that can be wrong with the command line is checked before
     // anything slow begins.
-    let scenarios = choose_scenarios(&dirs.repo, &args.scenarios)?;
+    let scenarios = choose_scenarios(&[dirs.repo.join("workloads/scenarios")], &args.scenarios)?;
     let arms = prepare::choose_arms(&dirs, &args.arms)?;
     prepare::check_kernel_args(&dirs, &args.kernel)?;
     let out = args.out.clone().unwrap_or_else(|| {
@@ -64,9 +64,11 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
 }
 
 /// The scenarios that were asked for, by id or by name; all by default.
-fn choose_scenarios(repo: &Path, wanted: &[String]) -> Result<Vec<Scenario>> {
-    let all = lab::load_all(&repo.join("workloads/scenarios"))
-        .map_err(|error| exit::usage(error.to_string()))?;
+pub fn choose_scenarios(folders: &[PathBuf], wanted: &[String]) -> Result<Vec<Scenario>> {
+    let mut all = Vec::new();
+    for folder in folders {
+        all.extend(lab::load_all(folder).map_err(|error| exit::usage(error.to_string()))?);
+    }
     if wanted.is_empty() {
         return Ok(all);
     }

@@ -4,6 +4,7 @@
 mod bcache;
 mod case;
 mod error;
+pub mod explore;
 mod guest;
 mod oracle;
 mod provenance;

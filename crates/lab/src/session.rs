@@ -3,6 +3,7 @@
 //! been seen so far.
 
 use crate::bcache;
+use crate::explore::{History, Told};
 use crate::guest::{Guest, PATIENCE};
 use crate::scenario::Scenario;
 use crate::step::Disk;
@@ -41,6 +42,8 @@ pub(crate) struct Session<'a> {
     /// Position in the filler blocks; see [`Session::filler`].
     filler_at: u64,
     pub witness: Witness,
+    /// What the witness was told, by event: see [`History`].
+    pub history: History,
     pub watch: Watch,
     pub versions: BTreeMap<String, u64>,
     pub background: BTreeMap<String, Background>,
@@ -90,6 +93,7 @@ impl<'a> Session<'a> {
             next_flush: 1,
             filler_at: 0,
             witness: Witness::new(),
+            history: History::default(),
             watch,
             versions: BTreeMap::new(),
             background: BTreeMap::new(),
@@ -205,6 +209,12 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Tells the witness, and at which event.
+    pub fn tell(&mut self, told: Told) {
+        told.to(&mut self.witness);
+        self.history.push(self.rig.now(), told);
+    }
+
     /// Tells the witness and starts a stamped write of `extents`, one sequence
     /// number each; returns the first number.
     fn submit(
@@ -215,7 +225,7 @@ impl<'a> Session<'a> {
     ) -> Result<(Pending, u64), Stop> {
         let first_seq = self.next_seq;
         for extent in &extents {
-            self.witness.issued(self.next_seq, *extent, fua);
+            self.tell(Told::Issued { seq: self.next_seq, extent: *extent, fua });
             self.next_seq += 1;
         }
         let (device, run, writer) = (Device::Bcache, self.run, 0);
@@ -235,16 +245,16 @@ impl<'a> Session<'a> {
         let count = extents.len() as u64;
         let (pending, first) = self.submit(extents, fua, depth)?;
         self.answer(&pending)?;
-        (first..first + count).for_each(|seq| self.witness.acked(seq));
+        (first..first + count).for_each(|seq| self.tell(Told::Acked { seq }));
         Ok(first)
     }
 
     pub fn flush(&mut self) -> Result<(), Stop> {
         let id = self.next_flush;
         self.next_flush += 1;
-        self.witness.flush_issued(id);
+        self.tell(Told::FlushIssued { id });
         self.guest()?.flush(Device::Bcache)?;
-        self.witness.flush_acked(id);
+        self.tell(Told::FlushAcked { id });
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //! What each verb of a scenario does.
 
 use crate::bcache;
+use crate::explore::Told;
 use crate::oracle::{self, Judgement, Readback};
 use crate::scenario::CacheMode;
 use crate::session::{Background, Session};
@@ -195,7 +196,7 @@ impl Session<'_> {
     fn join(&mut self, value: &str) -> Result<(), Stop> {
         if let Some(Background { pending, seq, .. }) = self.background.remove(value) {
             self.answer(&pending)?;
-            self.witness.acked(seq);
+            self.tell(Told::Acked { seq });
         }
         Ok(())
     }

@@ -229,6 +229,7 @@ pub struct States<'a> {
     now: Option<Arc<Epoch>>,
     left: VecDeque<How>,
     seen: HashSet<u128>,
+    duplicates: bool,
     /// States considered so far, duplicates included.
     pub considered: u64,
 }
@@ -246,8 +247,17 @@ impl<'a> States<'a> {
             now: None,
             left: VecDeque::new(),
             seen: HashSet::new(),
+            duplicates: false,
             considered: 0,
         })
+    }
+
+    /// Gives equal states again. The same content can be harmless at one
+    /// instant and a broken promise at a later one, when more was promised.
+    #[must_use]
+    pub fn with_duplicates(mut self) -> Self {
+        self.duplicates = true;
+        self
     }
 }
 
@@ -269,7 +279,7 @@ impl Iterator for States<'_> {
             let mut state = CrashState::build(epoch, &self.names, how, kept);
             state.number = self.considered;
             self.considered += 1;
-            if self.seen.insert(state.fingerprint) {
+            if self.duplicates || self.seen.insert(state.fingerprint) {
                 return Some(Ok(state));
             }
         }

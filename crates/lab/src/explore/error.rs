@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Why an exploration could not be carried out. A bad state is none.
+
+use crate::trouble::{Stop, Trouble};
+use std::path::PathBuf;
+
+/// The harness's failures.
+#[derive(Debug, thiserror::Error)]
+pub enum ExploreError {
+    /// The window did not open while recording.
+    #[error("the recording is of no use: {0}; run again, with less else on the machine")]
+    Closed(String),
+    /// A machine, a guest or a virtual disk failed.
+    #[error("{what}: {message}\n{console_tail}\nnext: {next_step}")]
+    Trouble {
+        /// A word for it.
+        what: &'static str,
+        /// What failed.
+        message: String,
+        /// The console's end.
+        console_tail: String,
+        /// What to do.
+        next_step: &'static str,
+    },
+    /// The event log cannot be read back.
+    #[error(transparent)]
+    Log(#[from] vdisk::log::LogError),
+    /// The results cannot be kept.
+    #[error("cannot use {path}: {source}; free some space or choose another --out", path = path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A results folder of something else.
+    #[error("{path} holds another exploration ({what}); choose another --out", path = path.display())]
+    Another {
+        /// The folder.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
+    /// The user asked to stop; judged states are kept.
+    #[error(transparent)]
+    Cancelled(#[from] proc::Cancelled),
+}
+
+impl ExploreError {
+    /// For `map_err`: something about `path`.
+    pub(super) fn io(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
+impl From<Stop> for ExploreError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Closed(why) => Self::Closed(why),
+            Stop::Cancelled => Self::Cancelled(proc::Cancelled),
+            Stop::Trouble(Trouble { what, message, console_tail, next_step }) => {
+                Self::Trouble { what, message, console_tail, next_step }
+            }
+        }
+    }
+}

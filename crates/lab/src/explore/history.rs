@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The witness as it stood at any event of the disks' sequence.
+//!
+//! A crash state belongs to an instant, and what binds there is what had been
+//! acknowledged and flushed by then, not what came later in the recording.
+
+use crate::witness::Witness;
+use serde::{Deserialize, Serialize};
+use wire::Extent;
+
+/// One thing that the witness is told; see [`Witness`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Told {
+    Issued { seq: u64, extent: Extent, fua: bool },
+    Acked { seq: u64 },
+    FlushIssued { id: u64 },
+    FlushAcked { id: u64 },
+}
+
+impl Told {
+    /// Tells it.
+    pub fn to(self, witness: &mut Witness) {
+        match self {
+            Self::Issued { seq, extent, fua } => witness.issued(seq, extent, fua),
+            Self::Acked { seq } => witness.acked(seq),
+            Self::FlushIssued { id } => witness.flush_issued(id),
+            Self::FlushAcked { id } => witness.flush_acked(id),
+        }
+    }
+}
+
+/// Everything the witness was told, with the newest event of the disks at that
+/// moment: what is about to be issued is noted before its first event, what is
+/// acknowledged after its last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History(Vec<(u64, Told)>);
+
+impl History {
+    /// Notes what was told when `event` was the newest. Events must not
+    /// decrease.
+    pub fn push(&mut self, event: u64, told: Told) {
+        self.0.push((event, told));
+    }
+
+    /// How much had been told before event `before`: instants with the same
+    /// number have the same witness.
+    #[must_use]
+    pub fn version(&self, before: u64) -> usize {
+        self.0.partition_point(|(at, _)| *at < before)
+    }
+
+    /// The witness after a power cut that came right before event `before`.
+    #[must_use]
+    pub fn witness_at_cut(&self, before: u64) -> Witness {
+        let mut witness = Witness::new();
+        for (_, told) in &self.0[..self.version(before)] {
+            told.to(&mut witness);
+        }
+        witness.cut(false);
+        witness
+    }
+
+    /// What is known of write `seq`.
+    #[must_use]
+    pub fn write(&self, seq: u64) -> Option<Life> {
+        let mut life = None;
+        for (at, told) in &self.0 {
+            match *told {
+                Told::Issued { seq: this, extent, fua } if this == seq => {
+                    life = Some(Life { extent, fua, issued: *at, acked: None, flushed: None });
+                }
+                Told::Acked { seq: this } if this == seq => {
+                    if let Some(life) = &mut life {
+                        life.acked = Some(*at);
+                    }
+                }
+                Told::FlushAcked { id } => {
+                    if let Some(life) = life.as_mut().filter(|life| life.flushed.is_none())
+                        && self.covers(id, seq)
+                    {
+                        life.flushed = Some(*at);
+                    }
+                }
+                _ => {}
+            }
+        }
+        life
+    }
+
+    /// Whether flush `id` was issued after write `seq` was acknowledged.
+    fn covers(&self, id: u64, seq: u64) -> bool {
+        let place = |wanted: Told| self.0.iter().position(|(_, told)| *told == wanted);
+        match (place(Told::Acked { seq }), place(Told::FlushIssued { id })) {
+            (Some(acked), Some(issued)) => acked < issued,
+            _ => false,
+        }
+    }
+}
+
+/// When a write's promises were made, by event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// Where, on the bcache device.
+    pub extent: Extent,
+    /// Asked for FUA.
+    pub fua: bool,
+    /// Newest event before it was submitted.
+    pub issued: u64,
+    /// Newest event when it was acknowledged.
+    pub acked: Option<u64>,
+    /// Newest event when a flush that covers it was acknowledged.
+    pub flushed: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Extent = Extent { sector: 8, sectors: 8 };
+
+    /// A: issued at event 10, acknowledged at 20, flushed from 21 to 30; B:
+    /// issued at 40, acknowledged at 50.
+    fn history() -> History {
+        let mut history = History::default();
+        history.push(10, Told::Issued { seq: 1, extent: AT, fua: false });
+        history.push(20, Told::Acked { seq: 1 });
+        history.push(21, Told::FlushIssued { id: 1 });
+        history.push(30, Told::FlushAcked { id: 1 });
+        history.push(40, Told::Issued { seq: 2, extent: AT, fua: false });
+        history.push(50, Told::Acked { seq: 2 });
+        history
+    }
+
+    fn allowed(before: u64) -> (Vec<u64>, bool) {
+        let allowed = history().witness_at_cut(before).allowed(8);
+        (allowed.seqs, allowed.blank)
+    }
+
+    #[test]
+    fn only_what_was_promised_before_the_instant_binds() {
+        assert_eq!(allowed(10), (vec![], true));
+        assert_eq!(allowed(11), (vec![1], true));
+        assert_eq!(allowed(25), (vec![1], true), "acknowledged, flush under way");
+        assert_eq!(allowed(30), (vec![1], true), "not acknowledged before event 30");
+        assert_eq!(allowed(31), (vec![1], false));
+        assert_eq!(allowed(41), (vec![1, 2], false));
+        assert_eq!(allowed(99), (vec![1, 2], false), "B was never flushed");
+    }
+
+    #[test]
+    fn instants_with_the_same_witness_share_a_version() {
+        let history = history();
+        assert_eq!(history.version(31), history.version(40));
+        assert_ne!(history.version(30), history.version(31));
+    }
+
+    #[test]
+    fn a_write_tells_its_life() {
+        let a = history().write(1).unwrap();
+        assert_eq!((a.issued, a.acked, a.flushed), (10, Some(20), Some(30)));
+        assert_eq!(history().write(2).unwrap().flushed, None);
+        assert!(history().write(3).is_none());
+    }
+}

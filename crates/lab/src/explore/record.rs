@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The run that is to be taken apart: a scenario up to its first cut.
+
+use super::error::ExploreError;
+use super::history::History;
+use super::search::Spec;
+use crate::run::Tools;
+use crate::session::{Session, disk_trouble};
+use crate::step::Step;
+use crate::trouble::Stop;
+use proc::Cancel;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use vdisk::{CutKind, Policy};
+use vm::VmConfig;
+use wire::Device;
+
+/// Attempts at a recording whose window stays closed: a busy machine can
+/// spoil one.
+const ATTEMPTS: u64 = 3;
+
+/// All that is needed beside the event log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    /// Name of the arm.
+    pub arm: String,
+    /// Path of its kernel, in a cache that goes by content.
+    pub kernel: PathBuf,
+    /// The scenario's id.
+    pub scenario: String,
+    /// blake3 of its file.
+    pub scenario_hash: String,
+    /// The seed that was asked for.
+    pub seed: u64,
+    /// Number in every stamp.
+    pub run: u64,
+    /// Names of versions, by the sequence number in their stamps.
+    pub versions: BTreeMap<u64, String>,
+    /// What the witness was told.
+    pub history: History,
+    /// What showed that the window was open.
+    pub opportunities: Vec<String>,
+}
+
+impl Recording {
+    /// Where the event log is.
+    #[must_use]
+    pub fn events(dir: &Path) -> PathBuf {
+        dir.join("events")
+    }
+
+    /// The recording in `dir`, if it is there and of the same thing.
+    pub(super) fn load(dir: &Path, spec: &Spec<'_>) -> Result<Option<Self>, ExploreError> {
+        let path = dir.join("recording.json");
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(ExploreError::io(&path)(error)),
+        };
+        let another = |what| ExploreError::Another { path: dir.to_owned(), what };
+        let found: Self =
+            serde_json::from_slice(&text).map_err(|_| another("an unreadable recording"))?;
+        let differs = [
+            ("another arm", found.arm != spec.arm.name),
+            ("another kernel", found.kernel != spec.arm.kernel),
+            ("another scenario", found.scenario_hash != spec.scenario.hash),
+            ("another seed", found.seed != spec.seed),
+        ];
+        match differs.iter().find(|(_, differs)| *differs) {
+            Some((what, _)) => Err(another(what)),
+            None => Ok(Some(found)),
+        }
+    }
+
+    /// Plays the scenario's steps up to the first cut, or up to the judgement.
+    pub(super) fn make(
+        dir: &Path,
+        spec: &Spec<'_>,
+        on_step: &dyn Fn(String),
+        cancel: &Cancel,
+    ) -> Result<Self, ExploreError> {
+        for attempt in 1.. {
+            match Self::attempt(dir, spec, on_step, cancel) {
+                Err(Stop::Closed(why)) if attempt < ATTEMPTS => {
+                    on_step(format!("{why}; once more"));
+                }
+                Ok(recording) => {
+                    let path = dir.join("recording.json");
+                    let text = serde_json::to_vec(&recording).unwrap_or_default();
+                    std::fs::write(&path, text).map_err(ExploreError::io(&path))?;
+                    return Ok(recording);
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Err(ExploreError::Closed("no attempt was made".to_owned()))
+    }
+
+    fn attempt(
+        dir: &Path,
+        spec: &Spec<'_>,
+        on_step: &dyn Fn(String),
+        cancel: &Cancel,
+    ) -> Result<Self, Stop> {
+        let sockets = sockets()?;
+        let config = machine(spec, &dir.join("recording"));
+        let set_up = dir.join("recording").join("set-up-events");
+        std::fs::create_dir_all(dir.join("recording")).map_err(disk_trouble)?;
+        let mut session =
+            Session::start(spec.scenario, config, spec.seed, sockets.path(), &set_up, cancel)?;
+        // What make-bcache and registering wrote is settled before the log
+        // that counts begins: cuts during formatting are not what we are after.
+        session.guest()?.flush(Device::Ssd)?;
+        session.guest()?.flush(Device::Hdd)?;
+        session.settle(Duration::from_millis(300))?;
+        session.rig.log_to(&Self::events(dir)).map_err(disk_trouble)?;
+        for step in &spec.scenario.steps {
+            if matches!(step, Step::Cut { .. } | Step::Boot {} | Step::Judge {}) {
+                break;
+            }
+            on_step(step.describe());
+            session.step(step)?;
+        }
+        session.rig.cut(CutKind::Power, Policy::DropAll);
+        session.machine_down();
+        session.rig.flush_log().map_err(disk_trouble)?;
+        Ok(Self {
+            arm: spec.arm.name.clone(),
+            kernel: spec.arm.kernel.clone(),
+            scenario: spec.scenario.id.clone(),
+            scenario_hash: spec.scenario.hash.clone(),
+            seed: spec.seed,
+            run: session.run,
+            versions: session.versions.iter().map(|(name, seq)| (*seq, name.clone())).collect(),
+            history: std::mem::take(&mut session.history),
+            opportunities: session
+                .opportunities
+                .iter()
+                .map(|proof| format!("{}: {}", proof.claim, proof.detail))
+                .collect(),
+        })
+    }
+}
+
+/// A folder with a short path for the disks' sockets.
+pub(super) fn sockets() -> Result<tempfile::TempDir, Stop> {
+    tempfile::Builder::new().prefix("bclab-").tempdir().map_err(disk_trouble)
+}
+
+/// The machine that every state is tried on, without disks.
+pub(super) fn machine(spec: &Spec<'_>, logs: &Path) -> VmConfig {
+    let Tools { initramfs, accel, memory_mib, cpus, .. } = spec.tools;
+    let mut config =
+        VmConfig::new(spec.arm.kernel.clone(), initramfs.clone(), *accel, logs.to_owned());
+    (config.memory_mib, config.cpus) = (*memory_mib, *cpus);
+    config
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask explore`: every crash state of a recorded run.
+
+use crate::exit;
+use crate::flags::ExploreArgs;
+use crate::prepare;
+use crate::run;
+use crate::ui::{Stage, Ui};
+use anyhow::{Context, Result};
+use lab::explore::{Expectations, Exploration, Progress, Spec};
+use proc::Cancel;
+use serde_json::json;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// What is recorded when nothing is named: a race that is followed by leaf and
+/// journal writes, and writes over a block that is cached and durable, with
+/// its completion held and with nothing held.
+const DEFAULT_SCENARIOS: [&str; 3] = ["S2", "S3", "X1"];
+
+pub fn main(args: &ExploreArgs, cancel: &Cancel) -> Result<ExitCode> {
+    let ui = Ui::new();
+    let dirs = prepare::dirs()?;
+    let default = DEFAULT_SCENARIOS.map(str::to_owned);
+    let wanted = if args.scenarios.is_empty() { &default[..] } else { &args.scenarios };
+    let folders = ["scenarios", "explorations"].map(|f| dirs.repo.join("workloads").join(f));
+    let scenarios = run::choose_scenarios(&folders, wanted)?;
+    let arms = prepare::choose_arms(&dirs, std::slice::from_ref(&args.arm))?;
+    prepare::check_kernel_args(&dirs, &args.kernel)?;
+    let expectations =
+        Expectations::load(&dirs.repo.join("workloads/explore.toml")).map_err(exit::usage)?;
+    let arm_name = arms.first().map_or("", |arm| &arm.name);
+    let out = args.out.clone().unwrap_or_else(|| {
+        let time = lab::now().replace([':', '-'], "").to_lowercase();
+        dirs.repo.join("results").join(format!("explore-{arm_name}-{time}"))
+    });
+
+    prepare::set_up(&dirs, args.no_install, &ui, cancel)?;
+    let mut ready = prepare::prepare(&dirs, &arms, &args.kernel, args.accel, &ui, cancel)?;
+    ready.tools.jobs = args.jobs.map_or_else(run::default_jobs, |jobs| jobs as usize);
+    let arm = ready.images.first().context("no kernel was built")?;
+    ui.say(&format!(
+        "{}: {} machines at once ({}), seed {}, results in {}",
+        arm.name,
+        ready.tools.jobs,
+        ready.qemu.accelerator,
+        args.seed,
+        out.display()
+    ));
+    let mut explorations = Vec::new();
+    for scenario in &scenarios {
+        let spec = Spec {
+            arm,
+            scenario,
+            tools: &ready.tools,
+            seed: args.seed,
+            limit: args.limit.map(|limit| limit as usize),
+            expectations: &expectations,
+        };
+        let stage = ui.stage(&format!("{} {}", arm.name, scenario.id));
+        let show = Show {
+            ui: &ui,
+            stage: &stage,
+            what: &scenario.id,
+            began: Instant::now(),
+            first: Mutex::default(),
+        };
+        let on = |progress: Progress| show.progress(progress);
+        let found = lab::explore::explore(&spec, &out.join(&scenario.id), &on, cancel)
+            .map_err(usage_or_trouble)?;
+        stage.done(&format!("{} states", found.tried));
+        explorations.push(found);
+        save(&out, &explorations)?;
+    }
+    explorations.iter().for_each(report);
+    println!("results: {}", out.join("explore.json").display());
+    let code = |wanted: u8| explorations.iter().any(|e| e.exit_code() == wanted);
+    Ok(ExitCode::from([1, exit::HARNESS].into_iter().find(|&wanted| code(wanted)).unwrap_or(0)))
+}
+
+fn usage_or_trouble(error: lab::explore::ExploreError) -> anyhow::Error {
+    match error {
+        lab::explore::ExploreError::Another { .. } => exit::usage(error.to_string()),
+        other => other.into(),
+    }
+}
+
+/// One file for all scenarios, replaced by rename.
+fn save(out: &Path, explorations: &[Exploration]) -> Result<()> {
+    let (path, part) = (out.join("explore.json"), out.join("explore.json.part"));
+    let text = format!("{:#}\n", json!({ "schema_version": 1, "explorations": explorations }));
+    std::fs::write(&part, text).with_context(|| format!("cannot write {}", part.display()))?;
+    std::fs::rename(&part, &path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Progress on the terminal.
+struct Show<'a> {
+    ui: &'a Ui,
+    stage: &'a Stage<'a>,
+    what: &'a str,
+    began: Instant,
+    /// The first state that was tried now: how many there were, and when.
+    first: Mutex<Option<(usize, Instant)>>,
+}
+
+impl Show<'_> {
+    fn progress(&self, progress: Progress) {
+        match progress {
+            Progress::Recording(step) => self.stage.now(&format!("recording, {step}")),
+            Progress::Catalogued { considered, distinct, chosen, known } => {
+                let resumed =
+                    if known > 0 { format!(", {known} tried before") } else { String::new() };
+                self.ui.say(&format!(
+                    "{}: recorded in {:.0} s; {considered} crash states, {distinct} distinct, \
+                     {chosen} to try{resumed}",
+                    self.what,
+                    self.began.elapsed().as_secs_f64(),
+                ));
+            }
+            Progress::Tried { done, of, bad } => {
+                let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+                let (from, since) = *first.get_or_insert_with(|| (done, Instant::now()));
+                let pace = (done - from) as f64 / since.elapsed().as_secs_f64().max(0.001);
+                let mut now = format!("{bad} bad");
+                if done > from {
+                    let left = (of - done) as f64 / pace;
+                    now.push_str(&format!(", {:.0} a minute, about {left:.0} s left", pace * 60.0));
+                }
+                self.stage.progress(done as u64, of as u64, &now);
+            }
+            Progress::Found(kind) => self.ui.say(&format!("{}: found {kind}", self.what)),
+            Progress::Shrinking { kind, lost } => {
+                self.stage.now(&format!("shrinking {kind}, {lost} lost writes"));
+            }
+        }
+    }
+}
+
+/// What was found, on standard output.
+fn report(found: &Exploration) {
+    println!(
+        "{} {}: {} writes recorded, {} crash states, {} distinct, {} tried: {} good",
+        found.arm,
+        found.scenario,
+        found.writes,
+        found.considered,
+        found.distinct,
+        found.tried,
+        found.good,
+    );
+    for (kind, states) in &found.kinds {
+        let expected = if found.unexpected.contains(kind) { "NOT EXPECTED" } else { "expected" };
+        println!("    {kind:<32} {states:>5} states, {expected}");
+    }
+    for kind in &found.missed {
+        println!("    {kind:<32} never seen, though this arm must show it");
+    }
+    if found.harness_failures > 0 {
+        println!("    {:<32} {:>5} states", "no verdict (harness)", found.harness_failures);
+    }
+    for example in &found.counterexamples {
+        let confirmed = if example.confirmed { "confirmed" } else { "NOT confirmed" };
+        println!(
+            "\n  {}: state {}, {} of {} lost writes needed ({} tries), {confirmed} by a cold boot",
+            example.kind,
+            example.number,
+            example.lost,
+            example.lost_before_shrinking,
+            example.tries,
+        );
+        for line in &example.story {
+            println!("    {line}");
+        }
+    }
+    if found.tried_now > 0 {
+        let pace = found.pace();
+        println!("  {} states in {:.0} s: {pace:.0} a minute", found.tried_now, found.seconds);
+    }
+}
