@@ -86,7 +86,10 @@ fn machine(command: &mut Command, config: &VmConfig) {
         Accel::Tcg => command.args(["-accel", "tcg,thread=multi", "-cpu", "qemu64,+rdrand"]),
         Accel::Kvm => command.args(["-accel", "kvm", "-cpu", "host"]),
     };
-    command.args(["-smp", &config.cpus.to_string(), "-m", &config.memory_mib.to_string()]);
+    // A socket each: the firmware's MP table lists only the first processor of
+    // a package, and without ACPI the guest knows no other table.
+    let smp = format!("{0},sockets={0},cores=1,threads=1", config.cpus);
+    command.args(["-smp", &smp, "-m", &config.memory_mib.to_string()]);
     // A guest that resets by itself has panicked (`panic=-1`) or triple
     // faulted: it must not come up again and write to the disks.
     command.arg("-no-reboot");

@@ -213,3 +213,12 @@ fn write_host(path: &PathBuf, sector: u64, bytes: &[u8]) {
     let file = File::options().write(true).open(path).unwrap();
     file.write_all_at(bytes, sector * SECTOR as u64).unwrap();
 }
+
+/// A race on one processor is half a race: with the firmware's table alone,
+/// `-smp 2` without sockets brought up one.
+#[test]
+fn the_guest_has_all_its_processors() {
+    let (vm, ..) = boot();
+    let path = "/sys/devices/system/cpu/online".to_owned();
+    assert_eq!(call(&vm, Op::ReadFile { path }), Answer::Text("0-1\n".into()));
+}
