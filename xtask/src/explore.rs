@@ -28,25 +28,25 @@ pub fn main(args: &ExploreArgs, cancel: &Cancel) -> Result<ExitCode> {
     let folders = ["scenarios", "explorations"].map(|f| dirs.repo.join("workloads").join(f));
     let scenarios = run::choose_scenarios(&folders, wanted)?;
     let arms = prepare::choose_arms(&dirs, std::slice::from_ref(&args.arm))?;
-    prepare::check_kernel_args(&dirs, &args.kernel)?;
+    prepare::check_kernel_args(&dirs, &args.session.kernel)?;
     let expectations =
         Expectations::load(&dirs.repo.join("workloads/explore.toml")).map_err(exit::usage)?;
     let arm_name = arms.first().map_or("", |arm| &arm.name);
-    let out = args.out.clone().unwrap_or_else(|| {
+    let out = args.session.out.clone().unwrap_or_else(|| {
         let time = lab::now().replace([':', '-'], "").to_lowercase();
         dirs.repo.join("results").join(format!("explore-{arm_name}-{time}"))
     });
 
-    prepare::set_up(&dirs, args.no_install, &ui, cancel)?;
-    let mut ready = prepare::prepare(&dirs, &arms, &args.kernel, args.accel, &ui, cancel)?;
-    ready.tools.jobs = args.jobs.map_or_else(run::default_jobs, |jobs| jobs as usize);
+    prepare::set_up(&dirs, args.session.no_install, &ui, cancel)?;
+    let mut ready = prepare::prepare(&dirs, &arms, &args.session.kernel, args.session.accel, &ui, cancel)?;
+    ready.tools.jobs = args.session.jobs.map_or_else(run::default_jobs, |jobs| jobs as usize);
     let arm = ready.images.first().context("no kernel was built")?;
     ui.say(&format!(
         "{}: {} machines at once ({}), seed {}, results in {}",
         arm.name,
         ready.tools.jobs,
         ready.qemu.accelerator,
-        args.seed,
+        args.session.seed,
         out.display()
     ));
     let mut explorations = Vec::new();
@@ -55,7 +55,7 @@ pub fn main(args: &ExploreArgs, cancel: &Cancel) -> Result<ExitCode> {
             arm,
             scenario,
             tools: &ready.tools,
-            seed: args.seed,
+            seed: args.session.seed,
             limit: args.limit.map(|limit| limit as usize),
             expectations: &expectations,
         };

@@ -68,6 +68,13 @@ pub struct RunArgs {
     #[arg(long = "scenario", value_name = "ID")]
     pub scenarios: Vec<String>,
     #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+/// What every command that boots machines and keeps results understands.
+#[derive(Debug, Clone, Args)]
+pub struct SessionArgs {
+    #[command(flatten)]
     pub kernel: KernelArgs,
     /// Seed of everything random; printed and recorded.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -75,8 +82,8 @@ pub struct RunArgs {
     /// Virtual machines at once [default: number of cores, 4 at most].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub jobs: Option<u32>,
-    /// Folder of the results; an interrupted run in it is resumed
-    /// [default: results/<time>].
+    /// Folder of the results; what was interrupted in it is resumed
+    /// [default: below results/, named after the time].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Accelerator; `auto` boots once with KVM to see whether it works.
@@ -131,23 +138,7 @@ pub struct ExploreArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
     #[command(flatten)]
-    pub kernel: KernelArgs,
-    /// Seed of everything random; recorded.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Virtual machines at once [default: number of cores, 4 at most].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub jobs: Option<u32>,
-    /// Folder of the results; an interrupted exploration in it is resumed
-    /// [default: results/explore-ARM-<time>].
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Accelerator; `auto` boots once with KVM to see whether it works.
-    #[arg(long, value_enum, default_value_t)]
-    pub accel: AccelArg,
-    /// Stop when something is missing instead of installing it.
-    #[arg(long)]
-    pub no_install: bool,
+    pub session: SessionArgs,
 }
 
 const SETUP_EXAMPLES: &str = "\

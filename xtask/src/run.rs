@@ -28,14 +28,14 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     // anything slow begins.
     let scenarios = choose_scenarios(&[dirs.repo.join("workloads/scenarios")], &args.scenarios)?;
     let arms = prepare::choose_arms(&dirs, &args.arms)?;
-    prepare::check_kernel_args(&dirs, &args.kernel)?;
-    let out = args.out.clone().unwrap_or_else(|| {
+    prepare::check_kernel_args(&dirs, &args.session.kernel)?;
+    let out = args.session.out.clone().unwrap_or_else(|| {
         dirs.repo.join("results").join(lab::now().replace([':', '-'], "").to_lowercase())
     });
     let store = Store::open(&out).map_err(|error| exit::usage(error.to_string()))?;
 
-    prepare::set_up(&dirs, args.no_install, &ui, cancel)?;
-    let mut ready = prepare::prepare(&dirs, &arms, &args.kernel, args.accel, &ui, cancel)?;
+    prepare::set_up(&dirs, args.session.no_install, &ui, cancel)?;
+    let mut ready = prepare::prepare(&dirs, &arms, &args.session.kernel, args.session.accel, &ui, cancel)?;
     let mut record = new_record(args, &out, &dirs.repo, &ready, &scenarios);
     if let Some(earlier) = store.load()? {
         record = resume(earlier, record).map_err(|why| {
@@ -43,7 +43,7 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
         })?;
         ui.say(&format!("resuming {}: {} cases are there", out.display(), record.cases.len()));
     }
-    ready.tools.jobs = args.jobs.map_or_else(default_jobs, |jobs| jobs as usize);
+    ready.tools.jobs = args.session.jobs.map_or_else(default_jobs, |jobs| jobs as usize);
     ui.say(&format!(
         "{} arms x {} scenarios x {} attempts, {} machines at once ({}), seed {}",
         record.arms.len(),
@@ -100,7 +100,7 @@ fn new_record(
         status: RunStatus::Incomplete,
         started: lab::now(),
         finished: None,
-        seed: args.seed,
+        seed: args.session.seed,
         tool: lab::tool(repo),
         host: lab::host(),
         qemu: ready.qemu.clone(),
