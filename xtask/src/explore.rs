@@ -38,7 +38,8 @@ pub fn main(args: &ExploreArgs, cancel: &Cancel) -> Result<ExitCode> {
     });
 
     prepare::set_up(&dirs, args.session.no_install, &ui, cancel)?;
-    let mut ready = prepare::prepare(&dirs, &arms, &args.session.kernel, args.session.accel, &ui, cancel)?;
+    let mut ready =
+        prepare::prepare(&dirs, &arms, &args.session.kernel, args.session.accel, &ui, cancel)?;
     ready.tools.jobs = args.session.jobs.map_or_else(run::default_jobs, |jobs| jobs as usize);
     let arm = ready.images.first().context("no kernel was built")?;
     ui.say(&format!(

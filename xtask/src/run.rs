@@ -35,7 +35,8 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     let store = Store::open(&out).map_err(|error| exit::usage(error.to_string()))?;
 
     prepare::set_up(&dirs, args.session.no_install, &ui, cancel)?;
-    let mut ready = prepare::prepare(&dirs, &arms, &args.session.kernel, args.session.accel, &ui, cancel)?;
+    let mut ready =
+        prepare::prepare(&dirs, &arms, &args.session.kernel, args.session.accel, &ui, cancel)?;
     let mut record = new_record(args, &out, &dirs.repo, &ready, &scenarios);
     if let Some(earlier) = store.load()? {
         record = resume(earlier, record).map_err(|why| {
