@@ -38,7 +38,11 @@ impl Root {
                 command
             }
         };
-        command.args(&env[1..]).args(args).args(["-o", "APT::Status-Fd=1"]);
+        // apt closes the status descriptor in what it starts. Were that number
+        // 1, a maintainer script that says something would fail: that of
+        // libgstreamer1.0-0, which QEMU needs, does.
+        command.args(&env[1..]).args(["sh", "-c", r#"exec "$@" 3>&1"#, "apt"]);
+        command.args(args).args(["-o", "APT::Status-Fd=3"]);
         command
     }
 }
