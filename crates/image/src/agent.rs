@@ -7,6 +7,7 @@ use crate::fio::run;
 use proc::Cancel;
 use std::env;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -16,7 +17,7 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// # Errors
 /// [`ImageError::Build`] with the compiler's words.
 pub fn build(dirs: &ImageDirs, cancel: &Cancel) -> Result<Vec<u8>, ImageError> {
-    let target_dir = dirs.cache.join("agent");
+    let target_dir = dirs.cache.join("agent").join(checkout(&dirs.repo));
     fs::create_dir_all(&target_dir).map_err(ImageError::io(&target_dir))?;
     let log = target_dir.join("build.log");
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -33,6 +34,13 @@ pub fn build(dirs: &ImageDirs, cancel: &Cancel) -> Result<Vec<u8>, ImageError> {
     run("the guest's agent", &mut command, &log, cancel)?;
     let program = target_dir.join(TARGET).join("guest/agent");
     fs::read(&program).map_err(ImageError::io(&program))
+}
+
+/// Name of the folder for one checkout's objects. The flags name the checkout,
+/// so two that shared a folder would have Cargo build everything again in turns.
+fn checkout(repo: &Path) -> String {
+    let hash = blake3::hash(repo.as_os_str().as_encoded_bytes()).to_hex();
+    hash[..12].to_owned()
 }
 
 /// Static, because the image has no loader for it; at fixed addresses, which
