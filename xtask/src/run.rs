@@ -121,6 +121,7 @@ fn new_record(
             .collect(),
         attempts: if args.full { FULL_ATTEMPTS } else { 1 },
         cases: Vec::new(),
+        perf: None,
         summary: Summary::default(),
     };
     record.summarise();

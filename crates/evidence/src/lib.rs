@@ -3,11 +3,15 @@
 //! tables that people read. The one place that knows what `run.json` looks
 //! like.
 
+mod load;
+mod perf;
 mod record;
 mod store;
 mod table;
 mod verdict;
 
+pub use load::{Load, StaleSample};
+pub use perf::{HitPoint, MemoryPoint, Perf, Series};
 pub use record::{
     ArmRecord, Case, ConfigRecord, Cut, GuestRecord, HostRecord, Opportunity, Outcome, QemuRecord,
     RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, SourceRecord, Summary, ToolRecord,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `run.json`: provenance first, then every case.
 
+use crate::load::Load;
+use crate::perf::Perf;
 use crate::verdict::{SectorCounts, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,6 +49,9 @@ pub struct RunRecord {
     pub attempts: u32,
     /// Finished cases, in the order of arms, scenarios, attempts.
     pub cases: Vec<Case>,
+    /// Speed and memory, where they were measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perf: Option<Perf>,
     /// Derived from `cases`.
     pub summary: Summary,
 }
@@ -194,6 +199,9 @@ pub struct Case {
     pub took_ms: u64,
     /// Paths relative to the run's folder: `console`, `events`.
     pub files: BTreeMap<String, String>,
+    /// What a load counted; absent in deterministic scenarios.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<Load>,
 }
 
 /// How a case ended. Only a verdict is a verdict.

@@ -24,6 +24,7 @@ fn case(arm: &str, scenario: &str, expected: Verdict, outcome: Outcome) -> Case 
         boots_ms: vec![],
         took_ms: 1,
         files: BTreeMap::new(),
+        load: None,
     }
 }
 
@@ -71,6 +72,7 @@ fn run(cases: Vec<Case>) -> RunRecord {
         }],
         attempts: 1,
         cases,
+        perf: None,
         summary: Summary::default(),
     };
     record.summarise();

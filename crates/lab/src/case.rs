@@ -74,6 +74,7 @@ pub fn run_case(
         boots_ms: Vec::new(),
         took_ms: 0,
         files: BTreeMap::new(),
+        load: None,
     };
     for (key, path) in [("logs", &logs), ("events", &events)] {
         case.files.insert(key.to_owned(), path.to_string_lossy().into_owned());

@@ -113,6 +113,8 @@ pub(super) const NEEDS: &[Need] = &[
         &["libnbd-bin"],
     ),
     test("nbdsh", "the same, by script", Probe::Python("nbd"), &["python3-libnbd"]),
+    test("fio", "the same, under load and with its own verify", Probe::Program("fio"), &["fio"]),
+    test("qemu-io", "the same, by QEMU's own client", Probe::Program("qemu-io"), &["qemu-utils"]),
 ];
 
 /// The package whose stock version may collide with a newer QEMU of the
