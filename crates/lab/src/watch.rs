@@ -9,10 +9,14 @@ use crate::step::Disk;
 use std::ops::Range;
 use vdisk::bcache_format::{Key, Written, recognise};
 use vdisk::{Event, Kind, Op, Rig};
+use wire::{Content, SECTOR, classify};
 
 /// A sector that is not the superblock's: a journal entry is known by its magic
 /// number, wherever it is.
 const JOURNAL_ANYWHERE: u64 = u64::MAX;
+
+/// Sectors of either disk that neither bcache nor a scenario reads.
+pub(crate) const NUDGE: Range<u64> = 0..8;
 
 /// A journal entry that is complete on the SSD.
 #[derive(Debug)]
@@ -30,6 +34,30 @@ struct Set {
     keys: Vec<Key>,
 }
 
+/// Stamped sectors that a write carried to the SSD.
+#[derive(Debug)]
+struct CacheWrite {
+    at: u64,
+    /// Sequence number in the stamps.
+    seq: u64,
+    /// Where they are on the SSD.
+    place: Range<u64>,
+    /// Whether the write failed, and so they are not there.
+    failed: bool,
+}
+
+/// Stamps of our own writes in a payload: sequence number, sector of the bcache
+/// device, and sector within the payload.
+fn stamps(payload: &[u8]) -> impl Iterator<Item = (u64, u64, u64)> + '_ {
+    payload.chunks_exact(SECTOR).zip(0..).filter_map(|(sector, at)| {
+        // No stamp is at home there.
+        match classify(sector, u64::MAX) {
+            Content::Misplaced { seq, sector, .. } => Some((seq, sector, at)),
+            _ => None,
+        }
+    })
+}
+
 /// Follows a rig's events; brought up to date by every question.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
@@ -37,6 +65,9 @@ pub(crate) struct Watch {
     next: u64,
     entries: Vec<Entry>,
     sets: Vec<Set>,
+    cache_writes: Vec<CacheWrite>,
+    /// Places on the SSD that were written, with the event.
+    ssd_writes: Vec<(u64, Range<u64>)>,
     reads: Vec<(u64, Disk, Range<u64>)>,
 }
 
@@ -63,11 +94,21 @@ impl Watch {
     fn take(&mut self, event: &Event, rig: &Rig) {
         let disk = if &*event.disk == "ssd" { Disk::Ssd } else { Disk::Hdd };
         match (&event.kind, event.op) {
+            // The lab's own reads, which bring replies: see `Session::answer`.
+            (Kind::Issue, Some(Op::Read)) if event.sector < NUDGE.end => {}
             (Kind::Issue, Some(Op::Read)) => {
                 self.reads.push((event.seq, disk, event.sector..event.sector + event.sectors));
             }
-            (Kind::Complete, Some(Op::Write)) if disk == Disk::Ssd && event.error == 0 => {
+            (Kind::Complete, Some(Op::Write)) if disk == Disk::Ssd => {
+                let failed = event.error != 0;
+                if !failed {
+                    self.ssd_writes.push((event.seq, event.sector..event.sector + event.sectors));
+                }
                 let Some(payload) = rig.payload(event.request) else { return };
+                self.take_stamps(event, &payload);
+                if failed {
+                    return;
+                }
                 match recognise(bcache::SET_MAGIC, event.sector, &payload) {
                     Written::Journal(entry) => self.entries.push(Entry {
                         at: event.seq,
@@ -83,6 +124,63 @@ impl Watch {
             }
             _ => {}
         }
+    }
+
+    fn take_stamps(&mut self, event: &Event, payload: &[u8]) {
+        for (seq, _, at) in stamps(payload) {
+            let sector = event.sector + at;
+            match self.cache_writes.last_mut() {
+                Some(last)
+                    if (last.at, last.seq, last.place.end) == (event.seq, seq, sector) =>
+                {
+                    last.place.end += 1;
+                }
+                _ => self.cache_writes.push(CacheWrite {
+                    at: event.seq,
+                    seq,
+                    place: sector..sector + 1,
+                    failed: event.error != 0,
+                }),
+            }
+        }
+    }
+
+    /// Writes to the SSD that carried data of write `seq`: sectors that are
+    /// there, and writes that failed.
+    pub fn cached(&mut self, rig: &Rig, seq: u64) -> (u64, u64) {
+        self.update(rig);
+        let ours = || self.cache_writes.iter().filter(|write| write.seq == seq);
+        let there = ours().filter(|write| !write.failed);
+        let sectors = there.map(|write| write.place.end - write.place.start).sum();
+        (sectors, ours().filter(|write| write.failed).count() as u64)
+    }
+
+    /// The event at which the last of the SSD's sectors with data of write
+    /// `seq` had been written with something else.
+    pub fn evicted(&mut self, rig: &Rig, seq: u64) -> Option<u64> {
+        self.update(rig);
+        let ours = self.cache_writes.iter().filter(|write| write.seq == seq && !write.failed);
+        let replaced = ours.map(|write| {
+            let over = |(at, place): &&(u64, Range<u64>)| {
+                *at > write.at && place.start < write.place.end && write.place.start < place.end
+            };
+            self.ssd_writes.iter().find(over).map(|(at, _)| *at)
+        });
+        replaced.collect::<Option<Vec<u64>>>()?.into_iter().max()
+    }
+
+    /// A test for payloads of SSD writes: does this one carry data of `block`?
+    pub fn carries(block: wire::Extent) -> impl Fn(&[u8]) -> bool + Send + 'static {
+        let wanted = block.sector..block.sector + u64::from(block.sectors);
+        move |payload| stamps(payload).any(|(_, sector, _)| wanted.contains(&sector))
+    }
+
+    /// A test for payloads of SSD writes: are these priorities of buckets?
+    pub fn is_priorities(payload: &[u8]) -> bool {
+        matches!(
+            recognise(bcache::SET_MAGIC, JOURNAL_ANYWHERE, payload),
+            Written::Priorities { .. }
+        )
     }
 
     /// Which disk a read of `block`, submitted after event `since`, came from.
