@@ -2,18 +2,34 @@
 //! Steps in the life of a backing device and its cache set.
 
 use crate::bcache;
-use crate::guest::PATIENCE;
+use crate::guest::{GuestError, PATIENCE};
 use crate::session::Session;
 use crate::step::{LifeEvent, LifeState};
 use crate::trouble::{Stop, Trouble};
 use std::time::{Duration, Instant};
 use wire::Extent;
 
+/// How long a disk may stay busy after what used it is gone.
+const LET_GO: Duration = Duration::from_secs(20);
+
 impl Session<'_> {
     /// Starts something; what comes with it is configured as at the beginning.
     pub fn live(&mut self, event: LifeEvent) -> Result<(), Stop> {
+        let deadline = Instant::now() + LET_GO;
         let guest = self.guest()?;
-        bcache::live(&guest, event)?;
+        loop {
+            match bcache::live(&guest, event) {
+                // A device that was stopped is closed a moment after its node
+                // is gone (`cached_dev_free` puts the file last).
+                Err(GuestError::Refused { message, .. })
+                    if message.contains("EBUSY") && Instant::now() < deadline =>
+                {
+                    self.cancel.check()?;
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                outcome => break outcome?,
+            }
+        }
         match event {
             // The device is new, or gets a cache set whose thresholds are.
             LifeEvent::Attach | LifeEvent::RegisterHdd => {
