@@ -131,6 +131,16 @@ pub enum Step {
         /// See [`crate::Scenario`].
         proves: Option<String>,
     },
+    /// As [`Step::AwaitInvalidation`], for any key of the block, by a write that
+    /// is on its way.
+    AwaitJournaled {
+        /// Block.
+        at: String,
+        /// Limit, in milliseconds.
+        for_ms: u64,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
     /// Demands that no journal write with an invalidation of the block, by a
     /// write that is on its way, has completed.
     NoInvalidation {
@@ -396,6 +406,7 @@ impl Step {
             | Self::StartRead { at, .. }
             | Self::Hold { at, .. }
             | Self::NoInvalidation { at, .. }
+            | Self::AwaitJournaled { at, .. }
             | Self::AwaitInvalidation { at, .. } => vec![at],
             Self::HoldInvalidation { of, .. }
             | Self::HoldCacheWrite { of, .. }
@@ -420,6 +431,7 @@ impl Step {
             | Self::JoinRead { proves, .. }
             | Self::AwaitHeld { proves, .. }
             | Self::AwaitInvalidation { proves, .. }
+            | Self::AwaitJournaled { proves, .. }
             | Self::NoInvalidation { proves, .. }
             | Self::Uncached { proves, .. }
             | Self::Exhaust { proves, .. }
@@ -469,6 +481,7 @@ impl Step {
             }
             Self::Release { name } => format!("release {name}"),
             Self::AwaitInvalidation { at, .. } => format!("watch for the invalidation of {at}"),
+            Self::AwaitJournaled { at, .. } => format!("watch for a key of {at}"),
             Self::Settle {} => "settle".into(),
             Self::WriteLeaf { .. } => "force a leaf write".into(),
             Self::AdvanceJournal { .. } => "advance the journal".into(),

@@ -115,9 +115,10 @@ impl Session<'_> {
                     self.rig.release(id);
                 }
             }
-            Step::AwaitInvalidation { at, for_ms, .. } => {
+            Step::AwaitInvalidation { at, for_ms, .. } | Step::AwaitJournaled { at, for_ms, .. } => {
                 let limit = Duration::from_millis(*for_ms);
-                match self.await_invalidation(self.block(at), limit)? {
+                let any = matches!(step, Step::AwaitJournaled { .. });
+                match self.await_key(self.block(at), limit, any)? {
                     Ok(detail) => self.proved(step, detail),
                     Err(why) if step.proves().is_some() => return Err(closed(self, why)),
                     Err(why) => self.note(why),
@@ -302,20 +303,25 @@ impl Session<'_> {
         }
     }
 
-    fn await_invalidation(
+    fn await_key(
         &mut self,
         block: Extent,
         limit: Duration,
+        any: bool,
     ) -> Result<Result<String, String>, Stop> {
         let deadline = Instant::now() + limit;
         loop {
             self.cancel.check()?;
-            if let Some(seq) = self.watch.invalidation_of(&self.rig, block, self.on_the_way()) {
+            let since = self.on_the_way();
+            if let Some(seq) = self.watch.invalidation_of(&self.rig, block, since) {
                 return Ok(Ok(format!("its invalidation is in journal entry {seq}")));
             }
+            if any && let Some(seq) = self.watch.journaled(&self.rig, block, since, |_| true) {
+                return Ok(Ok(format!("a key of it is in journal entry {seq}")));
+            }
             if Instant::now() > deadline {
-                let ms = limit.as_millis();
-                return Ok(Err(format!("no invalidation of it was journaled within {ms} ms")));
+                let (what, ms) = (if any { "key" } else { "invalidation" }, limit.as_millis());
+                return Ok(Err(format!("no {what} of it was journaled within {ms} ms")));
             }
             std::thread::sleep(Duration::from_millis(2));
         }

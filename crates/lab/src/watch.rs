@@ -217,9 +217,20 @@ impl Watch {
     /// Sequence number of the newest journal entry since event `since` with an
     /// invalidation of `block`.
     pub fn invalidation_of(&mut self, rig: &Rig, block: wire::Extent, since: u64) -> Option<u64> {
+        self.journaled(rig, block, since, |key| key.pointers.is_empty())
+    }
+
+    /// The same, with a key of `block` that is as wanted.
+    pub fn journaled(
+        &mut self,
+        rig: &Rig,
+        block: wire::Extent,
+        since: u64,
+        wanted: fn(&Key) -> bool,
+    ) -> Option<u64> {
         self.update(rig);
-        let wanted = on_backing(block);
-        let hit = |key: &Key| key.pointers.is_empty() && overlaps(key, &wanted);
+        let range = on_backing(block);
+        let hit = |key: &Key| wanted(key) && overlaps(key, &range);
         let mut entries = self.entries.iter().rev().filter(|entry| entry.at > since);
         entries.find(|entry| entry.keys.iter().any(hit)).map(|entry| entry.seq)
     }
