@@ -118,6 +118,8 @@ impl Setting {
             Self::CacheMode => "cache_mode",
             Self::SequentialCutoff => "sequential_cutoff",
             Self::WritebackRunning => "writeback_running",
+            Self::WritebackPercent => "writeback_percent",
+            Self::WritebackDelay => "writeback_delay",
             Self::CongestedReadThresholdUs => "congested_read_threshold_us",
             Self::CongestedWriteThresholdUs => "congested_write_threshold_us",
         }

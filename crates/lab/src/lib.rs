@@ -8,8 +8,8 @@ pub mod explore;
 mod guest;
 mod lifecycle;
 mod oracle;
-mod pressure;
 mod precision;
+mod pressure;
 mod provenance;
 mod run;
 mod scenario;
@@ -27,6 +27,7 @@ pub use provenance::{host, now, tool};
 pub use run::{ArmImage, Event, RunError, Tools, run};
 pub use scenario::{BcacheSetup, Block, CacheMode, DiskSetup, Disks, Scenario, load_all, parse};
 pub use step::{
-    Counter, CutKind, Disk, HoldOp, HoldPhase, LifeEvent, LifeState, OpenWrites, Setting, Spoil, Step,
+    Counter, CutKind, Disk, HoldOp, HoldPhase, LifeEvent, LifeState, OpenWrites, Setting, Spoil,
+    Step,
 };
 pub use witness::{Allowed, Tick, Witness};

@@ -72,7 +72,8 @@ impl Session<'_> {
             if began.elapsed() > PATIENCE {
                 let state = state.unwrap_or_else(|| "not there".to_owned());
                 let next = "read the blocked tasks above: something in the kernel waits for ever";
-                let what = format!("the backing device is {state:?}, not {wanted:?}, after {ms} ms");
+                let what =
+                    format!("the backing device is {state:?}, not {wanted:?}, after {ms} ms");
                 return Err(Trouble::new("no-answer", what, next).into());
             }
             std::thread::sleep(Duration::from_millis(5));

@@ -41,7 +41,9 @@ impl Session<'_> {
         let grown = now.saturating_sub(before);
         let file = name.file();
         match (is, grew_by) {
-            (Some(wanted), _) if wanted != now => self.flaw(format!("{file} is {now}, not {wanted}")),
+            (Some(wanted), _) if wanted != now => {
+                self.flaw(format!("{file} is {now}, not {wanted}"))
+            }
             (_, Some(wanted)) if wanted != grown => {
                 self.flaw(format!("{file} has grown by {grown}, not by {wanted}"));
             }

@@ -42,8 +42,10 @@ impl Session<'_> {
         let pieces = with.sectors / piece;
         let mut refused = 0;
         for number in 0..pieces {
-            let at =
-                Extent { sector: with.sector + u64::from(number) * u64::from(piece), sectors: piece };
+            let at = Extent {
+                sector: with.sector + u64::from(number) * u64::from(piece),
+                sectors: piece,
+            };
             self.read_served(at)?;
             self.settle(SHORT_QUIET)?;
             let tail = Extent { sector: at.sector + u64::from(piece) - 8, sectors: 8 };

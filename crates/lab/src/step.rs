@@ -122,7 +122,7 @@ pub enum Step {
         name: String,
     },
     /// Waits, up to `for_ms`, for a journal write on the SSD that holds an
-    /// invalidation of the block. What was seen is recorded.
+    /// invalidation of the block, and is durable. What was seen is recorded.
     AwaitInvalidation {
         /// Block.
         at: String,
@@ -357,6 +357,8 @@ pub enum Setting {
     CacheMode,
     SequentialCutoff,
     WritebackRunning,
+    WritebackPercent,
+    WritebackDelay,
     CongestedReadThresholdUs,
     CongestedWriteThresholdUs,
 }

@@ -115,7 +115,8 @@ impl Session<'_> {
                     self.rig.release(id);
                 }
             }
-            Step::AwaitInvalidation { at, for_ms, .. } | Step::AwaitJournaled { at, for_ms, .. } => {
+            Step::AwaitInvalidation { at, for_ms, .. }
+            | Step::AwaitJournaled { at, for_ms, .. } => {
                 let limit = Duration::from_millis(*for_ms);
                 let any = matches!(step, Step::AwaitJournaled { .. });
                 match self.await_key(self.block(at), limit, any)? {
@@ -313,10 +314,10 @@ impl Session<'_> {
         loop {
             self.cancel.check()?;
             let since = self.on_the_way();
-            if let Some(seq) = self.watch.invalidation_of(&self.rig, block, since) {
+            if let Some(seq) = self.watch.durable_invalidation_of(&self.rig, block, since) {
                 return Ok(Ok(format!("its invalidation is in journal entry {seq}")));
             }
-            if any && let Some(seq) = self.watch.journaled(&self.rig, block, since, |_| true) {
+            if any && let Some(seq) = self.watch.durable_key_of(&self.rig, block, since) {
                 return Ok(Ok(format!("a key of it is in journal entry {seq}")));
             }
             if Instant::now() > deadline {

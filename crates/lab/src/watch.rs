@@ -22,6 +22,9 @@ pub(crate) const NUDGE: Range<u64> = 0..8;
 #[derive(Debug)]
 struct Entry {
     at: u64,
+    /// A cut can no longer take it: written with FUA, or flushed since. Linux
+    /// flushes after a write with FUA where the disk, as virtio, has none.
+    durable: bool,
     seq: u64,
     last_seq: u64,
     keys: Vec<Key>,
@@ -66,6 +69,8 @@ pub(crate) struct Watch {
     entries: Vec<Entry>,
     sets: Vec<Set>,
     cache_writes: Vec<CacheWrite>,
+    /// Flushes of the SSD under way: request, and the event of its issue.
+    flushes: Vec<(u64, u64)>,
     /// Places on the SSD that were written, with the event.
     ssd_writes: Vec<(u64, Range<u64>)>,
     reads: Vec<(u64, Disk, Range<u64>)>,
@@ -99,6 +104,10 @@ impl Watch {
             (Kind::Issue, Some(Op::Read)) => {
                 self.reads.push((event.seq, disk, event.sector..event.sector + event.sectors));
             }
+            (Kind::Issue, Some(Op::Flush)) if disk == Disk::Ssd => {
+                self.flushes.push((event.request, event.seq));
+            }
+            (Kind::Complete, Some(Op::Flush)) if disk == Disk::Ssd => self.take_flush(event),
             (Kind::Complete, Some(Op::Write)) if disk == Disk::Ssd => {
                 let failed = event.error != 0;
                 if !failed {
@@ -112,6 +121,7 @@ impl Watch {
                 match recognise(bcache::SET_MAGIC, event.sector, &payload) {
                     Written::Journal(entry) => self.entries.push(Entry {
                         at: event.seq,
+                        durable: event.fua,
                         seq: entry.seq,
                         last_seq: entry.last_seq,
                         keys: entry.keys,
@@ -126,13 +136,24 @@ impl Watch {
         }
     }
 
+    fn take_flush(&mut self, event: &Event) {
+        let Some(at) = self.flushes.iter().position(|(request, _)| *request == event.request)
+        else {
+            return;
+        };
+        let (_, issued) = self.flushes.swap_remove(at);
+        if event.error == 0 {
+            for entry in self.entries.iter_mut().filter(|entry| entry.at < issued) {
+                entry.durable = true;
+            }
+        }
+    }
+
     fn take_stamps(&mut self, event: &Event, payload: &[u8]) {
         for (seq, _, at) in stamps(payload) {
             let sector = event.sector + at;
             match self.cache_writes.last_mut() {
-                Some(last)
-                    if (last.at, last.seq, last.place.end) == (event.seq, seq, sector) =>
-                {
+                Some(last) if (last.at, last.seq, last.place.end) == (event.seq, seq, sector) => {
                     last.place.end += 1;
                 }
                 _ => self.cache_writes.push(CacheWrite {
@@ -215,24 +236,40 @@ impl Watch {
     }
 
     /// Sequence number of the newest journal entry since event `since` with an
-    /// invalidation of `block`.
+    /// invalidation of `block`; it may not be durable yet.
     pub fn invalidation_of(&mut self, rig: &Rig, block: wire::Extent, since: u64) -> Option<u64> {
-        self.journaled(rig, block, since, |key| key.pointers.is_empty())
+        self.entry_with(rig, block, since, |_, key| key.pointers.is_empty())
     }
 
-    /// The same, with a key of `block` that is as wanted.
-    pub fn journaled(
+    /// The same, of durable entries.
+    pub fn durable_invalidation_of(
         &mut self,
         rig: &Rig,
         block: wire::Extent,
         since: u64,
-        wanted: fn(&Key) -> bool,
+    ) -> Option<u64> {
+        self.entry_with(rig, block, since, |entry, key| entry.durable && key.pointers.is_empty())
+    }
+
+    /// The same, with any key of `block`.
+    pub fn durable_key_of(&mut self, rig: &Rig, block: wire::Extent, since: u64) -> Option<u64> {
+        self.entry_with(rig, block, since, |entry, _| entry.durable)
+    }
+
+    fn entry_with(
+        &mut self,
+        rig: &Rig,
+        block: wire::Extent,
+        since: u64,
+        wanted: fn(&Entry, &Key) -> bool,
     ) -> Option<u64> {
         self.update(rig);
         let range = on_backing(block);
-        let hit = |key: &Key| wanted(key) && overlaps(key, &range);
         let mut entries = self.entries.iter().rev().filter(|entry| entry.at > since);
-        entries.find(|entry| entry.keys.iter().any(hit)).map(|entry| entry.seq)
+        let hit = |entry: &&Entry| {
+            entry.keys.iter().any(|key| overlaps(key, &range) && wanted(entry, key))
+        };
+        entries.find(hit).map(|entry| entry.seq)
     }
 
     /// A btree set written since event `since`; with `holding`, only once any

@@ -129,6 +129,12 @@ fn s15_with_nothing_dirty() {
     is_shut(&text, "A was dirty");
 }
 
+#[test]
+fn s16_with_a_writeback_that_is_not_held() {
+    let text = without("s16-writeback-discard.toml", &["do = \"hold\""]);
+    is_shut(&text, "held before the media");
+}
+
 /// What makes a case imprecise, on an arm that is not: a write in flight over
 /// the block that must get cached, and counters that are asked for too much.
 #[test]
