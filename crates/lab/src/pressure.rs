@@ -22,12 +22,14 @@ impl Session<'_> {
         self.rig.fault_if(matcher, fault, Watch::carries(block));
     }
 
-    /// Whether none of a version's data are on the SSD; in words.
-    pub fn uncached(&mut self, value: &str) -> Result<String, String> {
+    /// Whether none of a version's data are on the SSD, with `must_fail` after an
+    /// attempt; in words.
+    pub fn uncached(&mut self, value: &str, must_fail: bool) -> Result<String, String> {
         let Some(&seq) = self.versions.get(value) else {
             return Err(format!("nothing called {value} was written"));
         };
         match self.watch.cached(&self.rig, seq) {
+            (0, 0) if must_fail => Err("no write of it to the SSD has failed".to_owned()),
             (0, 0) => Ok("it was never written to the SSD".to_owned()),
             (0, failed) => Ok(format!("{failed} writes of it to the SSD failed")),
             (sectors, _) => Err(format!("{sectors} sectors of it were written to the SSD")),

@@ -154,6 +154,9 @@ pub enum Step {
     Uncached {
         /// Version.
         value: String,
+        /// Demands that a cache write was tried, and failed.
+        #[serde(default)]
+        failed: bool,
         /// See [`crate::Scenario`].
         proves: Option<String>,
     },

@@ -74,7 +74,7 @@ impl Session<'_> {
             }
             Step::HoldPriorities { name } => self.hold_cache_write(name, Watch::is_priorities),
             Step::SpoilCacheWrite { of, how } => self.spoil(self.block(of), *how),
-            Step::Uncached { value, .. } => match self.uncached(value) {
+            Step::Uncached { value, failed, .. } => match self.uncached(value, *failed) {
                 Ok(detail) => self.proved(step, detail),
                 Err(why) => return Err(closed(self, why)),
             },
