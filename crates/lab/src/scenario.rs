@@ -26,6 +26,9 @@ pub struct Scenario {
     pub title: String,
     /// What the scenario is after, for reports.
     pub why: String,
+    /// Whether it is played when no scenario is named: slow ones wait for
+    /// `--full`.
+    pub quick: bool,
     /// The two virtual disks.
     pub disks: Disks,
     /// How bcache is set up.
@@ -139,11 +142,17 @@ struct Raw {
     name: String,
     title: String,
     why: String,
+    #[serde(default = "quick")]
+    quick: bool,
     disks: Disks,
     bcache: BcacheSetup,
     blocks: BTreeMap<String, Block>,
     step: Vec<Spanned<toml::Value>>,
     expect: BTreeMap<String, Verdict>,
+}
+
+fn quick() -> bool {
+    true
 }
 
 /// Reads every scenario below `dir`, sorted by id.
@@ -236,6 +245,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Scenario, ScenarioError> {
         name: raw.name,
         title: raw.title,
         why: raw.why,
+        quick: raw.quick,
         disks: raw.disks,
         bcache: raw.bcache,
         blocks: raw.blocks,
