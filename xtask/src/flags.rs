@@ -44,7 +44,7 @@ pub enum Command {
 
 const RUN_EXAMPLES: &str = "\
 Examples:
-  cargo xtask run                                  base, v1 and rust on every scenario
+  cargo xtask run                                  base, v1 and rust on every quick scenario
   cargo xtask run --arm base --scenario S1         one case
   cargo xtask run --arm base --arm mine=fix.patch  your own patch beside the unpatched kernel
   cargo xtask run --kernel-src ~/linux             your own tree (a clean git tree, a folder or a tarball)
@@ -58,13 +58,14 @@ pub struct RunArgs {
     /// One attempt per arm and scenario (the default).
     #[arg(long, conflicts_with = "full")]
     pub quick: bool,
-    /// Five attempts per arm and scenario.
+    /// Five attempts per arm and scenario, the slow scenarios included.
     #[arg(long)]
     pub full: bool,
     /// An arm of the project, or NAME=PATH for your own patch; repeatable.
     #[arg(long = "arm", value_name = "NAME[=PATH]")]
     pub arms: Vec<String>,
-    /// A scenario by id or name; repeatable. Default: all of them.
+    /// A scenario by id or name; repeatable. Default: all that are quick (with
+    /// --full, all).
     #[arg(long = "scenario", value_name = "ID")]
     pub scenarios: Vec<String>,
     #[command(flatten)]

@@ -15,7 +15,8 @@ pub fn main() -> Result<ExitCode> {
     let scenarios = lab::load_all(&dirs.repo.join("workloads/scenarios"))
         .map_err(|error| exit::usage(error.to_string()))?;
     for scenario in scenarios {
-        println!("  {:<4} {:<17} {}", scenario.id, scenario.name, scenario.title);
+        let when = if scenario.quick { "" } else { " (with --full)" };
+        println!("  {:<4} {:<17} {}{when}", scenario.id, scenario.name, scenario.title);
     }
     println!("configurations (kernel-config):");
     for name in prepare::all_configs(&dirs) {

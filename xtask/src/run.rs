@@ -26,7 +26,11 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     let dirs = prepare::dirs()?;
     // Everything that can be wrong with the command line is checked before
     // anything slow begins.
-    let scenarios = choose_scenarios(&[dirs.repo.join("workloads/scenarios")], &args.scenarios)?;
+    let mut scenarios =
+        choose_scenarios(&[dirs.repo.join("workloads/scenarios")], &args.scenarios)?;
+    if args.scenarios.is_empty() && !args.full {
+        scenarios.retain(|scenario| scenario.quick);
+    }
     let arms = prepare::choose_arms(&dirs, &args.arms)?;
     prepare::check_kernel_args(&dirs, &args.session.kernel)?;
     let out = args.session.out.clone().unwrap_or_else(|| {

@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 pub enum Verdict {
     /// The last binding write, or one issued later.
     Ok,
+    /// Every sector is right, but a read that overlapped no write in flight was
+    /// not cached, or a counter of the arm is not what it must be. Of a case,
+    /// never of a sector.
+    Imprecise,
     /// Permitted by the witness, and the cache is clean, but bcache returns
     /// something else than its own backing device holds.
     Diverged,
@@ -28,14 +32,22 @@ pub enum Verdict {
 
 impl Verdict {
     /// All of them, harmless first.
-    pub const ALL: [Self; 6] =
-        [Self::Ok, Self::Diverged, Self::Stale, Self::Lost, Self::Torn, Self::Alien];
+    pub const ALL: [Self; 7] = [
+        Self::Ok,
+        Self::Imprecise,
+        Self::Diverged,
+        Self::Stale,
+        Self::Lost,
+        Self::Torn,
+        Self::Alien,
+    ];
 
     /// Lower case, as in files and tables.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Imprecise => "imprecise",
             Self::Diverged => "diverged",
             Self::Stale => "stale",
             Self::Lost => "lost",
@@ -68,6 +80,7 @@ impl SectorCounts {
     /// Counts `sectors` more.
     pub fn add(&mut self, verdict: Verdict, sectors: u64) {
         *match verdict {
+            Verdict::Imprecise => return,
             Verdict::Ok => &mut self.ok,
             Verdict::Diverged => &mut self.diverged,
             Verdict::Stale => &mut self.stale,
@@ -81,6 +94,7 @@ impl SectorCounts {
     #[must_use]
     pub fn of(&self, verdict: Verdict) -> u64 {
         match verdict {
+            Verdict::Imprecise => 0,
             Verdict::Ok => self.ok,
             Verdict::Diverged => self.diverged,
             Verdict::Stale => self.stale,

@@ -3,6 +3,7 @@
 
 use crate::guest::{Guest, GuestError};
 use crate::scenario::CacheMode;
+use crate::step::{Counter, LifeEvent, Setting};
 use wire::Device;
 
 /// Chosen by us, so that paths in sysfs and the disk format's magic are known
@@ -23,15 +24,16 @@ fn set_file(name: &str) -> String {
     format!("/sys/fs/bcache/{SET_UUID}/{name}")
 }
 
-/// Writes fresh superblocks for both disks, attached to each other.
+/// Writes fresh superblocks for both disks, attached to each other; buckets of
+/// `bucket_kib` KiB.
 ///
 /// # Errors
 /// make-bcache's own message, or the guest's failure.
-pub fn format(guest: &Guest<'_>) -> Result<(), GuestError> {
+pub fn format(guest: &Guest<'_>, bucket_kib: u64) -> Result<(), GuestError> {
     let (ssd, hdd) = (guest.disk_path(Device::Ssd)?, guest.disk_path(Device::Hdd)?);
-    let offset = DATA_OFFSET.to_string();
-    let argv =
-        ["make-bcache", "--cset-uuid", SET_UUID, "--data-offset", &offset, "-C", &ssd, "-B", &hdd];
+    let (offset, bucket) = (DATA_OFFSET.to_string(), format!("{bucket_kib}k"));
+    let mut argv = vec!["make-bcache", "--cset-uuid", SET_UUID, "--data-offset", &offset];
+    argv.extend(["--bucket", &bucket, "-C", &ssd, "-B", &hdd]);
     guest.exec(&argv).map(|_| ())
 }
 
@@ -41,11 +43,135 @@ pub fn format(guest: &Guest<'_>) -> Result<(), GuestError> {
 /// The kernel's refusal, or the device not showing up.
 pub fn register(guest: &Guest<'_>) -> Result<(), GuestError> {
     for device in [Device::Ssd, Device::Hdd] {
-        let path = guest.disk_path(device)?;
-        guest.write_file(REGISTER, &format!("{path}\n"))?;
+        register_one(guest, device)?;
     }
-    guest.wait_path(&format!("{DEVICE_DIR}/state"))?;
+    wait_device(guest)?;
+    wait_set(guest)
+}
+
+/// Waits for the bcache device.
+///
+/// # Errors
+/// It does not come, or the guest's failure.
+pub fn wait_device(guest: &Guest<'_>) -> Result<(), GuestError> {
+    guest.wait_path(&format!("{DEVICE_DIR}/state"))
+}
+
+/// Waits for the cache set.
+///
+/// # Errors
+/// It does not come, or the guest's failure.
+pub fn wait_set(guest: &Guest<'_>) -> Result<(), GuestError> {
     guest.wait_path(&set_file("congested_read_threshold_us"))
+}
+
+fn register_one(guest: &Guest<'_>, device: Device) -> Result<(), GuestError> {
+    let path = guest.disk_path(device)?;
+    guest.write_file(REGISTER, &format!("{path}\n"))
+}
+
+/// Makes something happen that sysfs starts and does not wait for.
+///
+/// # Errors
+/// The kernel's refusal, or the guest's failure.
+pub fn live(guest: &Guest<'_>, event: LifeEvent) -> Result<(), GuestError> {
+    let device = |file: &str, text: &str| guest.write_file(&format!("{DEVICE_DIR}/{file}"), text);
+    match event {
+        LifeEvent::Detach => device("detach", "1"),
+        LifeEvent::Attach => device("attach", SET_UUID),
+        LifeEvent::Stop => device("stop", "1"),
+        LifeEvent::Unregister => guest.write_file(&set_file("unregister"), "1"),
+        LifeEvent::RegisterSsd => register_one(guest, Device::Ssd),
+        LifeEvent::RegisterHdd => register_one(guest, Device::Hdd),
+    }
+}
+
+/// The backing device's state in sysfs; `None` when there is no such device.
+///
+/// # Errors
+/// The guest's failure.
+pub fn state_if_there(guest: &Guest<'_>) -> Result<Option<String>, GuestError> {
+    if !guest.list("/sys/block")?.iter().any(|name| name == "bcache0") {
+        return Ok(None);
+    }
+    match state(guest) {
+        Ok(state) => Ok(Some(state)),
+        // It went away in between.
+        Err(GuestError::Refused { .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+/// Whether the cache set is registered.
+///
+/// # Errors
+/// The guest's failure.
+pub fn set_is_there(guest: &Guest<'_>) -> Result<bool, GuestError> {
+    Ok(guest.list("/sys/fs/bcache")?.iter().any(|name| name == SET_UUID))
+}
+
+impl Setting {
+    /// Its file's name.
+    #[must_use]
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::CacheMode => "cache_mode",
+            Self::SequentialCutoff => "sequential_cutoff",
+            Self::WritebackRunning => "writeback_running",
+            Self::WritebackPercent => "writeback_percent",
+            Self::WritebackDelay => "writeback_delay",
+            Self::CongestedReadThresholdUs => "congested_read_threshold_us",
+            Self::CongestedWriteThresholdUs => "congested_write_threshold_us",
+        }
+    }
+
+    fn path(self) -> String {
+        match self {
+            Self::CongestedReadThresholdUs | Self::CongestedWriteThresholdUs => {
+                set_file(self.file())
+            }
+            _ => format!("{DEVICE_DIR}/{}", self.file()),
+        }
+    }
+}
+
+/// Sets one thing.
+///
+/// # Errors
+/// A sysfs file that is missing or refuses the value.
+pub fn set(guest: &Guest<'_>, setting: Setting, value: &str) -> Result<(), GuestError> {
+    guest.write_file(&setting.path(), value)
+}
+
+impl Counter {
+    /// Its file's name.
+    #[must_use]
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Writes => "inflight_writes",
+            Self::Recorded => "inflight_recorded",
+            Self::SkippedExact => "inflight_skipped_exact",
+            Self::SkippedPossible => "inflight_skipped_possible",
+        }
+    }
+}
+
+/// A counter of the tracker; `None` where the kernel has none.
+///
+/// # Errors
+/// The guest's failure, or text that is no number.
+pub fn counter(guest: &Guest<'_>, counter: Counter) -> Result<Option<u64>, GuestError> {
+    if !guest.list(DEVICE_DIR)?.iter().any(|name| name == counter.file()) {
+        return Ok(None);
+    }
+    let text = guest.read_file(&format!("{DEVICE_DIR}/{}", counter.file()))?;
+    match text.trim().parse() {
+        Ok(count) => Ok(Some(count)),
+        Err(_) => Err(GuestError::Refused {
+            doing: format!("reading the counter {}", counter.file()),
+            message: format!("{text:?} is not a number"),
+        }),
+    }
 }
 
 /// Makes bcache do as it is told: no sequential and no congestion bypass, the

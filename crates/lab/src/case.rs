@@ -5,7 +5,7 @@ use crate::run::{ArmImage, Event, Tools};
 use crate::scenario::Scenario;
 use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
-use evidence::{Case, Outcome, SectorCounts};
+use evidence::{Case, Outcome, SectorCounts, Verdict};
 use proc::{Cancel, Cancelled};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -174,6 +174,8 @@ fn play(
         if let Some(judgement) = session.step(step)? {
             case.sectors = judgement.counts;
             if let Some(verdict) = judgement.counts.worst() {
+                let flaw = (!session.imprecise.is_empty()).then_some(Verdict::Imprecise);
+                let verdict = verdict.max(flaw.unwrap_or(Verdict::Ok));
                 case.outcome = Outcome::Verdict { verdict };
             }
         }

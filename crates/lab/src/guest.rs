@@ -103,6 +103,18 @@ impl<'a> Guest<'a> {
         self.ask(|| format!("waiting for {path}"), op).map(|_| ())
     }
 
+    /// Names in a directory, sorted.
+    ///
+    /// # Errors
+    /// The guest's errno, or its failure.
+    pub fn list(&self, path: &str) -> Result<Vec<String>, GuestError> {
+        let doing = || format!("listing {path}");
+        match self.ask(doing, Op::ListDir { path: path.to_owned() })? {
+            Answer::Names(names) => Ok(names),
+            other => Err(Self::unexpected(&doing(), &other)),
+        }
+    }
+
     /// Path of a virtual disk in the guest, found by its virtio serial.
     ///
     /// # Errors
@@ -114,10 +126,7 @@ impl<'a> Guest<'a> {
             Device::Bcache => return Ok("/dev/bcache0".to_owned()),
         };
         let doing = || format!("looking for the virtual disk {serial}");
-        let names = match self.ask(doing, Op::ListDir { path: "/sys/block".to_owned() })? {
-            Answer::Names(names) => names,
-            other => return Err(Self::unexpected(&doing(), &other)),
-        };
+        let names = self.list("/sys/block")?;
         for name in names.iter().filter(|name| name.starts_with("vd")) {
             if self.read_file(&format!("/sys/block/{name}/serial"))?.trim() == serial {
                 return Ok(format!("/dev/{name}"));

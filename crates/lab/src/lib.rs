@@ -6,7 +6,10 @@ mod case;
 mod error;
 pub mod explore;
 mod guest;
+mod lifecycle;
 mod oracle;
+mod precision;
+mod pressure;
 mod provenance;
 mod run;
 mod scenario;
@@ -23,5 +26,8 @@ pub use oracle::{Finding, Judgement, Readback, judge};
 pub use provenance::{host, now, tool};
 pub use run::{ArmImage, Event, RunError, Tools, run};
 pub use scenario::{BcacheSetup, Block, CacheMode, DiskSetup, Disks, Scenario, load_all, parse};
-pub use step::{CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
+pub use step::{
+    Counter, CutKind, Disk, HoldOp, HoldPhase, LifeEvent, LifeState, OpenWrites, Setting, Spoil,
+    Step,
+};
 pub use witness::{Allowed, Tick, Witness};

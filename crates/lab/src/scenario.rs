@@ -6,6 +6,7 @@
 //! is part of the scenario's *opportunity*: when it does not come about, the
 //! window was not open and the case is inconclusive, whatever was read.
 
+use crate::bcache::DATA_OFFSET;
 use crate::error::ScenarioError;
 use crate::step::Step;
 use evidence::Verdict;
@@ -25,6 +26,9 @@ pub struct Scenario {
     pub title: String,
     /// What the scenario is after, for reports.
     pub why: String,
+    /// Whether it is played when no scenario is named: slow ones wait for
+    /// `--full`.
+    pub quick: bool,
     /// The two virtual disks.
     pub disks: Disks,
     /// How bcache is set up.
@@ -74,7 +78,20 @@ pub struct DiskSetup {
 pub struct BcacheSetup {
     /// `writethrough`, `writeback`, `writearound` or `none`.
     pub cache_mode: CacheMode,
+    /// Size of the cache's buckets in KiB. Small ones make a small cache, whose
+    /// buckets are soon used up: bcache wants more than 512 of them.
+    #[serde(default = "default_bucket")]
+    pub bucket_kib: u64,
 }
+
+/// The default of make-bcache.
+fn default_bucket() -> u64 {
+    512
+}
+
+/// Buckets that `cache_alloc` asks for: with fewer, it finds its lists of free
+/// buckets to have no place at all.
+const FEWEST_BUCKETS: u64 = 513;
 
 /// bcache's cache modes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -125,11 +142,17 @@ struct Raw {
     name: String,
     title: String,
     why: String,
+    #[serde(default = "quick")]
+    quick: bool,
     disks: Disks,
     bcache: BcacheSetup,
     blocks: BTreeMap<String, Block>,
     step: Vec<Spanned<toml::Value>>,
     expect: BTreeMap<String, Verdict>,
+}
+
+fn quick() -> bool {
+    true
 }
 
 /// Reads every scenario below `dir`, sorted by id.
@@ -154,10 +177,13 @@ pub fn load_all(dir: &Path) -> Result<Vec<Scenario>, ScenarioError> {
     Ok(scenarios)
 }
 
-/// `S2` before `S10`, and any letter before the next one.
-fn natural(id: &str) -> (String, u32) {
-    let digits = id.trim_start_matches(|c: char| !c.is_ascii_digit());
-    (id[..id.len() - digits.len()].to_owned(), digits.parse().unwrap_or(0))
+/// `S2` before `S10` before `S10a`, and any letter before the next one.
+fn natural(id: &str) -> (String, u32, String) {
+    let rest = id.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let suffix = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = &rest[..rest.len() - suffix.len()];
+    let number = digits.parse().unwrap_or(0);
+    (id[..id.len() - rest.len()].to_owned(), number, suffix.to_owned())
 }
 
 /// Parses one scenario; `path` is only for messages.
@@ -192,12 +218,20 @@ pub fn parse(path: &Path, text: &str) -> Result<Scenario, ScenarioError> {
         steps.push(step);
     }
     for (name, block) in &raw.blocks {
-        // 1 MiB at the end stays free: data_offset and rounding.
-        let limit = raw.disks.hdd.mib.saturating_sub(1) * 2048;
+        // The last sector of the bcache device: data_offset is in front.
+        let limit = (raw.disks.hdd.mib * 2048).saturating_sub(DATA_OFFSET);
         if block.sectors == 0 || block.sector + u64::from(block.sectors) > limit {
             let message = format!("block {name:?} must be non-empty and end before sector {limit}");
             return Err(wrong(text.find("[blocks]"), message));
         }
+    }
+    if raw.disks.ssd.mib * 1024 < FEWEST_BUCKETS * raw.bcache.bucket_kib {
+        let message = format!(
+            "an SSD of {} MiB has fewer than {FEWEST_BUCKETS} buckets of {} KiB: a larger SSD, or \
+             a smaller bucket_kib",
+            raw.disks.ssd.mib, raw.bcache.bucket_kib
+        );
+        return Err(wrong(text.find("[disks]"), message));
     }
     if !steps.iter().any(|step| step.proves().is_some()) {
         let message = "no step has `proves`: a scenario without an opportunity proves nothing";
@@ -211,6 +245,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Scenario, ScenarioError> {
         name: raw.name,
         title: raw.title,
         why: raw.why,
+        quick: raw.quick,
         disks: raw.disks,
         bcache: raw.bcache,
         blocks: raw.blocks,
@@ -275,6 +310,17 @@ base = "stale"
         assert!(message.contains("opportunity"), "{message}");
         let (_, message) = line_of(&GOOD.replace("sector = 0", "sector = 999999999"));
         assert!(message.contains("target"), "{message}");
+        let (_, message) = line_of(&GOOD.replace("mib = 512", "mib = 256"));
+        assert!(message.contains("513 buckets of 512 KiB"), "{message}");
+        let (line, message) = line_of(&GOOD.replace("served_by", "bucket_kib = 1\nserved_by"));
+        assert!(line == 13 && message.contains("bucket_kib"), "{message}");
+    }
+
+    #[test]
+    fn ids_sort_as_people_count() {
+        let mut ids = ["S10a", "S2", "S10", "L1", "S11", "S7c", "S7"];
+        ids.sort_by_key(|id| natural(id));
+        assert_eq!(ids, ["L1", "S2", "S7", "S7c", "S10", "S10a", "S11"]);
     }
 
     #[test]

@@ -6,9 +6,9 @@ use crate::bcache;
 use crate::explore::{History, Told};
 use crate::guest::{Guest, PATIENCE};
 use crate::scenario::Scenario;
-use crate::step::Disk;
+use crate::step::{Counter, Disk};
 use crate::trouble::{Stop, Trouble};
-use crate::watch::Watch;
+use crate::watch::{NUDGE, Watch};
 use crate::witness::Witness;
 use evidence::{Cut, Opportunity};
 use proc::Cancel;
@@ -51,6 +51,10 @@ pub(crate) struct Session<'a> {
     pub reads: BTreeMap<String, Pending>,
     pub holds: BTreeMap<String, HoldId>,
     pub opportunities: Vec<Opportunity>,
+    /// What makes the case imprecise.
+    pub imprecise: Vec<String>,
+    /// Counters of the tracker as they were last read.
+    pub counters: BTreeMap<Counter, u64>,
     pub observations: Vec<String>,
     pub cuts: Vec<Cut>,
     pub boots_ms: Vec<u64>,
@@ -100,12 +104,14 @@ impl<'a> Session<'a> {
             reads: BTreeMap::new(),
             holds: BTreeMap::new(),
             opportunities: Vec::new(),
+            imprecise: Vec::new(),
+            counters: BTreeMap::new(),
             observations: Vec::new(),
             cuts: Vec::new(),
             boots_ms: Vec::new(),
         };
         session.boot()?;
-        bcache::format(&session.guest()?)?;
+        bcache::format(&session.guest()?, scenario.bcache.bucket_kib)?;
         session.set_up_bcache()?;
         Ok(session)
     }
@@ -199,10 +205,9 @@ impl<'a> Session<'a> {
     }
 
     fn nudge(&self) -> Result<(), Stop> {
-        for (device, setup) in
-            [(Device::Ssd, self.scenario.disks.ssd), (Device::Hdd, self.scenario.disks.hdd)]
-        {
-            let extents = vec![Extent { sector: setup.mib * 2048 - 8, sectors: 8 }];
+        for device in [Device::Ssd, Device::Hdd] {
+            let sectors = (NUDGE.end - NUDGE.start) as u32;
+            let extents = vec![Extent { sector: NUDGE.start, sectors }];
             // Nobody needs the answer.
             drop(self.vm()?.start(Op::Read { device, extents, stamp_shift: 0 }));
         }
@@ -231,6 +236,15 @@ impl<'a> Session<'a> {
         let (device, run, writer) = (Device::Bcache, self.run, 0);
         let op = Op::Write { device, extents, run, first_seq, writer, fua, depth };
         Ok((self.vm()?.start(op), first_seq))
+    }
+
+    /// Starts a discard and does not wait.
+    pub fn discard_in_background(&mut self, at: Extent) -> Result<Background, Stop> {
+        let (started_at, seq) = (self.rig.now(), self.next_seq);
+        self.next_seq += 1;
+        self.tell(Told::DiscardIssued { seq, extent: at });
+        let pending = self.vm()?.start(Op::Discard { device: Device::Bcache, extent: at });
+        Ok(Background { pending, seq, started_at })
     }
 
     /// Starts one write and does not wait.

@@ -72,6 +72,32 @@ pub enum Step {
         at: String,
         /// Where the request stops.
         phase: HoldPhase,
+        /// Holds every matching request, not only the first: the parts of a
+        /// request that the kernel splits.
+        #[serde(default)]
+        every: bool,
+    },
+    /// Arms a hold for the write on the SSD that carries data of the block; it
+    /// stops before the media.
+    HoldCacheWrite {
+        /// Name of the hold.
+        name: String,
+        /// Block.
+        of: String,
+    },
+    /// Arms a hold for the next write of bucket priorities on the SSD. While it
+    /// is held, the allocator makes no bucket free (`bch_allocator_thread`
+    /// waits in `bch_prio_write`).
+    HoldPriorities {
+        /// Name of the hold.
+        name: String,
+    },
+    /// Spoils the next write on the SSD that carries data of the block.
+    SpoilCacheWrite {
+        /// Block.
+        of: String,
+        /// What becomes of it.
+        how: Spoil,
     },
     /// Arms a hold for the journal write on the SSD that carries an
     /// invalidation of the block; it stops before the media.
@@ -96,8 +122,18 @@ pub enum Step {
         name: String,
     },
     /// Waits, up to `for_ms`, for a journal write on the SSD that holds an
-    /// invalidation of the block. What was seen is recorded.
+    /// invalidation of the block, and is durable. What was seen is recorded.
     AwaitInvalidation {
+        /// Block.
+        at: String,
+        /// Limit, in milliseconds.
+        for_ms: u64,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// As [`Step::AwaitInvalidation`], for any key of the block, by a write that
+    /// is on its way.
+    AwaitJournaled {
         /// Block.
         at: String,
         /// Limit, in milliseconds.
@@ -110,6 +146,82 @@ pub enum Step {
     NoInvalidation {
         /// Block.
         at: String,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// Demands that no data of a version have reached the SSD: the write went
+    /// round the cache, or its cache write failed.
+    Uncached {
+        /// Version.
+        value: String,
+        /// Demands that a cache write was tried, and failed.
+        #[serde(default)]
+        failed: bool,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// A discard, which takes the name of a version: it permits zeroes, and
+    /// replaces nothing.
+    Discard {
+        /// Block.
+        at: String,
+        /// Name of the version.
+        value: String,
+        /// Go on without waiting; see [`Step::Join`].
+        #[serde(default)]
+        background: bool,
+    },
+    /// Reads blocks of a range until they are not cached any more, as no bucket
+    /// is free.
+    Exhaust {
+        /// Block to read in.
+        with: String,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// Reads blocks of a range until the kernel has used the SSD's sectors that
+    /// hold a version for something else.
+    Evict {
+        /// Version.
+        value: String,
+        /// Block to read in.
+        with: String,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// Demands that a block which no write in flight overlaps gets cached when
+    /// it is read. If it does not, the case is [`evidence::Verdict::Imprecise`].
+    Fill {
+        /// Block.
+        at: String,
+    },
+    /// Demands something of a counter of the tracker, where the arm has it; if
+    /// it does not hold, the case is [`evidence::Verdict::Imprecise`].
+    Counter {
+        /// Which.
+        name: Counter,
+        /// Its value now.
+        is: Option<u64>,
+        /// How much it has grown since the last step that read it.
+        grew_by: Option<u64>,
+    },
+    /// Sets something of bcache.
+    Set {
+        /// What.
+        setting: Setting,
+        /// As sysfs wants it.
+        value: String,
+    },
+    /// Something in the life of the backing device or the cache set. Returns at
+    /// once, as sysfs does: see [`Step::AwaitState`].
+    Life {
+        /// What.
+        event: LifeEvent,
+    },
+    /// Waits until the backing device has come to a state.
+    AwaitState {
+        /// Which.
+        is: LifeState,
         /// See [`crate::Scenario`].
         proves: Option<String>,
     },
@@ -216,6 +328,78 @@ pub enum OpenWrites {
     Random,
 }
 
+/// What becomes of a spoiled request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spoil {
+    /// It fails with EIO, without any effect.
+    Eio,
+    /// It takes so many milliseconds more.
+    SlowMs(u64),
+}
+
+/// The tracker's counters in sysfs, without their prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counter {
+    /// In flight now.
+    Writes,
+    /// Ever recorded.
+    Recorded,
+    /// Misses not cached for a write to the same sectors.
+    SkippedExact,
+    /// Misses not cached for a write that may be to the same sectors.
+    SkippedPossible,
+}
+
+/// Settings of bcache that scenarios change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Setting {
+    CacheMode,
+    SequentialCutoff,
+    WritebackRunning,
+    WritebackPercent,
+    WritebackDelay,
+    CongestedReadThresholdUs,
+    CongestedWriteThresholdUs,
+}
+
+/// Things that happen to a backing device or a cache set, through sysfs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LifeEvent {
+    /// The backing device lets go of the cache set.
+    Detach,
+    /// The backing device is given the cache set.
+    Attach,
+    /// The bcache device is stopped.
+    Stop,
+    /// The cache set is unregistered.
+    Unregister,
+    /// The cache device is registered.
+    RegisterSsd,
+    /// The backing device is registered.
+    RegisterHdd,
+}
+
+/// What a backing device can come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LifeState {
+    /// Attached, nothing dirty.
+    Clean,
+    /// Attached, something dirty.
+    Dirty,
+    /// There, without a cache set.
+    Detached,
+    /// As `detached`, and the cache set is gone.
+    SetGone,
+    /// Not there.
+    Stopped,
+}
+
 impl Step {
     /// Names of the blocks that the step refers to.
     #[must_use]
@@ -227,8 +411,13 @@ impl Step {
             | Self::StartRead { at, .. }
             | Self::Hold { at, .. }
             | Self::NoInvalidation { at, .. }
+            | Self::AwaitJournaled { at, .. }
             | Self::AwaitInvalidation { at, .. } => vec![at],
-            Self::HoldInvalidation { of, .. } => vec![of],
+            Self::HoldInvalidation { of, .. }
+            | Self::HoldCacheWrite { of, .. }
+            | Self::SpoilCacheWrite { of, .. } => vec![of],
+            Self::Discard { at, .. } | Self::Fill { at } => vec![at],
+            Self::Exhaust { with, .. } | Self::Evict { with, .. } => vec![with],
             Self::WriteLeaf { with, holding, .. } => {
                 std::iter::once(with.as_str()).chain(holding.as_deref()).collect()
             }
@@ -247,7 +436,12 @@ impl Step {
             | Self::JoinRead { proves, .. }
             | Self::AwaitHeld { proves, .. }
             | Self::AwaitInvalidation { proves, .. }
+            | Self::AwaitJournaled { proves, .. }
             | Self::NoInvalidation { proves, .. }
+            | Self::Uncached { proves, .. }
+            | Self::Exhaust { proves, .. }
+            | Self::Evict { proves, .. }
+            | Self::AwaitState { proves, .. }
             | Self::WriteLeaf { proves, .. }
             | Self::AdvanceJournal { proves, .. } => proves.as_deref(),
             _ => None,
@@ -271,6 +465,20 @@ impl Step {
                 format!("hold {name}: next {op:?} at the {}", disk.name()).to_lowercase()
             }
             Self::HoldInvalidation { name, of } => format!("hold {name}: invalidation of {of}"),
+            Self::HoldCacheWrite { name, of } => format!("hold {name}: cache write of {of}"),
+            Self::HoldPriorities { name } => format!("hold {name}: bucket priorities"),
+            Self::SpoilCacheWrite { of, how } => {
+                format!("spoil the cache write of {of}: {how:?}").to_lowercase()
+            }
+            Self::Uncached { value, .. } => format!("no data of {value} are on the ssd"),
+            Self::Discard { at, value, .. } => format!("discard {value} at {at}"),
+            Self::Exhaust { .. } => "use up the free buckets".into(),
+            Self::Evict { value, .. } => format!("evict {value}"),
+            Self::Fill { at } => format!("a read of {at} gets cached"),
+            Self::Counter { name, .. } => format!("counter {}", name.file()),
+            Self::Set { setting, value } => format!("set {} to {value}", setting.file()),
+            Self::Life { event } => format!("{event:?}").to_lowercase(),
+            Self::AwaitState { is, .. } => format!("wait until {is:?}").to_lowercase(),
             Self::NoInvalidation { at, .. } => format!("no invalidation of {at} is durable"),
             Self::AwaitHeld { name, or: None, .. } => format!("wait until {name} is held"),
             Self::AwaitHeld { name, or: Some(other), .. } => {
@@ -278,6 +486,7 @@ impl Step {
             }
             Self::Release { name } => format!("release {name}"),
             Self::AwaitInvalidation { at, .. } => format!("watch for the invalidation of {at}"),
+            Self::AwaitJournaled { at, .. } => format!("watch for a key of {at}"),
             Self::Settle {} => "settle".into(),
             Self::WriteLeaf { .. } => "force a leaf write".into(),
             Self::AdvanceJournal { .. } => "advance the journal".into(),

@@ -19,7 +19,7 @@ use wire::{Answer, Content, Device, Extent, Run};
 const QUIET: Duration = Duration::from_millis(150);
 
 /// Enough for an insertion that follows a read to reach the btree.
-const SHORT_QUIET: Duration = Duration::from_millis(20);
+pub(crate) const SHORT_QUIET: Duration = Duration::from_millis(20);
 
 impl Session<'_> {
     /// Carries out one step; a judgement comes from [`Step::Judge`] only.
@@ -50,14 +50,14 @@ impl Session<'_> {
                 }
             }
             Step::Flush {} => self.flush()?,
-            Step::Hold { name, disk, op, at, phase } => {
+            Step::Hold { name, disk, op, at, phase, every } => {
                 let (first, sectors) = Self::on_disk(*disk, self.block(at));
                 let hold = Hold {
                     disk: disk.name().to_owned(),
                     op: op_match(*op),
                     first,
                     sectors,
-                    nth: 1,
+                    nth: if *every { 0 } else { 1 },
                     phase: match phase {
                         HoldPhase::BeforeMedia => Phase::BeforeMedia,
                         HoldPhase::BeforeCompletion => Phase::BeforeCompletion,
@@ -67,18 +67,36 @@ impl Session<'_> {
                 self.holds.insert(name.clone(), id);
             }
             Step::HoldInvalidation { name, of } => {
-                let carries = Watch::invalidates(self.block(of));
-                let hold = Hold {
-                    disk: Disk::Ssd.name().to_owned(),
-                    op: OpMatch::Write,
-                    first: 0,
-                    sectors: u64::MAX,
-                    nth: 1,
-                    phase: Phase::BeforeMedia,
-                };
-                let id = self.rig.hold_if(hold, carries);
-                self.holds.insert(name.clone(), id);
+                self.hold_cache_write(name, Watch::invalidates(self.block(of)));
             }
+            Step::HoldCacheWrite { name, of } => {
+                self.hold_cache_write(name, Watch::carries(self.block(of)));
+            }
+            Step::HoldPriorities { name } => self.hold_cache_write(name, Watch::is_priorities),
+            Step::SpoilCacheWrite { of, how } => self.spoil(self.block(of), *how),
+            Step::Uncached { value, failed, .. } => match self.uncached(value, *failed) {
+                Ok(detail) => self.proved(step, detail),
+                Err(why) => return Err(closed(self, why)),
+            },
+            Step::Discard { at, value, background } => {
+                self.discard(self.block(at), value, *background)?;
+            }
+            Step::Exhaust { with, .. } => match self.exhaust(self.block(with))? {
+                Ok(detail) => self.proved(step, detail),
+                Err(why) => return Err(closed(self, why)),
+            },
+            Step::Evict { value, with, .. } => match self.evict(value, self.block(with))? {
+                Ok(detail) => self.proved(step, detail),
+                Err(why) => return Err(closed(self, why)),
+            },
+            Step::Fill { at } => self.fill(at, self.block(at))?,
+            Step::Counter { name, is, grew_by } => self.counter(*name, *is, *grew_by)?,
+            Step::Set { setting, value } => bcache::set(&self.guest()?, *setting, value)?,
+            Step::Life { event } => self.live(*event)?,
+            Step::AwaitState { is, .. } => match self.await_state(*is)? {
+                Ok(detail) => self.proved(step, detail),
+                Err(why) => return Err(closed(self, why)),
+            },
             Step::NoInvalidation { at, .. } => {
                 let since = self.on_the_way();
                 match self.watch.invalidation_of(&self.rig, self.block(at), since) {
@@ -97,9 +115,11 @@ impl Session<'_> {
                     self.rig.release(id);
                 }
             }
-            Step::AwaitInvalidation { at, for_ms, .. } => {
+            Step::AwaitInvalidation { at, for_ms, .. }
+            | Step::AwaitJournaled { at, for_ms, .. } => {
                 let limit = Duration::from_millis(*for_ms);
-                match self.await_invalidation(self.block(at), limit)? {
+                let any = matches!(step, Step::AwaitJournaled { .. });
+                match self.await_key(self.block(at), limit, any)? {
                     Ok(detail) => self.proved(step, detail),
                     Err(why) if step.proves().is_some() => return Err(closed(self, why)),
                     Err(why) => self.note(why),
@@ -173,6 +193,19 @@ impl Session<'_> {
         Err(Stop::Closed("no read was ever served by the SSD: nothing is being cached".into()))
     }
 
+    fn hold_cache_write(&mut self, name: &str, test: impl Fn(&[u8]) -> bool + Send + 'static) {
+        let hold = Hold {
+            disk: Disk::Ssd.name().to_owned(),
+            op: OpMatch::Write,
+            first: 0,
+            sectors: u64::MAX,
+            nth: 1,
+            phase: Phase::BeforeMedia,
+        };
+        let id = self.rig.hold_if(hold, test);
+        self.holds.insert(name.to_owned(), id);
+    }
+
     fn write_value(
         &mut self,
         at: Extent,
@@ -193,7 +226,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn join(&mut self, value: &str) -> Result<(), Stop> {
+    pub fn join(&mut self, value: &str) -> Result<(), Stop> {
         if let Some(Background { pending, seq, .. }) = self.background.remove(value) {
             self.answer(&pending)?;
             self.tell(Told::Acked { seq });
@@ -271,20 +304,25 @@ impl Session<'_> {
         }
     }
 
-    fn await_invalidation(
+    fn await_key(
         &mut self,
         block: Extent,
         limit: Duration,
+        any: bool,
     ) -> Result<Result<String, String>, Stop> {
         let deadline = Instant::now() + limit;
         loop {
             self.cancel.check()?;
-            if let Some(seq) = self.watch.invalidation_of(&self.rig, block, self.on_the_way()) {
+            let since = self.on_the_way();
+            if let Some(seq) = self.watch.durable_invalidation_of(&self.rig, block, since) {
                 return Ok(Ok(format!("its invalidation is in journal entry {seq}")));
             }
+            if any && let Some(seq) = self.watch.durable_key_of(&self.rig, block, since) {
+                return Ok(Ok(format!("a key of it is in journal entry {seq}")));
+            }
             if Instant::now() > deadline {
-                let ms = limit.as_millis();
-                return Ok(Err(format!("no invalidation of it was journaled within {ms} ms")));
+                let (what, ms) = (if any { "key" } else { "invalidation" }, limit.as_millis());
+                return Ok(Err(format!("no {what} of it was journaled within {ms} ms")));
             }
             std::thread::sleep(Duration::from_millis(2));
         }

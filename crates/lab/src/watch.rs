@@ -9,15 +9,22 @@ use crate::step::Disk;
 use std::ops::Range;
 use vdisk::bcache_format::{Key, Written, recognise};
 use vdisk::{Event, Kind, Op, Rig};
+use wire::{Content, SECTOR, classify};
 
 /// A sector that is not the superblock's: a journal entry is known by its magic
 /// number, wherever it is.
 const JOURNAL_ANYWHERE: u64 = u64::MAX;
 
+/// Sectors of either disk that neither bcache nor a scenario reads.
+pub(crate) const NUDGE: Range<u64> = 0..8;
+
 /// A journal entry that is complete on the SSD.
 #[derive(Debug)]
 struct Entry {
     at: u64,
+    /// A cut can no longer take it: written with FUA, or flushed since. Linux
+    /// flushes after a write with FUA where the disk, as virtio, has none.
+    durable: bool,
     seq: u64,
     last_seq: u64,
     keys: Vec<Key>,
@@ -30,6 +37,30 @@ struct Set {
     keys: Vec<Key>,
 }
 
+/// Stamped sectors that a write carried to the SSD.
+#[derive(Debug)]
+struct CacheWrite {
+    at: u64,
+    /// Sequence number in the stamps.
+    seq: u64,
+    /// Where they are on the SSD.
+    place: Range<u64>,
+    /// Whether the write failed, and so they are not there.
+    failed: bool,
+}
+
+/// Stamps of our own writes in a payload: sequence number, sector of the bcache
+/// device, and sector within the payload.
+fn stamps(payload: &[u8]) -> impl Iterator<Item = (u64, u64, u64)> + '_ {
+    payload.chunks_exact(SECTOR).zip(0..).filter_map(|(sector, at)| {
+        // No stamp is at home there.
+        match classify(sector, u64::MAX) {
+            Content::Misplaced { seq, sector, .. } => Some((seq, sector, at)),
+            _ => None,
+        }
+    })
+}
+
 /// Follows a rig's events; brought up to date by every question.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
@@ -37,6 +68,11 @@ pub(crate) struct Watch {
     next: u64,
     entries: Vec<Entry>,
     sets: Vec<Set>,
+    cache_writes: Vec<CacheWrite>,
+    /// Flushes of the SSD under way: request, and the event of its issue.
+    flushes: Vec<(u64, u64)>,
+    /// Places on the SSD that were written, with the event.
+    ssd_writes: Vec<(u64, Range<u64>)>,
     reads: Vec<(u64, Disk, Range<u64>)>,
 }
 
@@ -63,14 +99,29 @@ impl Watch {
     fn take(&mut self, event: &Event, rig: &Rig) {
         let disk = if &*event.disk == "ssd" { Disk::Ssd } else { Disk::Hdd };
         match (&event.kind, event.op) {
+            // The lab's own reads, which bring replies: see `Session::answer`.
+            (Kind::Issue, Some(Op::Read)) if event.sector < NUDGE.end => {}
             (Kind::Issue, Some(Op::Read)) => {
                 self.reads.push((event.seq, disk, event.sector..event.sector + event.sectors));
             }
-            (Kind::Complete, Some(Op::Write)) if disk == Disk::Ssd && event.error == 0 => {
+            (Kind::Issue, Some(Op::Flush)) if disk == Disk::Ssd => {
+                self.flushes.push((event.request, event.seq));
+            }
+            (Kind::Complete, Some(Op::Flush)) if disk == Disk::Ssd => self.take_flush(event),
+            (Kind::Complete, Some(Op::Write)) if disk == Disk::Ssd => {
+                let failed = event.error != 0;
+                if !failed {
+                    self.ssd_writes.push((event.seq, event.sector..event.sector + event.sectors));
+                }
                 let Some(payload) = rig.payload(event.request) else { return };
+                self.take_stamps(event, &payload);
+                if failed {
+                    return;
+                }
                 match recognise(bcache::SET_MAGIC, event.sector, &payload) {
                     Written::Journal(entry) => self.entries.push(Entry {
                         at: event.seq,
+                        durable: event.fua,
                         seq: entry.seq,
                         last_seq: entry.last_seq,
                         keys: entry.keys,
@@ -83,6 +134,74 @@ impl Watch {
             }
             _ => {}
         }
+    }
+
+    fn take_flush(&mut self, event: &Event) {
+        let Some(at) = self.flushes.iter().position(|(request, _)| *request == event.request)
+        else {
+            return;
+        };
+        let (_, issued) = self.flushes.swap_remove(at);
+        if event.error == 0 {
+            for entry in self.entries.iter_mut().filter(|entry| entry.at < issued) {
+                entry.durable = true;
+            }
+        }
+    }
+
+    fn take_stamps(&mut self, event: &Event, payload: &[u8]) {
+        for (seq, _, at) in stamps(payload) {
+            let sector = event.sector + at;
+            match self.cache_writes.last_mut() {
+                Some(last) if (last.at, last.seq, last.place.end) == (event.seq, seq, sector) => {
+                    last.place.end += 1;
+                }
+                _ => self.cache_writes.push(CacheWrite {
+                    at: event.seq,
+                    seq,
+                    place: sector..sector + 1,
+                    failed: event.error != 0,
+                }),
+            }
+        }
+    }
+
+    /// Writes to the SSD that carried data of write `seq`: sectors that are
+    /// there, and writes that failed.
+    pub fn cached(&mut self, rig: &Rig, seq: u64) -> (u64, u64) {
+        self.update(rig);
+        let ours = || self.cache_writes.iter().filter(|write| write.seq == seq);
+        let there = ours().filter(|write| !write.failed);
+        let sectors = there.map(|write| write.place.end - write.place.start).sum();
+        (sectors, ours().filter(|write| write.failed).count() as u64)
+    }
+
+    /// The event at which the last of the SSD's sectors with data of write
+    /// `seq` had been written with something else.
+    pub fn evicted(&mut self, rig: &Rig, seq: u64) -> Option<u64> {
+        self.update(rig);
+        let ours = self.cache_writes.iter().filter(|write| write.seq == seq && !write.failed);
+        let replaced = ours.map(|write| {
+            let over = |(at, place): &&(u64, Range<u64>)| {
+                *at > write.at && place.start < write.place.end && write.place.start < place.end
+            };
+            self.ssd_writes.iter().find(over).map(|(at, _)| *at)
+        });
+        replaced.collect::<Option<Vec<u64>>>()?.into_iter().max()
+    }
+
+    /// A test for payloads of SSD writes: does this one carry data of `block`?
+    pub fn carries(block: wire::Extent) -> impl Fn(&[u8]) -> bool + Send + 'static {
+        let wanted = block.sector..block.sector + u64::from(block.sectors);
+        move |payload| stamps(payload).any(|(_, sector, _)| wanted.contains(&sector))
+    }
+
+    /// A test for payloads of SSD writes: are these priorities of buckets?
+    pub fn is_priorities(payload: &[u8]) -> bool {
+        matches!(
+            recognise(bcache::SET_MAGIC, JOURNAL_ANYWHERE, payload),
+            Written::Priorities { .. }
+        )
     }
 
     /// Which disk a read of `block`, submitted after event `since`, came from.
@@ -117,13 +236,40 @@ impl Watch {
     }
 
     /// Sequence number of the newest journal entry since event `since` with an
-    /// invalidation of `block`.
+    /// invalidation of `block`; it may not be durable yet.
     pub fn invalidation_of(&mut self, rig: &Rig, block: wire::Extent, since: u64) -> Option<u64> {
+        self.entry_with(rig, block, since, |_, key| key.pointers.is_empty())
+    }
+
+    /// The same, of durable entries.
+    pub fn durable_invalidation_of(
+        &mut self,
+        rig: &Rig,
+        block: wire::Extent,
+        since: u64,
+    ) -> Option<u64> {
+        self.entry_with(rig, block, since, |entry, key| entry.durable && key.pointers.is_empty())
+    }
+
+    /// The same, with any key of `block`.
+    pub fn durable_key_of(&mut self, rig: &Rig, block: wire::Extent, since: u64) -> Option<u64> {
+        self.entry_with(rig, block, since, |entry, _| entry.durable)
+    }
+
+    fn entry_with(
+        &mut self,
+        rig: &Rig,
+        block: wire::Extent,
+        since: u64,
+        wanted: fn(&Entry, &Key) -> bool,
+    ) -> Option<u64> {
         self.update(rig);
-        let wanted = on_backing(block);
-        let hit = |key: &Key| key.pointers.is_empty() && overlaps(key, &wanted);
+        let range = on_backing(block);
         let mut entries = self.entries.iter().rev().filter(|entry| entry.at > since);
-        entries.find(|entry| entry.keys.iter().any(hit)).map(|entry| entry.seq)
+        let hit = |entry: &&Entry| {
+            entry.keys.iter().any(|key| overlaps(key, &range) && wanted(entry, key))
+        };
+        entries.find(hit).map(|entry| entry.seq)
     }
 
     /// A btree set written since event `since`; with `holding`, only once any

@@ -27,6 +27,8 @@ pub struct WriteRecord {
     /// Acknowledged and flushed, or acknowledged with FUA.
     durable: bool,
     fua: bool,
+    /// Not a write: leaves zeroes, or what was there.
+    discard: bool,
 }
 
 /// Everything written in one case.
@@ -71,7 +73,16 @@ impl Witness {
             binding: false,
             durable: false,
             fua,
+            discard: false,
         });
+    }
+
+    /// A discard is about to be submitted, with a sequence number as a write's.
+    pub fn discard_issued(&mut self, seq: u64, extent: Extent) {
+        self.issued(seq, extent, false);
+        if let Some(write) = self.writes.last_mut() {
+            write.discard = true;
+        }
     }
 
     /// The guest's kernel acknowledged it.
@@ -81,7 +92,8 @@ impl Witness {
             let write = &mut self.writes[index];
             if write.ended.is_none() {
                 write.ended = Some(now);
-                write.binding = true;
+                // A discard promises nothing.
+                write.binding = !write.discard;
                 write.durable |= write.fua;
             }
         }
@@ -133,13 +145,14 @@ impl Witness {
         let binding: Vec<Tick> =
             self.touching(sector).filter(|w| w.binding).map(|w| w.issued).collect();
         let replaced = |ended: Tick| binding.iter().any(|&issued| issued > ended);
+        let possible = |discards: bool| {
+            self.touching(sector).filter(move |write| {
+                write.discard == discards && !write.ended.is_some_and(replaced)
+            })
+        };
         Allowed {
-            seqs: self
-                .touching(sector)
-                .filter(|write| !write.ended.is_some_and(replaced))
-                .map(|write| write.seq)
-                .collect(),
-            blank: !replaced(0),
+            seqs: possible(false).map(|write| write.seq).collect(),
+            blank: !replaced(0) || possible(true).next().is_some(),
         }
     }
 
@@ -212,6 +225,19 @@ mod tests {
         witness.acked(2);
         witness.acked(1);
         assert_eq!(seqs(&witness), [1, 2]);
+    }
+
+    #[test]
+    fn a_discard_permits_zeroes_until_a_later_write_replaces_them() {
+        let mut witness = Witness::new();
+        acked(&mut witness, 1);
+        assert!(!witness.allowed(8).blank);
+        witness.discard_issued(2, AT);
+        assert_eq!(witness.allowed(8), Allowed { seqs: vec![1], blank: true });
+        witness.acked(2);
+        assert_eq!(witness.allowed(8), Allowed { seqs: vec![1], blank: true });
+        acked(&mut witness, 3);
+        assert_eq!(witness.allowed(8), Allowed { seqs: vec![3], blank: false });
     }
 
     #[test]

@@ -105,5 +105,6 @@ pub struct FaultId(pub(crate) u64);
 pub(crate) struct FaultState {
     pub id: u64,
     pub counter: Counter,
+    pub test: Option<PayloadTest>,
     pub fault: Fault,
 }

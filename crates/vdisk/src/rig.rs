@@ -195,10 +195,25 @@ impl Rig {
 
     /// Spoils requests that are yet to come.
     pub fn fault(&self, matcher: Matcher, fault: Fault) -> FaultId {
+        self.install_fault(matcher, fault, None)
+    }
+
+    /// As [`Rig::fault`], for requests whose payload satisfies `test` (empty
+    /// for anything but a write); only those are counted by `nth`.
+    pub fn fault_if(
+        &self,
+        matcher: Matcher,
+        fault: Fault,
+        test: impl Fn(&[u8]) -> bool + Send + 'static,
+    ) -> FaultId {
+        self.install_fault(matcher, fault, Some(Box::new(test)))
+    }
+
+    fn install_fault(&self, matcher: Matcher, fault: Fault, test: Option<PayloadTest>) -> FaultId {
         self.index(&matcher.disk);
         let mut state = self.shared.state();
         let id = state.number();
-        state.faults.push(FaultState { id, counter: Counter::new(matcher), fault });
+        state.faults.push(FaultState { id, counter: Counter::new(matcher), test, fault });
         FaultId(id)
     }
 

@@ -214,8 +214,12 @@ impl State {
 
     fn match_faults(&mut self, request: &mut Request) {
         let name = &self.disks[request.disk].name;
-        let Command { op, range, .. } = &request.command;
+        let Command { op, range, payload, .. } = &request.command;
         for state in &mut self.faults {
+            let test = state.test.as_ref();
+            if test.is_some_and(|test| !test(payload.as_ref().map_or(&[], |data| data))) {
+                continue;
+            }
             if !state.counter.hit(name, *op, range) {
                 continue;
             }

@@ -234,6 +234,18 @@ fn faults_spoil_the_requests_they_match() {
     Client::connect(&rig, "hdd").read(0, 1);
 }
 
+#[test]
+fn a_fault_waits_for_the_payload_it_is_meant_for() {
+    let (_dir, rig) = rig(MIB, false);
+    let mut client = Client::connect(&rig, "hdd");
+    let meant = |payload: &[u8]| payload.first() == Some(&7);
+    rig.fault_if(Matcher::any("hdd", OpMatch::Write), Fault::Eio, meant);
+    for (fill, error) in [(6, 0), (7, 5), (7, 0)] {
+        let cookie = client.write(0, 0, &[fill; 512]);
+        assert_eq!(client.answer().unwrap(), (error, cookie), "{fill}");
+    }
+}
+
 /// The order of effects is the order of deadlines, whatever the machine's
 /// load: the delayed write is overtaken by the one that is not.
 #[test]

@@ -14,6 +14,7 @@ use wire::Extent;
 #[allow(missing_docs)]
 pub enum Told {
     Issued { seq: u64, extent: Extent, fua: bool },
+    DiscardIssued { seq: u64, extent: Extent },
     Acked { seq: u64 },
     FlushIssued { id: u64 },
     FlushAcked { id: u64 },
@@ -24,6 +25,7 @@ impl Told {
     pub fn to(self, witness: &mut Witness) {
         match self {
             Self::Issued { seq, extent, fua } => witness.issued(seq, extent, fua),
+            Self::DiscardIssued { seq, extent } => witness.discard_issued(seq, extent),
             Self::Acked { seq } => witness.acked(seq),
             Self::FlushIssued { id } => witness.flush_issued(id),
             Self::FlushAcked { id } => witness.flush_acked(id),

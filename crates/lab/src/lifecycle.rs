@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Steps in the life of a backing device and its cache set.
+
+use crate::bcache;
+use crate::guest::{GuestError, PATIENCE};
+use crate::session::Session;
+use crate::step::{LifeEvent, LifeState};
+use crate::trouble::{Stop, Trouble};
+use std::time::{Duration, Instant};
+use wire::Extent;
+
+/// How long a disk may stay busy after what used it is gone.
+const LET_GO: Duration = Duration::from_secs(20);
+
+impl Session<'_> {
+    /// Starts something; what comes with it is configured as at the beginning.
+    pub fn live(&mut self, event: LifeEvent) -> Result<(), Stop> {
+        let deadline = Instant::now() + LET_GO;
+        let guest = self.guest()?;
+        loop {
+            match bcache::live(&guest, event) {
+                // A device that was stopped is closed a moment after its node
+                // is gone (`cached_dev_free` puts the file last).
+                Err(GuestError::Refused { message, .. })
+                    if message.contains("EBUSY") && Instant::now() < deadline =>
+                {
+                    self.cancel.check()?;
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                outcome => break outcome?,
+            }
+        }
+        match event {
+            // The device is new, or gets a cache set whose thresholds are.
+            LifeEvent::Attach | LifeEvent::RegisterHdd => {
+                bcache::wait_device(&guest)?;
+                bcache::configure(&guest, self.scenario.bcache.cache_mode)?;
+                // A new device counts from zero.
+                self.counters.clear();
+            }
+            LifeEvent::RegisterSsd => bcache::wait_set(&guest)?,
+            LifeEvent::Detach | LifeEvent::Stop | LifeEvent::Unregister => {}
+        }
+        Ok(())
+    }
+
+    /// Waits for a state; that it never comes is trouble of the kernel, as a
+    /// hang is.
+    pub fn await_state(&mut self, wanted: LifeState) -> Result<Result<String, String>, Stop> {
+        let began = Instant::now();
+        loop {
+            self.cancel.check()?;
+            let guest = self.guest()?;
+            let state = bcache::state_if_there(&guest)?;
+            let reached = match wanted {
+                LifeState::Clean => state.as_deref() == Some("clean"),
+                LifeState::Dirty => state.as_deref() == Some("dirty"),
+                LifeState::Detached => state.as_deref() == Some("no cache"),
+                LifeState::SetGone => {
+                    state.as_deref() == Some("no cache") && !bcache::set_is_there(&guest)?
+                }
+                LifeState::Stopped => state.is_none(),
+            };
+            let ms = began.elapsed().as_millis();
+            if reached {
+                return Ok(Ok(format!("after {ms} ms")));
+            }
+            // Nothing has to make a device dirty.
+            if wanted == LifeState::Dirty && began.elapsed() > LET_GO / 10 {
+                return Ok(Err(format!("its state is {state:?} after {ms} ms")));
+            }
+            if began.elapsed() > PATIENCE {
+                let state = state.unwrap_or_else(|| "not there".to_owned());
+                let next = "read the blocked tasks above: something in the kernel waits for ever";
+                let what =
+                    format!("the backing device is {state:?}, not {wanted:?}, after {ms} ms");
+                return Err(Trouble::new("no-answer", what, next).into());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// A discard; see [`crate::Step::Discard`].
+    pub fn discard(&mut self, at: Extent, value: &str, background: bool) -> Result<(), Stop> {
+        let started = self.discard_in_background(at)?;
+        let seq = started.seq;
+        self.versions.insert(value.to_owned(), seq);
+        self.background.insert(value.to_owned(), started);
+        self.note(format!("{value} is discard #{seq}"));
+        if background { Ok(()) } else { self.join(value) }
+    }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Windows that stay shut. Each scenario is played on the unpatched kernel, which
+//! fails it, with the one thing left out that opens its window: the case must
+//! be inconclusive, whatever the blocks hold. `cargo xtask test` builds what it
+//! boots and tells it where that is; see `xtask/src/test.rs`.
+#![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
+#![cfg(feature = "vm-tests")]
+
+use evidence::{Case, Outcome, Verdict};
+use lab::{ArmImage, CaseSpec, Tools, run_case};
+use proc::Cancel;
+use std::path::{Path, PathBuf};
+use vm::Accel;
+
+fn path(variable: &str) -> PathBuf {
+    std::env::var_os(variable)
+        .unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask test`"))
+        .into()
+}
+
+fn text(file: &str) -> String {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workloads/scenarios");
+    std::fs::read_to_string(dir.join(file)).unwrap()
+}
+
+fn play(arm: &str, text: &str) -> Case {
+    let accel = match std::env::var("BCLAB_ACCEL").as_deref() {
+        Ok("kvm") => Accel::Kvm,
+        _ => Accel::Tcg,
+    };
+    let tools = Tools { initramfs: path("BCLAB_INITRAMFS"), accel, ..Tools::default() };
+    let kernel = path(&format!("BCLAB_KERNEL_{}", arm.to_uppercase()));
+    let image = ArmImage { name: arm.to_owned(), kernel };
+    let scenario = lab::parse(Path::new("test.toml"), text).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let spec = CaseSpec::new(&image, &scenario, 1, 1);
+    let case = run_case(&spec, &tools, out.path(), &|_| {}, &Cancel::new()).unwrap();
+    println!("{case:#?}");
+    case
+}
+
+/// The scenario without the steps that contain any of `parts`.
+fn without(file: &str, parts: &[&str]) -> String {
+    let text = text(file);
+    let (head, steps) = text.split_once("[[step]]\n").unwrap();
+    let (steps, expect) = steps.split_once("[expect]\n").unwrap();
+    let kept: Vec<&str> = steps
+        .split("[[step]]\n")
+        .filter(|step| !parts.iter().any(|part| step.contains(part)))
+        .collect();
+    assert!(kept.len() < steps.split("[[step]]\n").count(), "nothing to leave out in {file}");
+    format!("{head}[[step]]\n{}[expect]\n{expect}", kept.join("[[step]]\n"))
+}
+
+/// The scenario with one thing replaced.
+fn with(file: &str, old: &str, new: &str) -> String {
+    let text = text(file);
+    assert!(text.contains(old), "{file} has no {old:?}");
+    text.replacen(old, new, 1)
+}
+
+/// Played on the unpatched kernel, it is inconclusive, for this reason.
+fn is_shut(text: &str, why: &str) {
+    let case = play("base", &text.replace("for_ms = 5000", "for_ms = 500"));
+    let Outcome::Inconclusive { why: said } = &case.outcome else { panic!("{:?}", case.outcome) };
+    assert!(said.contains(why), "{said}");
+    assert!(case.opportunities.iter().any(|opportunity| !opportunity.open));
+}
+
+/// In a larger cache: of 1024 buckets the allocator keeps one or two free, and
+/// the window opens by itself.
+#[test]
+fn s5_with_free_buckets() {
+    let text = without("s5-fallback.toml", &["hold-priorities", "exhaust", "\"allocator\""]);
+    is_shut(&text.replacen("mib = 64", "mib = 512", 1), "fell back to invalidating");
+}
+
+#[test]
+fn s6_with_a_discard_that_is_not_held() {
+    is_shut(&without("s6-discard.toml", &["do = \"hold\""]), "held before the media");
+}
+
+#[test]
+fn s7_without_a_cutoff() {
+    is_shut(&with("s7-sequential.toml", "value = \"65536\"", "value = \"0\""), "round the cache");
+}
+
+#[test]
+fn s7c_without_congestion() {
+    is_shut(&without("s7c-congested.toml", &["spoil-cache-write"]), "round the cache");
+}
+
+#[test]
+fn s8_without_the_error() {
+    is_shut(&without("s8-cache-error.toml", &["spoil-cache-write"]), "stripped of their pointers");
+}
+
+#[test]
+fn s9_with_too_little_to_read() {
+    let text = with("s9-evict.toml", "sectors = 245760", "sectors = 4096");
+    is_shut(&text, "did not push it out");
+}
+
+#[test]
+fn s10a_with_a_write_that_is_not_held() {
+    let hold = "do = \"hold\"\nname = \"B\"";
+    let text = with("s10a-attach.toml", hold, "do = \"hold\"\nname = \"other\"");
+    is_shut(&text, "held before the media");
+}
+
+#[test]
+fn s11_with_a_write_that_is_not_held() {
+    let hold = "do = \"hold\"\nname = \"fine\"";
+    is_shut(&with("s11-span.toml", hold, "do = \"hold\"\nname = \"other\""), "was held");
+}
+
+#[test]
+fn s14_with_a_cache_write_that_is_not_held() {
+    let text = without("s14-two-writes.toml", &["hold-cache-write"]);
+    is_shut(&text, "the cache write of A was held");
+}
+
+#[test]
+fn s15_with_nothing_dirty() {
+    let text = with("s15-dirty-bypass.toml", "\"writeback\"", "\"writethrough\"");
+    is_shut(&text, "A was dirty");
+}
+
+#[test]
+fn s16_with_a_writeback_that_is_not_held() {
+    let text = without("s16-writeback-discard.toml", &["do = \"hold\""]);
+    is_shut(&text, "held before the media");
+}
+
+/// What makes a case imprecise, on an arm that is not: a write in flight over
+/// the block that must get cached, and counters that are asked for too much.
+#[test]
+fn a_fill_that_is_skipped_and_a_counter_that_is_wrong_are_imprecise() {
+    let at = "do = \"fill\"\nat = \"fine-before\"";
+    let skipped = with("s11-span.toml", at, "do = \"fill\"\nat = \"fine\"");
+    for text in [skipped, with("s11-span.toml", "grew_by = 1", "grew_by = 2")] {
+        let case = play("rust", &text);
+        assert_eq!(case.outcome, Outcome::Verdict { verdict: Verdict::Imprecise });
+        assert!(case.observations.iter().any(|line| line.starts_with("imprecise: ")));
+    }
+}
