@@ -11,6 +11,7 @@ use super::station::{Start, Station};
 use super::story::{Losses, Story};
 use crate::oracle::{self, Readback};
 use crate::trouble::Stop;
+use evidence::Verdict;
 use std::collections::HashMap;
 use vdisk::crash::CrashState;
 use wire::Content;
@@ -32,14 +33,15 @@ impl Court<'_> {
             let witness = self.recording.history.witness_at_cut(at.before);
             for finding in oracle::judge(&witness, seen).findings {
                 let here = |of: &HashMap<u64, Content>| of.get(&finding.first).copied();
-                let cause = kind::cause(
-                    self.story,
-                    &self.recording.history,
-                    losses,
-                    at.before,
-                    finding.first,
-                    (here(&front), here(&back)),
-                );
+                let (story, history) = (self.story, &self.recording.history);
+                let (first, before) = (finding.first, at.before);
+                let cause = match finding.verdict {
+                    Verdict::Lost => kind::loss(story, history, losses, before, first),
+                    _ => {
+                        let seen = (here(&front), here(&back));
+                        kind::cause(story, history, losses, before, first, seen)
+                    }
+                };
                 let kind = Kind::of(finding.verdict, cause);
                 // The same at a later instant is no news.
                 if ranges.iter().any(|r| r.kind == kind && r.first == finding.first) {

@@ -2,7 +2,7 @@
 //! Kinds of bad states, and which of them an arm is expected to have.
 
 use super::history::History;
-use super::story::{Fate, Losses, Story};
+use super::story::{Fate, Item, Losses, Story};
 use evidence::Verdict;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,6 +30,9 @@ pub enum Cause {
     NoInvalidation,
     /// The cache holds something newer than the disk, and calls it clean.
     DiskBehind,
+    /// The only copy of a flushed write was dirty in the cache; a bypass write
+    /// over it had it invalidated, and did not survive itself.
+    DirtyInvalidated,
 }
 
 impl Cause {
@@ -40,6 +43,7 @@ impl Cause {
             Self::InvalidationPending => "invalidation-pending",
             Self::NoInvalidation => "no-invalidation",
             Self::DiskBehind => "disk-behind",
+            Self::DirtyInvalidated => "dirty-invalidated",
         }
     }
 }
@@ -113,6 +117,22 @@ pub fn cause(
     Some(if waited > JOURNAL_DELAY_NS { Cause::NoInvalidation } else { Cause::InvalidationPending })
 }
 
+/// Why a flushed write to `sector` is gone after a cut before event `before`
+/// that lost `losses`, where that can be told: an invalidation, issued after
+/// the flush, that survived.
+#[must_use]
+pub fn loss(
+    story: &Story,
+    history: &History,
+    losses: &Losses,
+    before: u64,
+    sector: u64,
+) -> Option<Cause> {
+    let flushed = history.flushed_by(before, sector)?;
+    let kept = |item: &Item| losses.fate(item, before) == Fate::Kept;
+    story.invalidations(sector, flushed).any(kept).then_some(Cause::DirtyInvalidated)
+}
+
 /// What the arms are expected to have: `workloads/explore.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -164,7 +184,7 @@ impl Expectations {
 #[cfg(test)]
 mod tests {
     use super::super::history::Told;
-    use super::super::story::{Item, What};
+    use super::super::story::What;
     use super::*;
     use crate::bcache::DATA_OFFSET;
     use vdisk::bcache_format::Key;
@@ -218,6 +238,26 @@ mod tests {
         assert_eq!(why(true, &[], 20, A), Some(Cause::InvalidationPending));
         assert_eq!(why(false, &[], 30, A), Some(Cause::NoInvalidation));
         assert_eq!(why(true, &[], 30, B), Some(Cause::DiskBehind));
+    }
+
+    #[test]
+    fn a_flushed_write_is_lost_by_an_invalidation_that_survived() {
+        let (story, mut history) = story(true);
+        let lost = |history: &History, lost: &[u64], before| {
+            loss(&story, history, &Losses::whole(lost), before, 64)
+        };
+        assert_eq!(lost(&history, &[], 30), None, "nothing was promised");
+        let extent = Extent { sector: 64, sectors: 8 };
+        history = History::default();
+        history.push(2, Told::Issued { seq: 1, extent, fua: false });
+        history.push(4, Told::Acked { seq: 1 });
+        history.push(4, Told::FlushIssued { id: 1 });
+        history.push(6, Told::FlushAcked { id: 1 });
+        history.push(10, Told::Issued { seq: 2, extent, fua: false });
+        assert_eq!(lost(&history, &[], 30), Some(Cause::DirtyInvalidated));
+        assert_eq!(lost(&history, &[8], 30), None, "the invalidation is gone as well");
+        assert_eq!(lost(&history, &[], 20), None, "it was not issued yet");
+        assert_eq!(loss(&story, &history, &Losses::default(), 30, 80), None);
     }
 
     #[test]
