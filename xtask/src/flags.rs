@@ -32,7 +32,9 @@ pub enum Command {
     Build(BuildArgs),
     /// List arms, scenarios and configurations.
     List,
-    /// Measure the tool's own speed: boots, cases, builds.
+    /// Print the disks' event log of a case.
+    Log(LogArgs),
+    /// Measure the tool's own speed: boots, cases, builds, disks.
     Bench(BenchArgs),
     /// Run every test of the project.
     Test(TestArgs),
@@ -139,6 +141,34 @@ pub struct ExploreArgs {
     pub limit: Option<u32>,
     #[command(flatten)]
     pub session: SessionArgs,
+}
+
+const LOG_EXAMPLES: &str = "\
+Examples:
+  cargo xtask log results/RUN/logs/base-S2-1               everything that both disks saw
+  cargo xtask log results/RUN/logs/base-S2-1/events --disk hdd --sector 65552
+                                                           what happened to one sector
+  cargo xtask log events --json | jq .                     one JSON object a line
+
+A log that was cut short because its tool was killed is printed as far as it goes, and where it
+stops is said (exit code 0); for a damaged one, the exit code is 4. The format is described in
+crates/vdisk/src/log/mod.rs.";
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = LOG_EXAMPLES)]
+pub struct LogArgs {
+    /// An event log, or the folder of a case that has one.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Only events of this disk (ssd, hdd) and of all.
+    #[arg(long, value_name = "NAME")]
+    pub disk: Option<String>,
+    /// Only requests that touch this sector (512 B) of a disk, and flushes.
+    #[arg(long, value_name = "N")]
+    pub sector: Option<u64>,
+    /// One JSON object per event instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 const SETUP_EXAMPLES: &str = "\

@@ -37,6 +37,30 @@ pub enum What {
     Housekeeping(&'static str),
 }
 
+impl std::fmt::Display for What {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let counted = |f: &mut std::fmt::Formatter<'_>, keys: &[Key]| {
+            let gone = keys.iter().filter(|key| key.pointers.is_empty()).count();
+            write!(f, "{} keys", keys.len())?;
+            if gone > 0 { write!(f, ", {gone} of them invalidations") } else { Ok(()) }
+        };
+        match self {
+            Self::Journal { seq, last_seq, keys } => {
+                write!(f, "journal entry {seq} (last_seq {last_seq}), ")?;
+                counted(f, keys)
+            }
+            Self::Set { keys } => {
+                write!(f, "btree set, ")?;
+                counted(f, keys)
+            }
+            Self::Stamped { seq, sector } => {
+                write!(f, "data of write #{seq}, sector {sector} of bcache")
+            }
+            Self::Housekeeping(what) => f.write_str(what),
+        }
+    }
+}
+
 /// One write, trim or write-zeroes request.
 #[derive(Clone, Debug)]
 pub struct Item {
@@ -178,7 +202,9 @@ impl Story {
     }
 }
 
-fn what(ssd: bool, sector: u64, data: &[u8]) -> What {
+/// What a write of `data` to `sector` of the SSD or of the backing device is.
+#[must_use]
+pub fn what(ssd: bool, sector: u64, data: &[u8]) -> What {
     if ssd {
         match recognise(bcache::SET_MAGIC, sector, data) {
             Written::Journal(entry) => {
