@@ -69,6 +69,10 @@ pub struct RunArgs {
     /// A scenario by id or name; repeatable. Default: all of them.
     #[arg(long = "scenario", value_name = "ID")]
     pub scenarios: Vec<String>,
+    /// Boot every machine from nothing. Otherwise a guest that would be booted
+    /// three times or more is saved after its first boot and restored.
+    #[arg(long)]
+    pub cold: bool,
     #[command(flatten)]
     pub session: SessionArgs,
 }

@@ -116,7 +116,7 @@ impl<'a> Session<'a> {
         let mut config = self.vm_config.clone();
         // A folder per boot: the console of the one that was cut is kept.
         config.work_dir.push(format!("boot-{}", self.boots_ms.len() + 1));
-        self.vm = Some(Vm::boot(&config, self.cancel)?);
+        self.vm = Some(Vm::start_up(&config, self.cancel)?);
         self.boots_ms.push(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
         Ok(())
     }
