@@ -74,6 +74,13 @@ pub struct DiskSetup {
 pub struct BcacheSetup {
     /// `writethrough`, `writeback`, `writearound` or `none`.
     pub cache_mode: CacheMode,
+    /// Whether dirty data is written to the backing device in the background.
+    #[serde(default = "yes")]
+    pub writeback_running: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// bcache's cache modes.

@@ -125,6 +125,9 @@ impl<'a> Session<'a> {
         let guest = self.guest()?;
         bcache::register(&guest)?;
         bcache::configure(&guest, self.scenario.bcache.cache_mode)?;
+        if !self.scenario.bcache.writeback_running {
+            bcache::stop_writeback(&guest)?;
+        }
         self.rig.mark("bcache registered and configured");
         Ok(())
     }

@@ -137,6 +137,9 @@ pub fn loss(
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectations {
+    /// Kinds that no arm can help, by scenario; `all` for every scenario.
+    #[serde(default)]
+    every: BTreeMap<String, Vec<Kind>>,
     /// By arm; `default` is for all that are not named.
     arm: BTreeMap<String, Expected>,
 }
@@ -167,10 +170,14 @@ impl Expectations {
         self.arm.get(arm).or_else(|| self.arm.get("default"))
     }
 
-    /// Whether `arm` is expected to have bad states of this kind.
+    /// Whether `arm` is expected to have bad states of this kind in
+    /// `scenario`.
     #[must_use]
-    pub fn allows(&self, arm: &str, kind: &Kind) -> bool {
+    pub fn allows(&self, arm: &str, scenario: &str, kind: &Kind) -> bool {
+        let every = |name| self.every.get(name).is_some_and(|kinds| kinds.contains(kind));
         self.of(arm).is_some_and(|expected| expected.may.contains(kind))
+            || every("all")
+            || every(scenario)
     }
 
     /// What a whole exploration of `scenario` on `arm` has to find.
@@ -270,6 +277,9 @@ mod tests {
     #[test]
     fn expectations_fall_back_to_the_default() {
         let text = r#"
+            [every]
+            all = ["unusable/torn-set"]
+            X3 = ["diverged/disk-behind"]
             [arm.base]
             may = ["stale/past-invalidation"]
             must.S2 = ["stale/past-invalidation"]
@@ -279,8 +289,13 @@ mod tests {
         let expectations: Expectations = toml::from_str(text).unwrap();
         let stale = Kind::of(Verdict::Stale, Some(Cause::PastInvalidation));
         let diverged = Kind::of(Verdict::Diverged, Some(Cause::InvalidationLost));
-        assert!(expectations.allows("base", &stale) && !expectations.allows("base", &diverged));
-        assert!(expectations.allows("mine", &diverged) && !expectations.allows("mine", &stale));
+        let allows = |arm, kind| expectations.allows(arm, "S2", kind);
+        assert!(allows("base", &stale) && !allows("base", &diverged));
+        assert!(allows("mine", &diverged) && !allows("mine", &stale));
+        let torn = Kind::unusable("torn-set");
+        let behind = Kind::of(Verdict::Diverged, Some(Cause::DiskBehind));
+        assert!(allows("base", &torn) && allows("mine", &torn));
+        assert!(expectations.allows("mine", "X3", &behind) && !allows("mine", &behind));
         assert_eq!(expectations.demands("base", "S2"), [stale]);
         assert!(expectations.demands("mine", "S2").is_empty());
     }

@@ -46,6 +46,12 @@ pub struct Spec<'a> {
     pub expectations: &'a Expectations,
 }
 
+impl Spec<'_> {
+    fn allows(&self, kind: &Kind) -> bool {
+        self.expectations.allows(&self.arm.name, &self.scenario.id, kind)
+    }
+}
+
 /// What happens while an exploration goes on.
 #[derive(Debug)]
 pub enum Progress {
@@ -302,7 +308,8 @@ impl Search<'_> {
         }
         let (arm, scenario) = (self.spec.arm.name.clone(), self.spec.scenario.id.clone());
         let expected = self.spec.expectations;
-        let unexpected = kinds.keys().filter(|kind| !expected.allows(&arm, kind)).cloned();
+        let unexpected =
+            kinds.keys().filter(|kind| !expected.allows(&arm, &scenario, kind)).cloned();
         let whole = records.len() == self.catalogue.order.len();
         let missed = expected
             .demands(&arm, &scenario)
@@ -405,7 +412,7 @@ impl Search<'_> {
             explain::tell(self.court.story, self.court.recording, &shrunk, kind, &outcome, before);
         Ok(Counterexample {
             kind: kind.clone(),
-            expected: self.spec.expectations.allows(&self.spec.arm.name, kind),
+            expected: self.spec.allows(kind),
             states,
             number,
             before,

@@ -188,6 +188,15 @@ impl Story {
         self.times.get(at).map_or(0, |(_, ns)| *ns)
     }
 
+    /// Whether a cut before event `before` that lost `losses` left part of a
+    /// set of btree keys.
+    #[must_use]
+    pub fn tears_a_set(&self, losses: &Losses, before: u64) -> bool {
+        self.items.iter().any(|item| {
+            matches!(item.what, What::Set { .. }) && losses.fate(item, before) == Fate::Torn
+        })
+    }
+
     /// Journal entries that say that `sector` (of the bcache device) is not
     /// cached, issued after event `since`.
     pub fn invalidations(&self, sector: u64, since: u64) -> impl Iterator<Item = &Item> {
