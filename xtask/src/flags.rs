@@ -214,6 +214,9 @@ pub struct BenchArgs {
     /// Boots and cases per figure.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub samples: u32,
+    /// Only the virtual disks, beside a raw file of QEMU and nbdkit's memory.
+    #[arg(long, conflicts_with = "cold")]
+    pub disks: bool,
     /// Also build a kernel from nothing, in a folder of its own (minutes).
     #[arg(long)]
     pub cold: bool,

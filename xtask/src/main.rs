@@ -2,6 +2,7 @@
 //! `cargo xtask`: the command line, and nothing that is not about the terminal.
 
 mod bench;
+mod bench_disks;
 mod build;
 mod clean;
 mod exit;
