@@ -125,6 +125,8 @@ Examples:
   cargo xtask explore base                          all crash states of S2, S3 and X1, unpatched kernel
   cargo xtask explore rust --scenario S3 --jobs 4   one scenario, four machines at once
   cargo xtask explore v1 --limit 200                a sample, spread over the whole recording
+  cargo xtask explore base --scenario X4 --out DIR --state 62
+                                                    one state of an earlier exploration once more
 
 Which bad states an arm is expected to have is in workloads/explore.toml. Exit code 1 says that
 there are others, or that a faulty arm did not show what it must.";
@@ -143,6 +145,10 @@ pub struct ExploreArgs {
     /// [default: all].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
+    /// Only this state of an exploration in --out, once more: from a cold boot,
+    /// shrunk and explained. Needs one --scenario.
+    #[arg(long, value_name = "N", requires_all = ["out", "scenarios"], conflicts_with = "limit")]
+    pub state: Option<u64>,
     #[command(flatten)]
     pub session: SessionArgs,
 }

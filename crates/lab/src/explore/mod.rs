@@ -9,6 +9,7 @@
 //! writes, and told in the disk's terms.
 
 mod catalogue;
+mod confirm;
 mod court;
 mod error;
 mod explain;
@@ -20,6 +21,7 @@ mod search;
 mod station;
 mod story;
 
+pub use confirm::{Replay, replay};
 pub use error::ExploreError;
 pub use history::{History, Life, Told};
 pub use kind::{Cause, Expectations, Kind};

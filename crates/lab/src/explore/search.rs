@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Records, enumerates, tries every state, and shrinks what is bad.
 
-use super::catalogue::{Catalogue, Occurrence};
+use super::catalogue::Catalogue;
 use super::court::{Court, attempt};
 use super::error::ExploreError;
-use super::explain;
 use super::kind::{Expectations, Kind};
 use super::record::Recording;
-use super::report::{Counterexample, Exploration, Outcome, StateRecord, Tried, hex};
+use super::report::{Exploration, Outcome, StateRecord, Tried, hex};
 use super::station::{Start, Station};
 use super::story::Story;
 use crate::run::{ArmImage, Tools};
@@ -15,7 +14,7 @@ use crate::scenario::Scenario;
 use proc::Cancel;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
@@ -47,8 +46,15 @@ pub struct Spec<'a> {
 }
 
 impl Spec<'_> {
-    fn allows(&self, kind: &Kind) -> bool {
+    /// Whether a kind of bad state is no news.
+    #[must_use]
+    pub fn allows(&self, kind: &Kind) -> bool {
         self.expectations.allows(&self.arm.name, &self.scenario.id, kind)
+    }
+
+    /// Which states there are.
+    pub(super) fn plan(&self) -> Plan {
+        Plan { seed: self.seed, ..Plan::default() }
     }
 }
 
@@ -109,7 +115,7 @@ pub fn explore(
     let Some(life) = log.lives.first() else {
         return Err(ExploreError::Closed("the event log is empty".to_owned()));
     };
-    let plan = Plan { seed: spec.seed, ..Plan::default() };
+    let plan = spec.plan();
     let catalogue = Catalogue::make(&log, life, plan, &recording.history)?;
     let mut tried = Tried::open(dir)?;
     let chosen = catalogue.choose(spec.limit);
@@ -134,28 +140,45 @@ pub fn explore(
         on,
         cancel,
     };
-    let saved = dir.join("guest.state");
+    let saved = SavedGuest::new(dir);
     if !todo.is_empty() || !tried.records.is_empty() {
-        search.station("save")?.save(&saved)?;
+        search.station("save")?.save(&saved.path)?;
     }
     let began = Instant::now();
-    let result = search.try_all(&todo, chosen.len(), &mut tried, &saved);
+    let result = search.try_all(&todo, chosen.len(), &mut tried, &saved.path);
     let mut exploration =
         search.report(&chosen, &tried.records, todo.len(), began.elapsed().as_secs_f64());
     let result = result.and_then(|()| {
-        exploration.counterexamples = search.counterexamples(&exploration, &saved)?;
+        exploration.counterexamples = search.counterexamples(&exploration, &saved.path)?;
         exploration.complete = true;
         Ok(())
     });
-    for leftover in [saved.clone(), dir.join("guest.state.json")] {
-        let _ = std::fs::remove_file(leftover);
-    }
+    drop(saved);
     exploration.save(dir)?;
     result.map(|()| exploration)
 }
 
+/// The file of the saved machine, which goes when this is dropped.
+pub(super) struct SavedGuest {
+    pub path: PathBuf,
+}
+
+impl SavedGuest {
+    pub fn new(dir: &Path) -> Self {
+        Self { path: dir.join("guest.state") }
+    }
+}
+
+impl Drop for SavedGuest {
+    fn drop(&mut self) {
+        for leftover in [self.path.clone(), self.path.with_extension("state.json")] {
+            let _ = std::fs::remove_file(leftover);
+        }
+    }
+}
+
 /// Keeps a second exploration out of the folder until dropped.
-fn lock(dir: &Path) -> Result<File, ExploreError> {
+pub(super) fn lock(dir: &Path) -> Result<File, ExploreError> {
     let path = dir.join(".lock");
     let file = File::create(&path).map_err(ExploreError::io(&path))?;
     match file.try_lock() {
@@ -167,20 +190,21 @@ fn lock(dir: &Path) -> Result<File, ExploreError> {
     }
 }
 
-struct Search<'a> {
-    spec: &'a Spec<'a>,
-    dir: &'a Path,
-    log: &'a Log,
-    life: &'a Life,
-    plan: Plan,
-    catalogue: &'a Catalogue,
-    court: Court<'a>,
-    on: &'a (dyn Fn(Progress) + Sync),
-    cancel: &'a Cancel,
+/// All that trying states needs.
+pub(super) struct Search<'a> {
+    pub spec: &'a Spec<'a>,
+    pub dir: &'a Path,
+    pub log: &'a Log,
+    pub life: &'a Life,
+    pub plan: Plan,
+    pub catalogue: &'a Catalogue,
+    pub court: Court<'a>,
+    pub on: &'a (dyn Fn(Progress) + Sync),
+    pub cancel: &'a Cancel,
 }
 
 impl Search<'_> {
-    fn station(&self, name: &str) -> Result<Station<'_>, ExploreError> {
+    pub fn station(&self, name: &str) -> Result<Station<'_>, ExploreError> {
         let blocks = self.spec.scenario.blocks.values().filter(|b| b.sectors <= SMALL_BLOCK);
         let mut touched: Vec<(u64, u64)> =
             blocks.map(|b| (b.sector, b.sector + u64::from(b.sectors))).collect();
@@ -346,81 +370,5 @@ impl Search<'_> {
             scenario,
             kinds,
         }
-    }
-
-    /// One per kind: the state with the fewest losses, shrunk, booted cold.
-    fn counterexamples(
-        &self,
-        exploration: &Exploration,
-        saved: &Path,
-    ) -> Result<Vec<Counterexample>, ExploreError> {
-        if exploration.kinds.is_empty() {
-            return Ok(Vec::new());
-        }
-        let station = self.station("confirm")?;
-        let mut examples = Vec::new();
-        for (kind, &states) in &exploration.kinds {
-            let with = |r: &&StateRecord| r.outcome.kinds().contains(kind);
-            let Some(best) = exploration.states.iter().filter(with).min_by_key(|r| r.lost) else {
-                continue;
-            };
-            let number = match &best.outcome {
-                Outcome::Bad { ranges } => ranges
-                    .iter()
-                    .find(|range| range.kind == *kind)
-                    .map_or(best.number, |range| range.number),
-                // Numbers count duplicates in both enumerations.
-                _ => best.number,
-            };
-            let mut all = States::new(self.log, self.life, self.plan)?.with_duplicates();
-            let Some(state) = all.find(|s| s.as_ref().map_or(true, |s| s.number == number)) else {
-                continue;
-            };
-            examples.push(self.shrink(state?, kind, states, &station, saved)?);
-        }
-        Ok(examples)
-    }
-
-    fn shrink(
-        &self,
-        state: CrashState,
-        kind: &Kind,
-        states: usize,
-        station: &Station<'_>,
-        saved: &Path,
-    ) -> Result<Counterexample, ExploreError> {
-        let (number, before) = (state.number, state.before());
-        let instants = [Occurrence { number, before }];
-        let shows = |state: &CrashState, start| {
-            let outcome = attempt(&self.court, station, state, &instants, start)?;
-            Ok::<_, ExploreError>((outcome.kinds().contains(kind), outcome))
-        };
-        let lost_before = state.lost().len();
-        let (mut tries, mut best) = (0, lost_before);
-        let shrunk = state.shrink(|candidate| {
-            tries += 1;
-            let bad = shows(candidate, Start::Saved(saved))?.0;
-            if bad {
-                best = candidate.lost().len();
-            }
-            (self.on)(Progress::Shrinking { kind: kind.clone(), lost: best });
-            Ok::<_, ExploreError>(bad)
-        })?;
-        let (confirmed, outcome) = shows(&shrunk, Start::Cold)?;
-        let lost = shrunk.lost().len();
-        let story =
-            explain::tell(self.court.story, self.court.recording, &shrunk, kind, &outcome, before);
-        Ok(Counterexample {
-            kind: kind.clone(),
-            expected: self.spec.allows(kind),
-            states,
-            number,
-            before,
-            lost_before_shrinking: lost_before,
-            lost,
-            tries,
-            confirmed,
-            story,
-        })
     }
 }
