@@ -64,9 +64,9 @@ pub fn disks(ready: &Prepared, samples: u32, ui: &Ui, cancel: &Cancel) -> Result
     config.disks = named.filter_map(disk).collect();
     let count = config.disks.len();
     let vm = Vm::boot(&config, cancel)?;
-    for disk in 0..count {
+    for (disk, name) in NAMES.iter().enumerate().take(count) {
         // Holes would be read without touching anything.
-        stage.now(&format!("filling {}", NAMES[disk]));
+        stage.now(&format!("filling {name}"));
         fio(&vm, disk, "write", "--bs=1M --size=100%", cancel)?;
     }
     let mut figures = Vec::new();

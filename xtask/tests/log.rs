@@ -2,6 +2,8 @@
 //! `cargo xtask log` on logs that are whole, cut short, damaged, and of a tool
 //! that was killed.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
+
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::{contains, is_empty};

@@ -20,6 +20,7 @@ mod report;
 mod search;
 mod station;
 mod story;
+mod workers;
 
 pub use confirm::{Replay, replay};
 pub use error::ExploreError;

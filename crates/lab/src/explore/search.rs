@@ -2,12 +2,12 @@
 //! Records, enumerates, tries every state, and shrinks what is bad.
 
 use super::catalogue::Catalogue;
-use super::court::{Court, attempt};
+use super::court::Court;
 use super::error::ExploreError;
 use super::kind::{Expectations, Kind};
 use super::record::Recording;
 use super::report::{Exploration, Outcome, StateRecord, Tried, hex};
-use super::station::{Start, Station};
+use super::station::Station;
 use super::story::Story;
 use crate::run::{ArmImage, Tools};
 use crate::scenario::Scenario;
@@ -15,14 +15,9 @@ use proc::Cancel;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::mpsc::sync_channel;
 use std::time::Instant;
-use vdisk::crash::{CrashState, Plan, States};
+use vdisk::crash::Plan;
 use vdisk::log::{Life, Log};
-
-/// Without a verdict this often, something is wrong with the machine.
-const MOST_FAILURES: usize = 8;
 
 /// Named blocks up to this size (sectors) are read back whole, larger ones
 /// where they were written.
@@ -212,108 +207,6 @@ impl Search<'_> {
         let logs = self.dir.join("logs").join(name);
         let run = self.court.recording.run;
         Ok(Station::new(self.spec, &logs, &touched, run, self.cancel)?)
-    }
-
-    /// Several machines at once; the states are made one after the other.
-    fn try_all(
-        &self,
-        todo: &HashSet<u128>,
-        of: usize,
-        tried: &mut Tried,
-        saved: &Path,
-    ) -> Result<(), ExploreError> {
-        let known = of - todo.len();
-        let seen: HashSet<Kind> = tried.records.iter().flat_map(|r| r.outcome.kinds()).collect();
-        let shared = Mutex::new((tried, seen, 0usize, None::<ExploreError>));
-        let stop = |error: ExploreError| {
-            if let Ok(mut shared) = shared.lock() {
-                shared.3.get_or_insert(error);
-            }
-        };
-        let jobs = self.spec.tools.jobs.clamp(1, todo.len().max(1));
-        std::thread::scope(|scope| {
-            let (sender, receiver) = sync_channel::<CrashState>(1);
-            let receiver = std::sync::Arc::new(Mutex::new(receiver));
-            for job in 1..=jobs {
-                let (receiver, shared, stop) = (std::sync::Arc::clone(&receiver), &shared, &stop);
-                scope.spawn(move || {
-                    let station = match self.station(&format!("station-{job}")) {
-                        Ok(station) => station,
-                        Err(error) => return stop(error),
-                    };
-                    loop {
-                        let next = receiver.lock().ok().and_then(|states| states.recv().ok());
-                        let Some(state) = next else { return };
-                        let instants = self.catalogue.occurrences(state.fingerprint);
-                        let start = Start::Saved(saved);
-                        let outcome = attempt(&self.court, &station, &state, instants, start);
-                        let outcome = match outcome {
-                            Ok(outcome) => outcome,
-                            Err(error) => return stop(error),
-                        };
-                        let Ok(mut shared) = shared.lock() else { return };
-                        let (tried, seen, failures, failed) = &mut *shared;
-                        if let Outcome::Harness { message } = &outcome {
-                            *failures += 1;
-                            if *failures > MOST_FAILURES {
-                                failed.get_or_insert(ExploreError::Trouble {
-                                    what: "too many failures",
-                                    message: message.clone(),
-                                    console_tail: String::new(),
-                                    next_step: crate::session::OVERLOADED,
-                                });
-                            }
-                        }
-                        for kind in outcome.kinds() {
-                            if seen.insert(kind.clone()) {
-                                (self.on)(Progress::Found(kind));
-                            }
-                        }
-                        tried.add(StateRecord {
-                            number: state.number,
-                            before: state.before(),
-                            fingerprint: hex(state.fingerprint),
-                            how: state.how,
-                            lost: state.lost().len(),
-                            outcome,
-                        });
-                        let bad =
-                            tried.records.iter().filter(|r| !r.outcome.kinds().is_empty()).count();
-                        let done = tried.records.len().max(known);
-                        (self.on)(Progress::Tried { done: done.min(of), of, bad });
-                        if failed.is_some() {
-                            return;
-                        }
-                    }
-                });
-            }
-            drop(receiver);
-            if let Err(error) = self.feed(todo, &sender) {
-                stop(error);
-            }
-            drop(sender);
-        });
-        self.cancel.check()?;
-        match shared.into_inner() {
-            Ok((.., Some(error))) => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// Makes the states and hands them out until nobody takes them any more.
-    fn feed(
-        &self,
-        todo: &HashSet<u128>,
-        sender: &std::sync::mpsc::SyncSender<CrashState>,
-    ) -> Result<(), ExploreError> {
-        for state in States::new(self.log, self.life, self.plan)? {
-            self.cancel.check()?;
-            let state = state?;
-            if todo.contains(&state.fingerprint) && sender.send(state).is_err() {
-                break;
-            }
-        }
-        Ok(())
     }
 
     fn report(
