@@ -21,6 +21,9 @@ use vm::{Backend, Vm, VmConfig, VmDisk};
 /// time than booting twice.
 const WORTH_IT: usize = 3;
 
+/// Beginning of the folder's name.
+const PREFIX: &str = "guests-";
+
 /// What two guests of a run must have in common: kernel and disks' sizes.
 type Key = (PathBuf, u64, u64);
 
@@ -41,8 +44,8 @@ pub struct SavedGuests {
 
 impl SavedGuests {
     /// For a run with these boots (kernel, disks, how often). Files of some
-    /// 140 MB each are kept in a folder of their own in `dir`, for those that
-    /// are worth it.
+    /// 140 MB each are kept in a folder of their own in `dir`, which must be
+    /// the run's alone, for those that are worth it.
     ///
     /// # Errors
     /// The folder cannot be made.
@@ -50,7 +53,13 @@ impl SavedGuests {
         dir: &Path,
         boots: impl IntoIterator<Item = (&'a Path, Disks, usize)>,
     ) -> std::io::Result<Self> {
-        let dir = tempfile::Builder::new().prefix("guests-").tempdir_in(dir)?;
+        // A killed run could not clean up.
+        for old in std::fs::read_dir(dir)?.flatten() {
+            if old.file_name().to_string_lossy().starts_with(PREFIX) {
+                std::fs::remove_dir_all(old.path())?;
+            }
+        }
+        let dir = tempfile::Builder::new().prefix(PREFIX).tempdir_in(dir)?;
         let mut entries = BTreeMap::<Key, Entry>::new();
         for (kernel, disks, boots) in boots {
             entries.entry(key(kernel, disks)).or_default().boots += boots;
@@ -133,6 +142,8 @@ mod tests {
             let found = guests.get(&config(kernel), disks, &Cancel::new());
             assert!(matches!(found, Ok(None)), "{kernel}");
         }
+        drop(guests);
+        std::fs::create_dir(dir.path().join("guests-left-behind")).unwrap();
         let more = [(Path::new("a"), disks, 1), (Path::new("a"), disks, 2)];
         let guests = SavedGuests::new(dir.path(), more).unwrap();
         // It tries: there is no such kernel.

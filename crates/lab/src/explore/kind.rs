@@ -268,6 +268,17 @@ mod tests {
     }
 
     #[test]
+    fn a_set_is_torn_when_part_of_it_is_there() {
+        let (mut story, _) = story(true);
+        story.items[0].what = What::Set { keys: Vec::new() };
+        let torn = Losses::partly(&[7]);
+        assert!(story.tears_a_set(&torn, 30));
+        assert!(!story.tears_a_set(&torn, 12), "it was not issued yet");
+        assert!(!story.tears_a_set(&Losses::whole(&[7]), 30), "nothing of it is there");
+        assert!(!story.tears_a_set(&Losses::partly(&[8]), 30), "that is a journal entry");
+    }
+
+    #[test]
     fn an_invalidation_of_another_sector_does_not_count() {
         let (story, history) = story(true);
         let found = cause(&story, &history, &Losses::default(), 30, 72, (A, B));

@@ -113,6 +113,12 @@ impl Losses {
         Self(requests.iter().map(|request| (*request, true)).collect())
     }
 
+    /// For tests: these requests, in part.
+    #[cfg(test)]
+    pub fn partly(requests: &[u64]) -> Self {
+        Self(requests.iter().map(|request| (*request, false)).collect())
+    }
+
     /// What became of `item` in a cut before event `before`.
     #[must_use]
     pub fn fate(&self, item: &Item, before: u64) -> Fate {
