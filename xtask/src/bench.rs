@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask bench`: the tool's own speed on this machine, now.
 
+use crate::bench_disks;
 use crate::flags::{AccelArg, BenchArgs, KernelArgs};
 use crate::prepare::{self, Prepared};
 use crate::ui::Ui;
@@ -14,10 +15,10 @@ use std::time::{Duration, Instant};
 use vm::{Vm, VmConfig};
 
 /// One measured quantity: all samples, so that the reader sees the spread.
-struct Figure {
-    what: String,
-    unit: &'static str,
-    samples: Vec<f64>,
+pub struct Figure {
+    pub what: String,
+    pub unit: &'static str,
+    pub samples: Vec<f64>,
 }
 
 impl Figure {
@@ -42,11 +43,17 @@ pub fn main(args: &BenchArgs, cancel: &Cancel) -> Result<ExitCode> {
     prepare::set_up(&dirs, false, &ui, cancel)?;
     let ready = prepare::prepare(&dirs, &arms, &kernel, AccelArg::Auto, &ui, cancel)?;
     let mut figures = Vec::new();
+    if args.disks {
+        figures.extend(bench_disks::disks(&ready, args.samples, &ui, cancel)?);
+        print(&figures, &ready, args.json);
+        return Ok(ExitCode::SUCCESS);
+    }
     if args.cold {
         figures.extend(builds(&dirs, &kernel, &ui, cancel)?);
     }
     figures.extend(boots(&ready, args.samples, &ui, cancel)?);
     figures.extend(cases(&dirs.repo, &ready, args.samples, &ui, cancel)?);
+    figures.extend(bench_disks::disks(&ready, args.samples, &ui, cancel)?);
     print(&figures, &ready, args.json);
     Ok(ExitCode::SUCCESS)
 }

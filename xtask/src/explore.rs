@@ -7,7 +7,9 @@ use crate::prepare;
 use crate::run;
 use crate::ui::{Stage, Ui};
 use anyhow::{Context, Result};
-use lab::explore::{Expectations, Exploration, Progress, Spec};
+use lab::explore::{
+    Counterexample, Expectations, Exploration, ExploreError, Outcome, Progress, Replay, Spec,
+};
 use proc::Cancel;
 use serde_json::json;
 use std::path::Path;
@@ -69,21 +71,29 @@ pub fn main(args: &ExploreArgs, cancel: &Cancel) -> Result<ExitCode> {
             first: Mutex::default(),
         };
         let on = |progress: Progress| show.progress(progress);
+        if let Some(number) = args.state {
+            let replay = lab::explore::replay(&spec, &out.join(&scenario.id), number, &on, cancel)
+                .map_err(usage_or_trouble)?;
+            stage.done("one state");
+            return Ok(replayed(number, &replay));
+        }
         let found = lab::explore::explore(&spec, &out.join(&scenario.id), &on, cancel)
             .map_err(usage_or_trouble)?;
         stage.done(&format!("{} states", found.tried));
         explorations.push(found);
         save(&out, &explorations)?;
     }
-    explorations.iter().for_each(report);
+    explorations.iter().for_each(|found| report(found, &out));
     println!("results: {}", out.join("explore.json").display());
     let code = |wanted: u8| explorations.iter().any(|e| e.exit_code() == wanted);
     Ok(ExitCode::from([1, exit::HARNESS].into_iter().find(|&wanted| code(wanted)).unwrap_or(0)))
 }
 
-fn usage_or_trouble(error: lab::explore::ExploreError) -> anyhow::Error {
+fn usage_or_trouble(error: ExploreError) -> anyhow::Error {
     match error {
-        lab::explore::ExploreError::Another { .. } => exit::usage(error.to_string()),
+        ExploreError::Another { .. } | ExploreError::Nothing { .. } => {
+            exit::usage(error.to_string())
+        }
         other => other.into(),
     }
 }
@@ -140,7 +150,7 @@ impl Show<'_> {
 }
 
 /// What was found, on standard output.
-fn report(found: &Exploration) {
+fn report(found: &Exploration, out: &Path) {
     println!(
         "{} {}: {} writes recorded, {} crash states, {} distinct, {} tried: {} good",
         found.arm,
@@ -162,21 +172,45 @@ fn report(found: &Exploration) {
         println!("    {:<32} {:>5} states", "no verdict (harness)", found.harness_failures);
     }
     for example in &found.counterexamples {
-        let confirmed = if example.confirmed { "confirmed" } else { "NOT confirmed" };
+        tell(example);
         println!(
-            "\n  {}: state {}, {} of {} lost writes needed ({} tries), {confirmed} by a cold boot",
-            example.kind,
+            "    again: cargo xtask explore {} --scenario {} --seed {} --out {} --state {}",
+            found.arm,
+            found.scenario,
+            found.seed,
+            out.display(),
             example.number,
-            example.lost,
-            example.lost_before_shrinking,
-            example.tries,
         );
-        for line in &example.story {
-            println!("    {line}");
-        }
     }
     if found.tried_now > 0 {
         let pace = found.pace();
         println!("  {} states in {:.0} s: {pace:.0} a minute", found.tried_now, found.seconds);
     }
+}
+
+fn tell(example: &Counterexample) {
+    let confirmed = if example.confirmed { "confirmed" } else { "NOT confirmed" };
+    println!(
+        "\n  {}: state {}, {} of {} lost writes needed ({} tries), {confirmed} by a cold boot",
+        example.kind, example.number, example.lost, example.lost_before_shrinking, example.tries,
+    );
+    for line in &example.story {
+        println!("    {line}");
+    }
+}
+
+/// What one state showed when it was tried again, and the exit code for it.
+fn replayed(number: u64, replay: &Replay) -> ExitCode {
+    match &replay.outcome {
+        Outcome::Good => println!("state {number} is good"),
+        Outcome::Harness { message } => {
+            println!("state {number}: no verdict, the harness failed: {message}");
+            return ExitCode::from(exit::HARNESS);
+        }
+        Outcome::Bad { .. } | Outcome::Unusable { .. } => {
+            replay.counterexamples.iter().for_each(tell);
+        }
+    }
+    let unexpected = replay.counterexamples.iter().any(|example| !example.expected);
+    ExitCode::from(u8::from(unexpected))
 }

@@ -32,7 +32,9 @@ pub enum Command {
     Build(BuildArgs),
     /// List arms, scenarios and configurations.
     List,
-    /// Measure the tool's own speed: boots, cases, builds.
+    /// Print the disks' event log of a case.
+    Log(LogArgs),
+    /// Measure the tool's own speed: boots, cases, builds, disks.
     Bench(BenchArgs),
     /// Run every test of the project.
     Test(TestArgs),
@@ -68,6 +70,10 @@ pub struct RunArgs {
     /// --full, all).
     #[arg(long = "scenario", value_name = "ID")]
     pub scenarios: Vec<String>,
+    /// Boot every machine from nothing. Otherwise a guest that would be booted
+    /// three times or more is saved after its first boot and restored.
+    #[arg(long)]
+    pub cold: bool,
     #[command(flatten)]
     pub session: SessionArgs,
 }
@@ -120,6 +126,8 @@ Examples:
   cargo xtask explore base                          all crash states of S2, S3 and X1, unpatched kernel
   cargo xtask explore rust --scenario S3 --jobs 4   one scenario, four machines at once
   cargo xtask explore v1 --limit 200                a sample, spread over the whole recording
+  cargo xtask explore base --scenario X4 --out DIR --state 62
+                                                    one state of an earlier exploration once more
 
 Which bad states an arm is expected to have is in workloads/explore.toml. Exit code 1 says that
 there are others, or that a faulty arm did not show what it must.";
@@ -138,8 +146,40 @@ pub struct ExploreArgs {
     /// [default: all].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
+    /// Only this state of an exploration in --out, once more: from a cold boot,
+    /// shrunk and explained. Needs one --scenario.
+    #[arg(long, value_name = "N", requires_all = ["out", "scenarios"], conflicts_with = "limit")]
+    pub state: Option<u64>,
     #[command(flatten)]
     pub session: SessionArgs,
+}
+
+const LOG_EXAMPLES: &str = "\
+Examples:
+  cargo xtask log results/RUN/logs/base-S2-1               everything that both disks saw
+  cargo xtask log results/RUN/logs/base-S2-1/events --disk hdd --sector 65552
+                                                           what happened to one sector
+  cargo xtask log events --json | jq .                     one JSON object a line
+
+A log that was cut short because its tool was killed is printed as far as it goes, and where it
+stops is said (exit code 0); for a damaged one, the exit code is 4. The format is described in
+crates/vdisk/src/log/mod.rs.";
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = LOG_EXAMPLES)]
+pub struct LogArgs {
+    /// An event log, or the folder of a case that has one.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Only events of this disk (ssd, hdd) and of all.
+    #[arg(long, value_name = "NAME")]
+    pub disk: Option<String>,
+    /// Only requests that touch this sector (512 B) of a disk, and flushes.
+    #[arg(long, value_name = "N")]
+    pub sector: Option<u64>,
+    /// One JSON object per event instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 const SETUP_EXAMPLES: &str = "\
@@ -181,6 +221,9 @@ pub struct BenchArgs {
     /// Boots and cases per figure.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub samples: u32,
+    /// Only the virtual disks, beside a raw file of QEMU and nbdkit's memory.
+    #[arg(long, conflicts_with = "cold")]
+    pub disks: bool,
     /// Also build a kernel from nothing, in a folder of its own (minutes).
     #[arg(long)]
     pub cold: bool,

@@ -11,12 +11,16 @@ pub fn main() -> Result<ExitCode> {
     for arm in prepare::all_arms(&dirs)? {
         println!("  {:<22} {}", arm.name, arm.title);
     }
-    println!("scenarios (workloads/scenarios):");
-    let scenarios = lab::load_all(&dirs.repo.join("workloads/scenarios"))
-        .map_err(|error| exit::usage(error.to_string()))?;
-    for scenario in scenarios {
-        let when = if scenario.quick { "" } else { " (with --full)" };
-        println!("  {:<4} {:<17} {}{when}", scenario.id, scenario.name, scenario.title);
+    for (what, folder) in [("scenarios", "scenarios"), ("more, for `explore` only", "explorations")]
+    {
+        let folder = format!("workloads/{folder}");
+        println!("{what} ({folder}):");
+        let scenarios = lab::load_all(&dirs.repo.join(folder))
+            .map_err(|error| exit::usage(error.to_string()))?;
+        for scenario in scenarios {
+            let when = if scenario.quick { "" } else { " (with --full)" };
+            println!("  {:<4} {:<17} {}{when}", scenario.id, scenario.name, scenario.title);
+        }
     }
     println!("configurations (kernel-config):");
     for name in prepare::all_configs(&dirs) {

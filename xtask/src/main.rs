@@ -2,12 +2,14 @@
 //! `cargo xtask`: the command line, and nothing that is not about the terminal.
 
 mod bench;
+mod bench_disks;
 mod build;
 mod clean;
 mod exit;
 mod explore;
 mod flags;
 mod list;
+mod log;
 mod prepare;
 mod run;
 mod setup;
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Command::Setup(args) => setup::main(&args, &cancel),
         Command::Build(args) => build::main(&args, &cancel),
         Command::List => list::main(),
+        Command::Log(args) => log::main(&args),
         Command::Bench(args) => bench::main(&args, &cancel),
         Command::Test(args) => test::main(&args, &cancel),
         Command::Clean(args) => clean::main(&args),

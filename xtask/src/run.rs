@@ -49,6 +49,7 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
         ui.say(&format!("resuming {}: {} cases are there", out.display(), record.cases.len()));
     }
     ready.tools.jobs = args.session.jobs.map_or_else(default_jobs, |jobs| jobs as usize);
+    ready.tools.restore = !args.cold;
     ui.say(&format!(
         "{} arms x {} scenarios x {} attempts, {} machines at once ({}), seed {}",
         record.arms.len(),

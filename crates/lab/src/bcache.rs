@@ -186,6 +186,14 @@ pub fn configure(guest: &Guest<'_>, mode: CacheMode) -> Result<(), GuestError> {
     guest.write_file(&set_file("congested_write_threshold_us"), "0")
 }
 
+/// Keeps dirty data dirty.
+///
+/// # Errors
+/// A sysfs file that is missing or refuses the value.
+pub fn stop_writeback(guest: &Guest<'_>) -> Result<(), GuestError> {
+    guest.write_file(&format!("{DEVICE_DIR}/writeback_running"), "0")
+}
+
 /// Switches the cache mode.
 ///
 /// # Errors

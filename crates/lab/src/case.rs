@@ -2,8 +2,9 @@
 //! One attempt of one arm at one scenario, from fresh disks to its record.
 
 use crate::run::{ArmImage, Event, Tools};
-use crate::scenario::Scenario;
+use crate::scenario::{Disks, Scenario};
 use crate::session::Session;
+use crate::step::Step;
 use crate::trouble::{Stop, Trouble};
 use evidence::{Case, Outcome, SectorCounts, Verdict};
 use proc::{Cancel, Cancelled};
@@ -24,6 +25,13 @@ pub struct CaseSpec<'a> {
 }
 
 impl<'a> CaseSpec<'a> {
+    /// What is booted, on which disks, and how often.
+    pub(crate) fn boots(&self) -> (&'a Path, Disks, usize) {
+        let again = |step: &&Step| matches!(step, Step::Boot {});
+        let boots = 1 + self.scenario.steps.iter().filter(again).count();
+        (&self.arm.kernel, self.scenario.disks, boots)
+    }
+
     /// The seed of a case depends on the run's seed, the scenario and the
     /// attempt, not on the arm: arms are compared on the same schedule.
     #[must_use]
@@ -134,6 +142,9 @@ fn set_up(
     );
     config.memory_mib = tools.memory_mib;
     config.cpus = tools.cpus;
+    if let Some(guests) = &tools.guests {
+        config.saved = guests.get(&config, spec.scenario.disks, cancel)?;
+    }
     Ok((config, sockets))
 }
 
@@ -143,7 +154,7 @@ const REPORTS: [&str; 6] =
     ["WARNING: ", "BUG: ", "INFO: task ", "INFO: rcu", "UBSAN: ", "possible recursive locking"];
 
 /// A kernel that complained is not a clean one, whatever its blocks hold.
-fn kernel_report(logs: &Path) -> Result<(), Stop> {
+pub(crate) fn kernel_report(logs: &Path) -> Result<(), Stop> {
     let boots = std::fs::read_dir(logs).into_iter().flatten().flatten();
     for boot in boots {
         let console = std::fs::read(boot.path().join("console.log")).unwrap_or_default();

@@ -12,6 +12,7 @@ mod precision;
 mod pressure;
 mod provenance;
 mod run;
+mod saved;
 mod scenario;
 mod session;
 mod step;
@@ -25,6 +26,7 @@ pub use error::ScenarioError;
 pub use oracle::{Finding, Judgement, Readback, judge};
 pub use provenance::{host, now, tool};
 pub use run::{ArmImage, Event, RunError, Tools, run};
+pub use saved::SavedGuests;
 pub use scenario::{BcacheSetup, Block, CacheMode, DiskSetup, Disks, Scenario, load_all, parse};
 pub use step::{
     Counter, CutKind, Disk, HoldOp, HoldPhase, LifeEvent, LifeState, OpenWrites, Setting, Spoil,

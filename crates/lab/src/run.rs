@@ -3,11 +3,12 @@
 //! finished case saved before the next one starts.
 
 use crate::case::{CaseSpec, run_case};
+use crate::saved::SavedGuests;
 use crate::scenario::Scenario;
 use evidence::{Case, Outcome, RunRecord, Store, StoreError};
 use proc::Cancel;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use vm::Accel;
 
 /// What every case of a run uses.
@@ -23,11 +24,23 @@ pub struct Tools {
     pub cpus: u32,
     /// Machines at once.
     pub jobs: usize,
+    /// Whether [`run`] saves a guest that it boots often, and restores it.
+    pub restore: bool,
+    /// The guests that are saved already.
+    pub guests: Option<Arc<SavedGuests>>,
 }
 
 impl Default for Tools {
     fn default() -> Self {
-        Self { initramfs: PathBuf::new(), accel: Accel::Tcg, memory_mib: 512, cpus: 2, jobs: 1 }
+        Self {
+            initramfs: PathBuf::new(),
+            accel: Accel::Tcg,
+            memory_mib: 512,
+            cpus: 2,
+            jobs: 1,
+            restore: false,
+            guests: None,
+        }
     }
 }
 
@@ -105,6 +118,13 @@ pub fn run(
         specs.iter().filter(|spec| !record.cases.iter().any(|case| case.id == spec.id)).collect();
     record.summarise();
     store.save(record)?;
+    let mut tools = tools.clone();
+    if tools.restore {
+        // Without the folder every case boots by itself.
+        let boots = todo.iter().map(|spec| spec.boots());
+        tools.guests = SavedGuests::new(store.dir(), boots).ok().map(Arc::new);
+    }
+    let tools = &tools;
 
     let queue = Mutex::new(todo.into_iter());
     let shared = Mutex::new((record, None::<RunError>));

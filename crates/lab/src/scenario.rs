@@ -82,6 +82,13 @@ pub struct BcacheSetup {
     /// buckets are soon used up: bcache wants more than 512 of them.
     #[serde(default = "default_bucket")]
     pub bucket_kib: u64,
+    /// Whether dirty data is written to the backing device in the background.
+    #[serde(default = "yes")]
+    pub writeback_running: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The default of make-bcache.

@@ -122,7 +122,7 @@ impl<'a> Session<'a> {
         let mut config = self.vm_config.clone();
         // A folder per boot: the console of the one that was cut is kept.
         config.work_dir.push(format!("boot-{}", self.boots_ms.len() + 1));
-        self.vm = Some(Vm::boot(&config, self.cancel)?);
+        self.vm = Some(Vm::start_up(&config, self.cancel)?);
         self.boots_ms.push(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
         Ok(())
     }
@@ -131,6 +131,9 @@ impl<'a> Session<'a> {
         let guest = self.guest()?;
         bcache::register(&guest)?;
         bcache::configure(&guest, self.scenario.bcache.cache_mode)?;
+        if !self.scenario.bcache.writeback_running {
+            bcache::stop_writeback(&guest)?;
+        }
         self.rig.mark("bcache registered and configured");
         Ok(())
     }

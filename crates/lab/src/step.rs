@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The verbs of a scenario.
 
+use crate::scenario::CacheMode;
 use serde::Deserialize;
 
 /// One step. Field names are those of the TOML files.
@@ -60,6 +61,11 @@ pub enum Step {
     },
     /// Flush of the bcache device (which flushes both disks).
     Flush {},
+    /// Changes the cache mode of the running device.
+    CacheMode {
+        /// The new mode.
+        to: CacheMode,
+    },
     /// Arms a hold for the next matching request.
     Hold {
         /// Name of the hold.
@@ -461,6 +467,7 @@ impl Step {
             Self::StartRead { name, at } => format!("start read {name} of {at}"),
             Self::JoinRead { name, .. } => format!("wait for read {name}"),
             Self::Flush {} => "flush".into(),
+            Self::CacheMode { to } => format!("cache mode {}", to.as_str()),
             Self::Hold { name, disk, op, .. } => {
                 format!("hold {name}: next {op:?} at the {}", disk.name()).to_lowercase()
             }

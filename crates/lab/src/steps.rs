@@ -50,6 +50,7 @@ impl Session<'_> {
                 }
             }
             Step::Flush {} => self.flush()?,
+            Step::CacheMode { to } => bcache::set_cache_mode(&self.guest()?, *to)?,
             Step::Hold { name, disk, op, at, phase, every } => {
                 let (first, sectors) = Self::on_disk(*disk, self.block(at));
                 let hold = Hold {

@@ -1,38 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Whole cases on real kernels. `cargo xtask test` builds what they boot and
-//! tells them where it is; see `xtask/src/test.rs`.
+//! Whole cases on real kernels.
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 #![cfg(feature = "vm-tests")]
 
+mod support;
+
 use evidence::{Case, Outcome, Verdict};
-use lab::{ArmImage, CaseSpec, Scenario, Tools, run_case};
+use lab::{CaseSpec, Scenario, run_case};
 use proc::Cancel;
-use std::path::{Path, PathBuf};
-use vm::Accel;
-
-fn path(variable: &str) -> PathBuf {
-    std::env::var_os(variable)
-        .unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask test`"))
-        .into()
-}
-
-fn scenario_text(name: &str) -> String {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workloads/scenarios");
-    std::fs::read_to_string(dir.join(name)).unwrap()
-}
-
-fn parse(text: &str) -> Scenario {
-    lab::parse(Path::new("test.toml"), text).unwrap()
-}
+use support::{image, parse, scenario_text, tools};
 
 fn play(arm: &str, scenario: &Scenario) -> Case {
-    let kernel = path(&format!("BCLAB_KERNEL_{}", arm.to_uppercase()));
-    let accel = match std::env::var("BCLAB_ACCEL").as_deref() {
-        Ok("kvm") => Accel::Kvm,
-        _ => Accel::Tcg,
-    };
-    let tools = Tools { initramfs: path("BCLAB_INITRAMFS"), accel, ..Tools::default() };
-    let image = ArmImage { name: arm.to_owned(), kernel };
+    let (image, tools) = (image(arm), tools());
     let out = tempfile::tempdir().unwrap();
     let spec = CaseSpec::new(&image, scenario, 1, 1);
     let case = run_case(&spec, &tools, out.path(), &|_| {}, &Cancel::new()).unwrap();

@@ -27,6 +27,7 @@ mod rig;
 mod rng;
 mod shared;
 mod spec;
+mod stages;
 mod state;
 mod store;
 mod timing;

@@ -5,19 +5,17 @@
 //! true. It is held for the copy of one request's data, never while waiting.
 
 use crate::event::{Event, History, Kind};
-use crate::hold::{Fault, FaultState, HeldRequest, HoldState, Phase};
+use crate::hold::{Fault, FaultState, HoldState, Phase};
 use crate::log::{Content, LogWriter};
-use crate::nbd::{Conn, reply};
-use crate::op::{Op, OpMatch};
+use crate::nbd::Conn;
+use crate::op::OpMatch;
 use crate::request::{Command, Request, Stage};
 use crate::store::Store;
-use crate::timing::{Due, Model, Work};
+use crate::timing::Model;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-const EIO: u32 = 5;
 
 pub(crate) struct Disk {
     pub name: Arc<str>,
@@ -31,7 +29,7 @@ pub(crate) struct Disk {
 pub(crate) type Answer = (Arc<Conn>, Vec<u8>);
 
 pub(crate) struct State {
-    start: Instant,
+    pub start: Instant,
     seq: u64,
     numbers: u64,
     pub disks: Vec<Disk>,
@@ -80,7 +78,7 @@ impl State {
         self.seq
     }
 
-    fn push(&mut self, event: Event) -> u64 {
+    pub fn push(&mut self, event: Event) -> u64 {
         self.push_with(event, None)
     }
 
@@ -125,12 +123,12 @@ impl State {
         self.push(event)
     }
 
-    fn note_request(&mut self, request: &Request, kind: Kind) -> u64 {
+    pub fn note_request(&mut self, request: &Request, kind: Kind) -> u64 {
         let event = self.about(request, kind);
         self.push(event)
     }
 
-    fn about(&self, request: &Request, kind: Kind) -> Event {
+    pub fn about(&self, request: &Request, kind: Kind) -> Event {
         let Command { op, range, fua, .. } = &request.command;
         Event {
             disk: Arc::clone(&self.disks[request.disk].name),
@@ -230,149 +228,6 @@ impl State {
                 other => request.fault = Some(other),
             }
         }
-    }
-
-    /// Takes request `id` as far as it goes now. An answer, when it is done.
-    pub fn run(&mut self, id: u64) -> Option<Answer> {
-        let mut request = self.requests.remove(&id)?;
-        loop {
-            match request.stage {
-                Stage::Arrive => {
-                    request.stage = Stage::Wait;
-                    if self.arrive(&mut request) {
-                        self.requests.insert(id, request);
-                        return None;
-                    }
-                }
-                Stage::Wait => {
-                    self.leave(&mut request);
-                    request.stage = Stage::BeforeMedia;
-                    if let Some(delay) = request.wait.take() {
-                        self.timers.push(Reverse((Instant::now() + delay, id)));
-                        self.requests.insert(id, request);
-                        return None;
-                    }
-                }
-                Stage::BeforeMedia => {
-                    request.stage = Stage::Media;
-                    if let Some(hold) = request.before.take()
-                        && self.stop_at(hold, &request)
-                    {
-                        self.requests.insert(id, request);
-                        return None;
-                    }
-                }
-                Stage::Media => {
-                    request.stage = Stage::BeforeCompletion;
-                    self.media(&mut request);
-                }
-                Stage::BeforeCompletion => {
-                    request.stage = Stage::Complete;
-                    if let Some(hold) = request.after.take()
-                        && self.stop_at(hold, &request)
-                    {
-                        self.requests.insert(id, request);
-                        return None;
-                    }
-                }
-                Stage::Complete => return self.complete(request),
-            }
-        }
-    }
-
-    /// Hands a request to the disk's timing; false when it has none.
-    fn arrive(&mut self, request: &mut Request) -> bool {
-        let Some(model) = &mut self.disks[request.disk].model else { return false };
-        let Command { op, range, fua, .. } = &request.command;
-        let work = Work { id: request.id, op: *op, range: range.clone(), fua: *fua };
-        request.modelled = true;
-        let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let due = model.arrive(now, work);
-        self.set_timer(due);
-        true
-    }
-
-    /// The timing model is done with a request and may take up another.
-    fn leave(&mut self, request: &mut Request) {
-        if std::mem::take(&mut request.modelled)
-            && let Some(model) = &mut self.disks[request.disk].model
-        {
-            let due = model.finished(request.id);
-            self.set_timer(due);
-        }
-    }
-
-    fn set_timer(&mut self, due: Option<Due>) {
-        if let Some((id, at)) = due {
-            self.timers.push(Reverse((self.start + Duration::from_nanos(at), id)));
-        }
-    }
-
-    /// False when the hold was released before the request got there.
-    fn stop_at(&mut self, hold: u64, request: &Request) -> bool {
-        if !self.holds.contains_key(&hold) {
-            return false;
-        }
-        let seq = self.note_request(request, Kind::Held(hold));
-        if let Some(state) = self.holds.get_mut(&hold) {
-            let Command { range, fua, .. } = &request.command;
-            state.held.push(HeldRequest {
-                seq,
-                request: request.id,
-                sector: range.start,
-                sectors: range.end - range.start,
-                fua: *fua,
-            });
-        }
-        true
-    }
-
-    fn media(&mut self, request: &mut Request) {
-        match request.fault {
-            Some(Fault::Eio | Fault::Disconnect) => {
-                request.error = EIO;
-                return;
-            }
-            Some(Fault::Short) => request.error = EIO,
-            Some(Fault::Slow(_)) | None => (),
-        }
-        let store = &mut self.disks[request.disk].store;
-        let mut reached = request.command.range.clone();
-        if let Some(mut change) = request.change() {
-            if request.fault == Some(Fault::Short) {
-                let half = (change.range.end - change.range.start) / 2;
-                change = change.cut_to(half);
-            }
-            reached = change.range.clone();
-            if !change.range.is_empty() {
-                request.applied = true;
-                store.apply(change);
-            }
-        } else if request.command.op == Op::Read && request.error == 0 {
-            let range = request.command.range.clone();
-            reply::start_read(&request.conn, &request.command, &mut request.reply);
-            store.current().read_into(range, &mut request.reply);
-        }
-        // What took effect, which is less than was asked for when it is short.
-        let (sector, sectors) = (reached.start, reached.end - reached.start);
-        let event = Event { sector, sectors, ..self.about(request, Kind::Media) };
-        self.push(event);
-    }
-
-    fn complete(&mut self, mut request: Request) -> Option<Answer> {
-        let seq = self.note_request(&request, Kind::Complete);
-        let store = &mut self.disks[request.disk].store;
-        if request.applied {
-            store.complete(request.id, seq, request.error == 0);
-        } else if request.command.op == Op::Flush && request.error == 0 {
-            store.flushed(request.issued);
-        }
-        if request.fault == Some(Fault::Disconnect) {
-            request.conn.close();
-            return None;
-        }
-        reply::finish(&request.conn, &request.command, request.error, &mut request.reply);
-        Some((request.conn, request.reply))
     }
 
     /// Lets the requests of a hold go and forgets it.

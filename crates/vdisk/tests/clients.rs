@@ -1,11 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The server against clients that we did not write.
+//!
+//! | client | what it shows |
+//! |---|---|
+//! | nbdinfo | what is offered: size, flags, block sizes, contexts, list of exports; map of a sparse disk |
+//! | nbdcopy | data there and back, flush, several connections, holes |
+//! | nbdsh | every command and flag with its answers, errors, block status; without structured replies; options before the transmission |
+//! | qemu-io | writes, FUA, discard, zeroes, asynchronous writes, patterns read back |
+//! | fio (nbd engine) | its own verify under load, trims, killed in mid-request |
+//!
+//! What no polite client sends is in `protocol.rs`, arbitrary bytes in
+//! `src/nbd/fuzz.rs`.
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 
 mod support;
 
 use std::fs;
-use std::process::Command;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 use support::{MIB, nbdsh, rig, run, tool, uri};
 use vdisk::{Kind, Op};
 
@@ -161,4 +174,137 @@ fn fio_verifies_its_own_writes() {
     let path = dir.path().join("job.fio");
     fs::write(&path, job).unwrap();
     run(Command::new(tool("fio")).arg(&path).current_dir(dir.path()));
+}
+
+/// Old clients ask for no structured replies; then there is no block status,
+/// and reads come back plain.
+#[test]
+fn a_client_without_structured_replies_is_served() {
+    let (_dir, rig) = rig(MIB, true);
+    let script = format!(
+        r#"
+import nbd
+h.set_request_structured_replies(False)
+h.connect_uri({:?})
+assert not h.get_structured_replies_negotiated()
+h.pwrite(b"a" * 1024, 512)
+assert h.pread(2048, 0) == bytes(512) + b"a" * 1024 + bytes(512)
+h.set_strict_mode(0)
+try:
+    h.block_status(512, 0, lambda *a: 0)
+except nbd.Error:
+    pass
+else:
+    raise AssertionError("block status without structured replies")
+assert h.pread(512, 512) == b"a" * 512
+"#,
+        uri(&rig, "ssd")
+    );
+    run(Command::new(tool("nbdsh")).args(["-c", &script]));
+}
+
+/// Options before the transmission: list, info, an unknown export, go, abort.
+#[test]
+fn a_client_may_look_around_before_it_begins() {
+    let (_dir, rig) = rig(MIB, true);
+    let script = format!(
+        r#"
+import nbd
+def fresh():
+    h = nbd.NBD()
+    h.set_opt_mode(True)
+    h.connect_unix({0:?})
+    return h
+h = fresh()
+names = []
+h.opt_list(lambda name, text: names.append(name))
+assert sorted(names) == ["hdd", "ssd"] or names == ["ssd"], names
+h.set_export_name("nonsense")
+try:
+    h.opt_info()
+except nbd.Error:
+    pass
+else:
+    raise AssertionError("an export that is not there")
+h.set_export_name("ssd")
+h.opt_info()
+assert h.get_size() == {1}
+h.opt_go()
+assert h.pread(512, 0) == bytes(512)
+h.shutdown()
+h = fresh()
+h.opt_abort()
+"#,
+        rig.socket("ssd").display().to_string(),
+        MIB
+    );
+    run(Command::new(tool("nbdsh")).args(["-c", &script]));
+}
+
+#[test]
+fn nbdcopy_copies_from_disk_to_disk_over_several_connections() {
+    let (_dir, rig) = rig(16 * MIB, true);
+    let data: Vec<u8> = (0..4 * MIB).map(|at| (at / 509 * 3) as u8).collect();
+    rig.poke("ssd", 4096, &data);
+    run(Command::new(tool("nbdcopy"))
+        .args(["--connections=4", "--requests=32", "--flush"])
+        .arg(uri(&rig, "ssd"))
+        .arg(uri(&rig, "hdd")));
+    let mut copy = vec![0; data.len()];
+    rig.durable_read("hdd", 4096, &mut copy);
+    assert!(copy == data);
+    assert_eq!(rig.image("hdd").pages(), rig.image("ssd").pages(), "holes stay holes");
+}
+
+#[test]
+fn fio_trims_and_writes() {
+    let (dir, rig) = rig(16 * MIB, true);
+    let job = format!(
+        "[a]\nioengine=nbd\nuri={}\nrw=trimwrite\nbs=16k\niodepth=8\nsize=8m\nrandseed=3\n",
+        uri(&rig, "ssd")
+    );
+    let path = dir.path().join("job.fio");
+    fs::write(&path, job).unwrap();
+    run(Command::new(tool("fio")).arg(&path).current_dir(dir.path()));
+    let done = |op| {
+        let events = rig.events_since(1);
+        events.iter().filter(|e| e.kind == Kind::Complete && e.op == Some(op)).count()
+    };
+    assert_eq!((done(Op::Trim), done(Op::Write)), (512, 512));
+}
+
+/// SIGKILL in the middle of its requests: the disk goes on, and no write is
+/// there in part.
+#[test]
+fn a_killed_client_takes_nothing_with_it() {
+    let (dir, rig) = rig(16 * MIB, true);
+    let job = format!(
+        "[a]\nioengine=nbd\nuri={}\nrw=randwrite\nbs=64k\niodepth=32\nsize=16m\n\
+         time_based=1\nruntime=60\nbuffer_pattern=0x5a\n",
+        uri(&rig, "ssd")
+    );
+    let path = dir.path().join("job.fio");
+    fs::write(&path, job).unwrap();
+    let mut fio = Command::new(tool("fio"));
+    fio.arg(&path).current_dir(dir.path()).stdout(Stdio::null()).stderr(Stdio::null());
+    fio.process_group(0);
+    for _ in 0..3 {
+        let mut victim = fio.spawn().unwrap();
+        let from = rig.now();
+        let written = |event: &vdisk::Event, _: &[u8]| {
+            event.seq > from && event.kind == Kind::Complete && event.op == Some(Op::Write)
+        };
+        let found = rig.wait_for(from, Duration::from_secs(60), &proc::Cancel::new(), written);
+        // fio works in a child of its own.
+        let group = rustix::process::Pid::from_child(&victim);
+        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
+        victim.wait().unwrap();
+        found.unwrap();
+    }
+    nbdsh(&rig, "ssd", "h.pwrite(b'x' * 512, 0)\nassert h.pread(512, 0) == b'x' * 512");
+    let mut image = vec![0; 16 << 20];
+    rig.read("ssd", 0, &mut image);
+    for piece in image[64 << 10..].chunks(64 << 10) {
+        assert!(piece.iter().all(|b| *b == piece[0]), "part of a write");
+    }
 }

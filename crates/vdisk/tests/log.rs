@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use support::client::{Client, FUA, TRIM};
 use support::{MIB, rig};
-use vdisk::log::{Log, LogError};
+use vdisk::log::{Log, LogError, MAGIC, Stop, Why};
 use vdisk::{CutKind, Kind, Op, Policy, Rig};
 
 fn some_work(rig: &Rig) {
@@ -40,7 +40,7 @@ fn a_log_tells_all_events_and_contents() {
     rig.mark("again");
     rig.flush_log().unwrap();
     let log = Log::open(&path).unwrap();
-    assert!(!log.torn);
+    assert_eq!(log.stop, None);
     assert_eq!((&*log.disks[0].name, log.disks[0].sectors), ("ssd", MIB / 512));
     let events: Vec<_> = log.lives.iter().flat_map(|life| life.events.clone()).collect();
     let told: Vec<_> = rig.events_since(before + 1);
@@ -84,16 +84,27 @@ fn a_log_is_read_as_far_as_it_is_whole() {
         let log = Log::open(&cut)?;
         Ok::<_, LogError>((
             log.lives.into_iter().flat_map(|l| l.events).collect::<Vec<_>>(),
-            log.torn,
+            log.stop,
         ))
     };
-    for length in (0..whole.len()).step_by(7).chain(ends.iter().copied()) {
+    let mut whole_ends = Vec::new();
+    let mut lengths: Vec<usize> = (0..whole.len()).step_by(7).chain(ends.iter().copied()).collect();
+    lengths.sort_unstable();
+    for length in lengths {
         match read(&whole[..length]) {
-            Ok((events, torn)) => {
+            Ok((events, stop)) => {
                 assert_eq!(events[..], all[..events.len()]);
-                assert!(torn || !ends.is_empty());
+                match stop {
+                    // Frames end where the log was flushed, and elsewhere.
+                    None => whole_ends.push(length),
+                    Some(Stop { offset, length: file, why }) => {
+                        assert_eq!((file as usize, why), (length, Why::Short));
+                        let last = whole_ends.last().map_or(MAGIC.len(), |end| *end);
+                        assert!(offset as usize >= last && (offset as usize) < length);
+                    }
+                }
                 if ends.contains(&length) {
-                    assert!(!torn);
+                    assert_eq!(stop, None);
                 }
             }
             Err(error) => assert!(matches!(error, LogError::Foreign(_)) && length < 16, "{error}"),
@@ -102,8 +113,9 @@ fn a_log_is_read_as_far_as_it_is_whole() {
     for at in (16..whole.len()).step_by(97) {
         let mut spoiled = whole.clone();
         spoiled[at] ^= 0x10;
-        let (events, torn) = read(&spoiled).unwrap();
-        assert!(torn, "a flipped bit at {at} goes unnoticed");
+        let (events, stop) = read(&spoiled).unwrap();
+        let Some(stop) = stop else { panic!("a flipped bit at {at} goes unnoticed") };
+        assert!(stop.offset <= at as u64, "it stops behind the damage: {stop}");
         assert_eq!(events[..], all[..events.len()]);
     }
 }

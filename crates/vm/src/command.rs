@@ -3,6 +3,7 @@
 
 use crate::config::{Accel, Backend, VmConfig, VmDisk};
 use crate::error::VmError;
+use crate::tsc;
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -112,6 +113,12 @@ fn kernel_command_line(config: &VmConfig) -> String {
         "softlockup_panic=1",
         "hung_task_panic=1",
     ];
+    let tsc = match config.accel {
+        Accel::Tcg => tsc::word(),
+        // KVM tells the guest itself.
+        Accel::Kvm => None,
+    };
+    words.extend(tsc.as_deref());
     words.extend(config.cmdline_extra.iter().map(String::as_str));
     words.join(" ")
 }

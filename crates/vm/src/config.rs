@@ -67,6 +67,9 @@ pub struct VmConfig {
     pub cpus: u32,
     /// Words added to the kernel's command line.
     pub cmdline_extra: Vec<String>,
+    /// A guest saved after its boot, to be restored by [`crate::Vm::start_up`]
+    /// instead of booting.
+    pub saved: Option<PathBuf>,
     /// Gets `console.log`, `qemu-stderr.log` and `qemu.log`, each emptied when
     /// QEMU starts: one directory per boot. Created if it is not there.
     pub work_dir: PathBuf,
@@ -97,6 +100,7 @@ impl VmConfig {
             memory_mib: 1024,
             cpus: 2,
             cmdline_extra: Vec::new(),
+            saved: None,
             work_dir,
             boot_deadline: Duration::from_secs(60),
             silence: Duration::from_secs(10),

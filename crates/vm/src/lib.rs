@@ -17,6 +17,7 @@ mod lifecycle;
 mod probe;
 mod qmp;
 mod saved;
+mod tsc;
 mod watch;
 
 pub use calls::{Pending, Progress};

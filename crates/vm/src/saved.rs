@@ -33,6 +33,18 @@ struct Label {
 }
 
 impl Vm {
+    /// A guest on the disks of `config`: restored if it names a saved one,
+    /// otherwise booted.
+    ///
+    /// # Errors
+    /// As [`Vm::restore`] and [`Vm::boot`].
+    pub fn start_up(config: &VmConfig, cancel: &Cancel) -> Result<Self, VmError> {
+        match &config.saved {
+            Some(path) => Self::restore(config, path, cancel),
+            None => Self::boot(config, cancel),
+        }
+    }
+
     /// Saves the guest and ends it. `path` appears whole or not at all, with a
     /// small file `path`.json beside it.
     ///

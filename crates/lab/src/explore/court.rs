@@ -11,6 +11,7 @@ use super::station::{Start, Station};
 use super::story::{Losses, Story};
 use crate::oracle::{self, Readback};
 use crate::trouble::Stop;
+use evidence::Verdict;
 use std::collections::HashMap;
 use vdisk::crash::CrashState;
 use wire::Content;
@@ -32,14 +33,15 @@ impl Court<'_> {
             let witness = self.recording.history.witness_at_cut(at.before);
             for finding in oracle::judge(&witness, seen).findings {
                 let here = |of: &HashMap<u64, Content>| of.get(&finding.first).copied();
-                let cause = kind::cause(
-                    self.story,
-                    &self.recording.history,
-                    losses,
-                    at.before,
-                    finding.first,
-                    (here(&front), here(&back)),
-                );
+                let (story, history) = (self.story, &self.recording.history);
+                let (first, before) = (finding.first, at.before);
+                let cause = match finding.verdict {
+                    Verdict::Lost => kind::loss(story, history, losses, before, first),
+                    _ => {
+                        let seen = (here(&front), here(&back));
+                        kind::cause(story, history, losses, before, first, seen)
+                    }
+                };
                 let kind = Kind::of(finding.verdict, cause);
                 // The same at a later instant is no news.
                 if ranges.iter().any(|r| r.kind == kind && r.first == finding.first) {
@@ -63,14 +65,25 @@ fn by_sector(runs: &[wire::Run]) -> HashMap<u64, Content> {
     runs.iter().flat_map(|run| (0..run.sectors).map(|n| (run.first + n, run.content))).collect()
 }
 
-/// What a failure on a state says about the state.
-fn failure(stop: Stop) -> Result<Outcome, ExploreError> {
+/// What a failure on a state, which has lost `losses` in a cut before event
+/// `before`, says about the state.
+fn failure(
+    stop: Stop,
+    story: &Story,
+    losses: &Losses,
+    before: u64,
+) -> Result<Outcome, ExploreError> {
     match stop {
         Stop::Cancelled => Err(ExploreError::Cancelled(proc::Cancelled)),
         Stop::Closed(message) => Ok(Outcome::Harness { message }),
         Stop::Trouble(trouble) => {
             let message = format!("{}\n{}", trouble.message, trouble.console_tail);
             Ok(match trouble.what {
+                // bch_btree_node_read_done takes a set whose checksum does not
+                // fit for a broken cache, also where it was torn on its way.
+                "guest-refused" if story.tears_a_set(losses, before) => {
+                    Outcome::Unusable { how: "torn-set".to_owned(), message }
+                }
                 how @ ("guest-refused" | "panicked" | "oops" | "hung") => {
                     Outcome::Unusable { how: how.to_owned(), message }
                 }
@@ -88,9 +101,10 @@ pub(super) fn attempt(
     instants: &[Occurrence],
     start: Start<'_>,
 ) -> Result<Outcome, ExploreError> {
+    let losses = Losses::of(state);
     let once = || match station.observe(state, start) {
-        Ok(seen) => Ok(court.judge(&seen, &Losses::of(state), instants)),
-        Err(stop) => failure(stop),
+        Ok(seen) => Ok(court.judge(&seen, &losses, instants)),
+        Err(stop) => failure(stop, court.story, &losses, state.before()),
     };
     match once()? {
         Outcome::Harness { .. } | Outcome::Unusable { .. } => once(),

@@ -41,6 +41,14 @@ pub enum ExploreError {
         /// What differs.
         what: &'static str,
     },
+    /// Nothing to go back to.
+    #[error("there is {what} in {path}; name the folder of an exploration with --out", path = path.display())]
+    Nothing {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing.
+        what: &'static str,
+    },
     /// The user asked to stop; judged states are kept.
     #[error(transparent)]
     Cancelled(#[from] proc::Cancelled),

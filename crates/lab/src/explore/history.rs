@@ -91,6 +91,25 @@ impl History {
         life
     }
 
+    /// Event by which the newest write to `sector` that a cut before event
+    /// `before` must not lose was flushed.
+    #[must_use]
+    pub fn flushed_by(&self, before: u64, sector: u64) -> Option<u64> {
+        let there = |told: &(u64, Told)| match told.1 {
+            Told::Issued { seq, extent, .. } => {
+                let range = extent.sector..extent.sector + u64::from(extent.sectors);
+                range.contains(&sector).then_some(seq)
+            }
+            _ => None,
+        };
+        let writes = self.0.iter().filter_map(there).filter_map(|seq| self.write(seq));
+        let promised = writes.filter_map(|life| {
+            let by_fua = life.acked.filter(|_| life.fua);
+            [by_fua, life.flushed].into_iter().flatten().min()
+        });
+        promised.filter(|at| *at < before).max()
+    }
+
     /// Whether flush `id` was issued after write `seq` was acknowledged.
     fn covers(&self, id: u64, seq: u64) -> bool {
         let place = |wanted: Told| self.0.iter().position(|(_, told)| *told == wanted);
@@ -163,6 +182,9 @@ mod tests {
         let a = history().write(1).unwrap();
         assert_eq!((a.issued, a.acked, a.flushed), (10, Some(20), Some(30)));
         assert_eq!(history().write(2).unwrap().flushed, None);
+        assert_eq!(history().flushed_by(30, 8), None);
+        assert_eq!(history().flushed_by(31, 8), Some(30));
+        assert_eq!(history().flushed_by(31, 16), None);
         assert!(history().write(3).is_none());
     }
 }

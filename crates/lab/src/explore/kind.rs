@@ -2,7 +2,7 @@
 //! Kinds of bad states, and which of them an arm is expected to have.
 
 use super::history::History;
-use super::story::{Fate, Losses, Story};
+use super::story::{Fate, Item, Losses, Story};
 use evidence::Verdict;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,6 +30,9 @@ pub enum Cause {
     NoInvalidation,
     /// The cache holds something newer than the disk, and calls it clean.
     DiskBehind,
+    /// The only copy of a flushed write was dirty in the cache; a bypass write
+    /// over it had it invalidated, and did not survive itself.
+    DirtyInvalidated,
 }
 
 impl Cause {
@@ -40,6 +43,7 @@ impl Cause {
             Self::InvalidationPending => "invalidation-pending",
             Self::NoInvalidation => "no-invalidation",
             Self::DiskBehind => "disk-behind",
+            Self::DirtyInvalidated => "dirty-invalidated",
         }
     }
 }
@@ -113,10 +117,29 @@ pub fn cause(
     Some(if waited > JOURNAL_DELAY_NS { Cause::NoInvalidation } else { Cause::InvalidationPending })
 }
 
+/// Why a flushed write to `sector` is gone after a cut before event `before`
+/// that lost `losses`, where that can be told: an invalidation, issued after
+/// the flush, that survived.
+#[must_use]
+pub fn loss(
+    story: &Story,
+    history: &History,
+    losses: &Losses,
+    before: u64,
+    sector: u64,
+) -> Option<Cause> {
+    let flushed = history.flushed_by(before, sector)?;
+    let kept = |item: &Item| losses.fate(item, before) == Fate::Kept;
+    story.invalidations(sector, flushed).any(kept).then_some(Cause::DirtyInvalidated)
+}
+
 /// What the arms are expected to have: `workloads/explore.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectations {
+    /// Kinds that no arm can help, by scenario; `all` for every scenario.
+    #[serde(default)]
+    every: BTreeMap<String, Vec<Kind>>,
     /// By arm; `default` is for all that are not named.
     arm: BTreeMap<String, Expected>,
 }
@@ -147,10 +170,14 @@ impl Expectations {
         self.arm.get(arm).or_else(|| self.arm.get("default"))
     }
 
-    /// Whether `arm` is expected to have bad states of this kind.
+    /// Whether `arm` is expected to have bad states of this kind in
+    /// `scenario`.
     #[must_use]
-    pub fn allows(&self, arm: &str, kind: &Kind) -> bool {
+    pub fn allows(&self, arm: &str, scenario: &str, kind: &Kind) -> bool {
+        let every = |name| self.every.get(name).is_some_and(|kinds| kinds.contains(kind));
         self.of(arm).is_some_and(|expected| expected.may.contains(kind))
+            || every("all")
+            || every(scenario)
     }
 
     /// What a whole exploration of `scenario` on `arm` has to find.
@@ -164,7 +191,7 @@ impl Expectations {
 #[cfg(test)]
 mod tests {
     use super::super::history::Told;
-    use super::super::story::{Item, What};
+    use super::super::story::What;
     use super::*;
     use crate::bcache::DATA_OFFSET;
     use vdisk::bcache_format::Key;
@@ -221,6 +248,37 @@ mod tests {
     }
 
     #[test]
+    fn a_flushed_write_is_lost_by_an_invalidation_that_survived() {
+        let (story, mut history) = story(true);
+        let lost = |history: &History, lost: &[u64], before| {
+            loss(&story, history, &Losses::whole(lost), before, 64)
+        };
+        assert_eq!(lost(&history, &[], 30), None, "nothing was promised");
+        let extent = Extent { sector: 64, sectors: 8 };
+        history = History::default();
+        history.push(2, Told::Issued { seq: 1, extent, fua: false });
+        history.push(4, Told::Acked { seq: 1 });
+        history.push(4, Told::FlushIssued { id: 1 });
+        history.push(6, Told::FlushAcked { id: 1 });
+        history.push(10, Told::Issued { seq: 2, extent, fua: false });
+        assert_eq!(lost(&history, &[], 30), Some(Cause::DirtyInvalidated));
+        assert_eq!(lost(&history, &[8], 30), None, "the invalidation is gone as well");
+        assert_eq!(lost(&history, &[], 20), None, "it was not issued yet");
+        assert_eq!(loss(&story, &history, &Losses::default(), 30, 80), None);
+    }
+
+    #[test]
+    fn a_set_is_torn_when_part_of_it_is_there() {
+        let (mut story, _) = story(true);
+        story.items[0].what = What::Set { keys: Vec::new() };
+        let torn = Losses::partly(&[7]);
+        assert!(story.tears_a_set(&torn, 30));
+        assert!(!story.tears_a_set(&torn, 12), "it was not issued yet");
+        assert!(!story.tears_a_set(&Losses::whole(&[7]), 30), "nothing of it is there");
+        assert!(!story.tears_a_set(&Losses::partly(&[8]), 30), "that is a journal entry");
+    }
+
+    #[test]
     fn an_invalidation_of_another_sector_does_not_count() {
         let (story, history) = story(true);
         let found = cause(&story, &history, &Losses::default(), 30, 72, (A, B));
@@ -230,6 +288,9 @@ mod tests {
     #[test]
     fn expectations_fall_back_to_the_default() {
         let text = r#"
+            [every]
+            all = ["unusable/torn-set"]
+            X3 = ["diverged/disk-behind"]
             [arm.base]
             may = ["stale/past-invalidation"]
             must.S2 = ["stale/past-invalidation"]
@@ -239,8 +300,13 @@ mod tests {
         let expectations: Expectations = toml::from_str(text).unwrap();
         let stale = Kind::of(Verdict::Stale, Some(Cause::PastInvalidation));
         let diverged = Kind::of(Verdict::Diverged, Some(Cause::InvalidationLost));
-        assert!(expectations.allows("base", &stale) && !expectations.allows("base", &diverged));
-        assert!(expectations.allows("mine", &diverged) && !expectations.allows("mine", &stale));
+        let allows = |arm, kind| expectations.allows(arm, "S2", kind);
+        assert!(allows("base", &stale) && !allows("base", &diverged));
+        assert!(allows("mine", &diverged) && !allows("mine", &stale));
+        let torn = Kind::unusable("torn-set");
+        let behind = Kind::of(Verdict::Diverged, Some(Cause::DiskBehind));
+        assert!(allows("base", &torn) && allows("mine", &torn));
+        assert!(expectations.allows("mine", "X3", &behind) && !allows("mine", &behind));
         assert_eq!(expectations.demands("base", "S2"), [stale]);
         assert!(expectations.demands("mine", "S2").is_empty());
     }

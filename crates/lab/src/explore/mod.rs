@@ -9,6 +9,7 @@
 //! writes, and told in the disk's terms.
 
 mod catalogue;
+mod confirm;
 mod court;
 mod error;
 mod explain;
@@ -19,10 +20,13 @@ mod report;
 mod search;
 mod station;
 mod story;
+mod workers;
 
+pub use confirm::{Replay, replay};
 pub use error::ExploreError;
 pub use history::{History, Life, Told};
 pub use kind::{Cause, Expectations, Kind};
 pub use record::Recording;
 pub use report::{Counterexample, Exploration, Outcome, StateRecord};
 pub use search::{Progress, Spec, explore};
+pub use story::{What, what};

@@ -1,29 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Records, enumerates, tries every state, and shrinks what is bad.
 
-use super::catalogue::{Catalogue, Occurrence};
-use super::court::{Court, attempt};
+use super::catalogue::Catalogue;
+use super::court::Court;
 use super::error::ExploreError;
-use super::explain;
 use super::kind::{Expectations, Kind};
 use super::record::Recording;
-use super::report::{Counterexample, Exploration, Outcome, StateRecord, Tried, hex};
-use super::station::{Start, Station};
+use super::report::{Exploration, Outcome, StateRecord, Tried, hex};
+use super::station::Station;
 use super::story::Story;
 use crate::run::{ArmImage, Tools};
 use crate::scenario::Scenario;
 use proc::Cancel;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, TryLockError};
-use std::path::Path;
-use std::sync::Mutex;
-use std::sync::mpsc::sync_channel;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
-use vdisk::crash::{CrashState, Plan, States};
+use vdisk::crash::Plan;
 use vdisk::log::{Life, Log};
-
-/// Without a verdict this often, something is wrong with the machine.
-const MOST_FAILURES: usize = 8;
 
 /// Named blocks up to this size (sectors) are read back whole, larger ones
 /// where they were written.
@@ -44,6 +38,19 @@ pub struct Spec<'a> {
     pub limit: Option<usize>,
     /// What the arms are expected to have.
     pub expectations: &'a Expectations,
+}
+
+impl Spec<'_> {
+    /// Whether a kind of bad state is no news.
+    #[must_use]
+    pub fn allows(&self, kind: &Kind) -> bool {
+        self.expectations.allows(&self.arm.name, &self.scenario.id, kind)
+    }
+
+    /// Which states there are.
+    pub(super) fn plan(&self) -> Plan {
+        Plan { seed: self.seed, ..Plan::default() }
+    }
 }
 
 /// What happens while an exploration goes on.
@@ -103,7 +110,7 @@ pub fn explore(
     let Some(life) = log.lives.first() else {
         return Err(ExploreError::Closed("the event log is empty".to_owned()));
     };
-    let plan = Plan { seed: spec.seed, ..Plan::default() };
+    let plan = spec.plan();
     let catalogue = Catalogue::make(&log, life, plan, &recording.history)?;
     let mut tried = Tried::open(dir)?;
     let chosen = catalogue.choose(spec.limit);
@@ -128,28 +135,45 @@ pub fn explore(
         on,
         cancel,
     };
-    let saved = dir.join("guest.state");
+    let saved = SavedGuest::new(dir);
     if !todo.is_empty() || !tried.records.is_empty() {
-        search.station("save")?.save(&saved)?;
+        search.station("save")?.save(&saved.path)?;
     }
     let began = Instant::now();
-    let result = search.try_all(&todo, chosen.len(), &mut tried, &saved);
+    let result = search.try_all(&todo, chosen.len(), &mut tried, &saved.path);
     let mut exploration =
         search.report(&chosen, &tried.records, todo.len(), began.elapsed().as_secs_f64());
     let result = result.and_then(|()| {
-        exploration.counterexamples = search.counterexamples(&exploration, &saved)?;
+        exploration.counterexamples = search.counterexamples(&exploration, &saved.path)?;
         exploration.complete = true;
         Ok(())
     });
-    for leftover in [saved.clone(), dir.join("guest.state.json")] {
-        let _ = std::fs::remove_file(leftover);
-    }
+    drop(saved);
     exploration.save(dir)?;
     result.map(|()| exploration)
 }
 
+/// The file of the saved machine, which goes when this is dropped.
+pub(super) struct SavedGuest {
+    pub path: PathBuf,
+}
+
+impl SavedGuest {
+    pub fn new(dir: &Path) -> Self {
+        Self { path: dir.join("guest.state") }
+    }
+}
+
+impl Drop for SavedGuest {
+    fn drop(&mut self) {
+        for leftover in [self.path.clone(), self.path.with_extension("state.json")] {
+            let _ = std::fs::remove_file(leftover);
+        }
+    }
+}
+
 /// Keeps a second exploration out of the folder until dropped.
-fn lock(dir: &Path) -> Result<File, ExploreError> {
+pub(super) fn lock(dir: &Path) -> Result<File, ExploreError> {
     let path = dir.join(".lock");
     let file = File::create(&path).map_err(ExploreError::io(&path))?;
     match file.try_lock() {
@@ -161,20 +185,21 @@ fn lock(dir: &Path) -> Result<File, ExploreError> {
     }
 }
 
-struct Search<'a> {
-    spec: &'a Spec<'a>,
-    dir: &'a Path,
-    log: &'a Log,
-    life: &'a Life,
-    plan: Plan,
-    catalogue: &'a Catalogue,
-    court: Court<'a>,
-    on: &'a (dyn Fn(Progress) + Sync),
-    cancel: &'a Cancel,
+/// All that trying states needs.
+pub(super) struct Search<'a> {
+    pub spec: &'a Spec<'a>,
+    pub dir: &'a Path,
+    pub log: &'a Log,
+    pub life: &'a Life,
+    pub plan: Plan,
+    pub catalogue: &'a Catalogue,
+    pub court: Court<'a>,
+    pub on: &'a (dyn Fn(Progress) + Sync),
+    pub cancel: &'a Cancel,
 }
 
 impl Search<'_> {
-    fn station(&self, name: &str) -> Result<Station<'_>, ExploreError> {
+    pub fn station(&self, name: &str) -> Result<Station<'_>, ExploreError> {
         let blocks = self.spec.scenario.blocks.values().filter(|b| b.sectors <= SMALL_BLOCK);
         let mut touched: Vec<(u64, u64)> =
             blocks.map(|b| (b.sector, b.sector + u64::from(b.sectors))).collect();
@@ -182,108 +207,6 @@ impl Search<'_> {
         let logs = self.dir.join("logs").join(name);
         let run = self.court.recording.run;
         Ok(Station::new(self.spec, &logs, &touched, run, self.cancel)?)
-    }
-
-    /// Several machines at once; the states are made one after the other.
-    fn try_all(
-        &self,
-        todo: &HashSet<u128>,
-        of: usize,
-        tried: &mut Tried,
-        saved: &Path,
-    ) -> Result<(), ExploreError> {
-        let known = of - todo.len();
-        let seen: HashSet<Kind> = tried.records.iter().flat_map(|r| r.outcome.kinds()).collect();
-        let shared = Mutex::new((tried, seen, 0usize, None::<ExploreError>));
-        let stop = |error: ExploreError| {
-            if let Ok(mut shared) = shared.lock() {
-                shared.3.get_or_insert(error);
-            }
-        };
-        let jobs = self.spec.tools.jobs.clamp(1, todo.len().max(1));
-        std::thread::scope(|scope| {
-            let (sender, receiver) = sync_channel::<CrashState>(1);
-            let receiver = std::sync::Arc::new(Mutex::new(receiver));
-            for job in 1..=jobs {
-                let (receiver, shared, stop) = (std::sync::Arc::clone(&receiver), &shared, &stop);
-                scope.spawn(move || {
-                    let station = match self.station(&format!("station-{job}")) {
-                        Ok(station) => station,
-                        Err(error) => return stop(error),
-                    };
-                    loop {
-                        let next = receiver.lock().ok().and_then(|states| states.recv().ok());
-                        let Some(state) = next else { return };
-                        let instants = self.catalogue.occurrences(state.fingerprint);
-                        let start = Start::Saved(saved);
-                        let outcome = attempt(&self.court, &station, &state, instants, start);
-                        let outcome = match outcome {
-                            Ok(outcome) => outcome,
-                            Err(error) => return stop(error),
-                        };
-                        let Ok(mut shared) = shared.lock() else { return };
-                        let (tried, seen, failures, failed) = &mut *shared;
-                        if let Outcome::Harness { message } = &outcome {
-                            *failures += 1;
-                            if *failures > MOST_FAILURES {
-                                failed.get_or_insert(ExploreError::Trouble {
-                                    what: "too many failures",
-                                    message: message.clone(),
-                                    console_tail: String::new(),
-                                    next_step: crate::session::OVERLOADED,
-                                });
-                            }
-                        }
-                        for kind in outcome.kinds() {
-                            if seen.insert(kind.clone()) {
-                                (self.on)(Progress::Found(kind));
-                            }
-                        }
-                        tried.add(StateRecord {
-                            number: state.number,
-                            before: state.before(),
-                            fingerprint: hex(state.fingerprint),
-                            how: state.how,
-                            lost: state.lost().len(),
-                            outcome,
-                        });
-                        let bad =
-                            tried.records.iter().filter(|r| !r.outcome.kinds().is_empty()).count();
-                        let done = tried.records.len().max(known);
-                        (self.on)(Progress::Tried { done: done.min(of), of, bad });
-                        if failed.is_some() {
-                            return;
-                        }
-                    }
-                });
-            }
-            drop(receiver);
-            if let Err(error) = self.feed(todo, &sender) {
-                stop(error);
-            }
-            drop(sender);
-        });
-        self.cancel.check()?;
-        match shared.into_inner() {
-            Ok((.., Some(error))) => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// Makes the states and hands them out until nobody takes them any more.
-    fn feed(
-        &self,
-        todo: &HashSet<u128>,
-        sender: &std::sync::mpsc::SyncSender<CrashState>,
-    ) -> Result<(), ExploreError> {
-        for state in States::new(self.log, self.life, self.plan)? {
-            self.cancel.check()?;
-            let state = state?;
-            if todo.contains(&state.fingerprint) && sender.send(state).is_err() {
-                break;
-            }
-        }
-        Ok(())
     }
 
     fn report(
@@ -302,7 +225,8 @@ impl Search<'_> {
         }
         let (arm, scenario) = (self.spec.arm.name.clone(), self.spec.scenario.id.clone());
         let expected = self.spec.expectations;
-        let unexpected = kinds.keys().filter(|kind| !expected.allows(&arm, kind)).cloned();
+        let unexpected =
+            kinds.keys().filter(|kind| !expected.allows(&arm, &scenario, kind)).cloned();
         let whole = records.len() == self.catalogue.order.len();
         let missed = expected
             .demands(&arm, &scenario)
@@ -339,81 +263,5 @@ impl Search<'_> {
             scenario,
             kinds,
         }
-    }
-
-    /// One per kind: the state with the fewest losses, shrunk, booted cold.
-    fn counterexamples(
-        &self,
-        exploration: &Exploration,
-        saved: &Path,
-    ) -> Result<Vec<Counterexample>, ExploreError> {
-        if exploration.kinds.is_empty() {
-            return Ok(Vec::new());
-        }
-        let station = self.station("confirm")?;
-        let mut examples = Vec::new();
-        for (kind, &states) in &exploration.kinds {
-            let with = |r: &&StateRecord| r.outcome.kinds().contains(kind);
-            let Some(best) = exploration.states.iter().filter(with).min_by_key(|r| r.lost) else {
-                continue;
-            };
-            let number = match &best.outcome {
-                Outcome::Bad { ranges } => ranges
-                    .iter()
-                    .find(|range| range.kind == *kind)
-                    .map_or(best.number, |range| range.number),
-                // Numbers count duplicates in both enumerations.
-                _ => best.number,
-            };
-            let mut all = States::new(self.log, self.life, self.plan)?.with_duplicates();
-            let Some(state) = all.find(|s| s.as_ref().map_or(true, |s| s.number == number)) else {
-                continue;
-            };
-            examples.push(self.shrink(state?, kind, states, &station, saved)?);
-        }
-        Ok(examples)
-    }
-
-    fn shrink(
-        &self,
-        state: CrashState,
-        kind: &Kind,
-        states: usize,
-        station: &Station<'_>,
-        saved: &Path,
-    ) -> Result<Counterexample, ExploreError> {
-        let (number, before) = (state.number, state.before());
-        let instants = [Occurrence { number, before }];
-        let shows = |state: &CrashState, start| {
-            let outcome = attempt(&self.court, station, state, &instants, start)?;
-            Ok::<_, ExploreError>((outcome.kinds().contains(kind), outcome))
-        };
-        let lost_before = state.lost().len();
-        let (mut tries, mut best) = (0, lost_before);
-        let shrunk = state.shrink(|candidate| {
-            tries += 1;
-            let bad = shows(candidate, Start::Saved(saved))?.0;
-            if bad {
-                best = candidate.lost().len();
-            }
-            (self.on)(Progress::Shrinking { kind: kind.clone(), lost: best });
-            Ok::<_, ExploreError>(bad)
-        })?;
-        let (confirmed, outcome) = shows(&shrunk, Start::Cold)?;
-        let lost = shrunk.lost().len();
-        let story =
-            explain::tell(self.court.story, self.court.recording, &shrunk, kind, &outcome, before);
-        Ok(Counterexample {
-            kind: kind.clone(),
-            expected: self.spec.expectations.allows(&self.spec.arm.name, kind),
-            states,
-            number,
-            before,
-            lost_before_shrinking: lost_before,
-            lost,
-            tries,
-            confirmed,
-            story,
-        })
     }
 }

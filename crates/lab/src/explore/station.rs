@@ -85,7 +85,15 @@ impl<'a> Station<'a> {
             Start::Cold => Vm::boot(&self.config, self.cancel)?,
         };
         let guest = Guest::new(&vm, self.cancel);
-        bcache::register(&guest)?;
+        bcache::register(&guest).map_err(|error| {
+            let mut stop = Stop::from(error);
+            if let Stop::Trouble(trouble) = &mut stop
+                && trouble.console_tail.is_empty()
+            {
+                trouble.console_tail = vm.console_tail();
+            }
+            stop
+        })?;
         // Hits are still hits, and reading changes nothing.
         bcache::set_cache_mode(&guest, CacheMode::None)?;
         let front = guest.read(Device::Bcache, self.ranges.clone(), 0)?;

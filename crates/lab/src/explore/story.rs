@@ -37,6 +37,30 @@ pub enum What {
     Housekeeping(&'static str),
 }
 
+impl std::fmt::Display for What {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let counted = |f: &mut std::fmt::Formatter<'_>, keys: &[Key]| {
+            let gone = keys.iter().filter(|key| key.pointers.is_empty()).count();
+            write!(f, "{} keys", keys.len())?;
+            if gone > 0 { write!(f, ", {gone} of them invalidations") } else { Ok(()) }
+        };
+        match self {
+            Self::Journal { seq, last_seq, keys } => {
+                write!(f, "journal entry {seq} (last_seq {last_seq}), ")?;
+                counted(f, keys)
+            }
+            Self::Set { keys } => {
+                write!(f, "btree set, ")?;
+                counted(f, keys)
+            }
+            Self::Stamped { seq, sector } => {
+                write!(f, "data of write #{seq}, sector {sector} of bcache")
+            }
+            Self::Housekeeping(what) => f.write_str(what),
+        }
+    }
+}
+
 /// One write, trim or write-zeroes request.
 #[derive(Clone, Debug)]
 pub struct Item {
@@ -87,6 +111,12 @@ impl Losses {
     #[cfg(test)]
     pub fn whole(requests: &[u64]) -> Self {
         Self(requests.iter().map(|request| (*request, true)).collect())
+    }
+
+    /// For tests: these requests, in part.
+    #[cfg(test)]
+    pub fn partly(requests: &[u64]) -> Self {
+        Self(requests.iter().map(|request| (*request, false)).collect())
     }
 
     /// What became of `item` in a cut before event `before`.
@@ -164,6 +194,15 @@ impl Story {
         self.times.get(at).map_or(0, |(_, ns)| *ns)
     }
 
+    /// Whether a cut before event `before` that lost `losses` left part of a
+    /// set of btree keys.
+    #[must_use]
+    pub fn tears_a_set(&self, losses: &Losses, before: u64) -> bool {
+        self.items.iter().any(|item| {
+            matches!(item.what, What::Set { .. }) && losses.fate(item, before) == Fate::Torn
+        })
+    }
+
     /// Journal entries that say that `sector` (of the bcache device) is not
     /// cached, issued after event `since`.
     pub fn invalidations(&self, sector: u64, since: u64) -> impl Iterator<Item = &Item> {
@@ -178,7 +217,9 @@ impl Story {
     }
 }
 
-fn what(ssd: bool, sector: u64, data: &[u8]) -> What {
+/// What a write of `data` to `sector` of the SSD or of the backing device is.
+#[must_use]
+pub fn what(ssd: bool, sector: u64, data: &[u8]) -> What {
     if ssd {
         match recognise(bcache::SET_MAGIC, sector, data) {
             Written::Journal(entry) => {

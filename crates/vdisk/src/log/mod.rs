@@ -26,13 +26,16 @@
 //! are numbered in `record.rs`.
 //!
 //! A tool that was killed leaves whole frames and at most one torn one at the
-//! end, where reading stops. At most a few milliseconds are lost.
+//! end, where reading stops ([`Stop`] says where and why). At most a few
+//! milliseconds are lost. `cargo xtask log` prints a log for people.
 
 mod reader;
 mod record;
+mod stop;
 mod writer;
 
 pub use reader::{Life, Log, LogError, LoggedDisk};
+pub use stop::{Stop, Why};
 pub(crate) use writer::{Content, Described, LogWriter};
 
 /// The first bytes of a log; the last one is the format's version.

@@ -3,6 +3,7 @@
 
 use super::MAGIC;
 use super::record::{self, Batch, Before};
+use super::stop::{Stop, Why};
 use crate::event::Event;
 use crate::media::{Media, PAGE_SECTORS};
 use std::collections::HashMap;
@@ -64,8 +65,9 @@ pub struct Log {
     pub disks: Vec<LoggedDisk>,
     /// The lives, in order.
     pub lives: Vec<Life>,
-    /// Whether the file ends in a torn frame: the tool was killed.
-    pub torn: bool,
+    /// Where and why reading ended before the file's end; `None` for a whole
+    /// log.
+    pub stop: Option<Stop>,
     contents: HashMap<u128, Place>,
 }
 
@@ -73,7 +75,7 @@ impl Log {
     /// Reads a log as far as it is whole.
     ///
     /// # Errors
-    /// [`LogError`]; a torn end is none, see [`Log::torn`].
+    /// [`LogError`]; a torn end is none, see [`Log::stop`].
     pub fn open(path: &Path) -> Result<Self, LogError> {
         let fail = |source| LogError::Io { path: path.to_owned(), source };
         let file = File::open(path).map_err(fail)?;
@@ -82,7 +84,7 @@ impl Log {
             file: file.try_clone().map_err(fail)?,
             disks: Vec::new(),
             lives: Vec::new(),
-            torn: false,
+            stop: None,
             contents: HashMap::new(),
         };
         let mut input = BufReader::with_capacity(1 << 20, file);
@@ -93,14 +95,24 @@ impl Log {
         let mut parser =
             Parser { names: Vec::new(), nobody: Arc::from(""), before: Before::default() };
         let (mut offset, mut batch) = (MAGIC.len() as u64, Vec::new());
-        while let Some(whole) = frame(&mut input, offset, &mut batch).map_err(fail)? {
-            if !whole || parser.batch(&mut log, &batch, offset + 8).is_none() {
-                log.torn = true;
-                break;
+        let why = loop {
+            match frame(&mut input, offset, &mut batch).map_err(fail)? {
+                Frame::End => return Ok(log),
+                Frame::Bad(why) => break why,
+                Frame::Whole if parser.batch(&mut log, &batch, offset + 8).is_none() => {
+                    break Why::Unknown;
+                }
+                Frame::Whole => offset += 8 + batch.len() as u64,
             }
-            offset += 8 + batch.len() as u64;
-        }
+        };
+        let length = log.file.metadata().map_err(fail)?.len();
+        log.stop = Some(Stop { offset, length, why });
         Ok(log)
+    }
+
+    /// The events of all lives, in order.
+    pub fn events(&self) -> impl Iterator<Item = (&Life, &Event)> {
+        self.lives.iter().flat_map(|life| life.events.iter().map(move |event| (life, event)))
     }
 
     /// What a write carried.
@@ -136,20 +148,31 @@ impl Log {
     }
 }
 
-/// The next frame; `Some(false)` when it is torn, `None` at the end.
-fn frame(input: &mut impl Read, offset: u64, batch: &mut Vec<u8>) -> io::Result<Option<bool>> {
+/// What stands at some place of the file.
+enum Frame {
+    Whole,
+    Bad(Why),
+    End,
+}
+
+fn frame(input: &mut impl Read, offset: u64, batch: &mut Vec<u8>) -> io::Result<Frame> {
     let mut head = Vec::with_capacity(8);
     input.take(8).read_to_end(&mut head)?;
     if head.is_empty() {
-        return Ok(None);
+        return Ok(Frame::End);
     }
-    let Ok(head) = <[u8; 8]>::try_from(head) else { return Ok(Some(false)) };
+    let Ok(head) = <[u8; 8]>::try_from(head) else { return Ok(Frame::Bad(Why::Short)) };
     let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     batch.clear();
     let length = u64::from(word(0));
     input.take(length).read_to_end(batch)?;
-    let whole = batch.len() as u64 == length;
-    Ok(Some(whole && xxh3_64_with_seed(batch, offset) as u32 == word(4)))
+    Ok(if (batch.len() as u64) < length {
+        Frame::Bad(Why::Short)
+    } else if xxh3_64_with_seed(batch, offset) as u32 != word(4) {
+        Frame::Bad(Why::Checksum)
+    } else {
+        Frame::Whole
+    })
 }
 
 struct Parser {
