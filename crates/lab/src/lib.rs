@@ -7,6 +7,7 @@ mod error;
 pub mod explore;
 mod guest;
 mod oracle;
+pub mod perf;
 mod provenance;
 mod run;
 mod scenario;
