@@ -53,6 +53,11 @@ pub struct MemoryPoint {
     pub peak_bytes: u64,
     /// Writes in flight at the peak.
     pub in_flight: u64,
+    /// Growth of the guest's unreclaimable slab memory from idle to peak,
+    /// everything that a write needs included: less that of the unpatched
+    /// kernel, a check of `peak_bytes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slab_growth_bytes: Option<u64>,
 }
 
 /// Cache misses that overlap nothing, and how many of them were not filled.

@@ -14,9 +14,6 @@ use vdisk::{DiskSpec, Kind, Op, Profile, Rig};
 use vm::{Backend, Vm, VmConfig, VmDisk};
 use wire::{Device, Extent};
 
-/// Sectors of a 4 KiB block.
-pub(super) const BLOCK: u32 = 8;
-
 /// What a machine is made of.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -142,7 +139,7 @@ impl<'a> Bench<'a> {
     /// miss after registering finds no free bucket.
     fn prime(&self) -> Result<(), PerfError> {
         for block in 0..200 {
-            let piece = vec![Extent { sector: block * u64::from(BLOCK), sectors: BLOCK }];
+            let piece = vec![Extent { sector: block * 8, sectors: 8 }];
             self.guest().drive(Device::Bcache, false, piece.clone())?;
             self.settle(Duration::from_millis(20))?;
             let before = self.rig.now();
@@ -208,6 +205,14 @@ impl<'a> Bench<'a> {
             }
             Err(other) => Err(other.into()),
         }
+    }
+
+    /// Writes files of the backing device's bcache directory.
+    pub(super) fn set(&self, attributes: &[(String, String)]) -> Result<(), PerfError> {
+        for (name, value) in attributes {
+            self.guest().write_file(&format!("/sys/block/bcache0/bcache/{name}"), value)?;
+        }
+        Ok(())
     }
 
     /// The same, as a number.

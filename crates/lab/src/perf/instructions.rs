@@ -7,9 +7,10 @@
 //! quiet again, journal and btree work included; waiting is not work, so the
 //! idle loop and the clock's ticks are left out.
 
-use super::bench::{BLOCK, Bench, Setup, Traffic};
+use super::bench::{Bench, Setup, Traffic};
 use super::error::PerfError;
 use super::profile::{Counts, Profile, Symbols};
+use super::random::Blocks;
 use crate::run::{ArmImage, Tools};
 use proc::Cancel;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,8 @@ pub struct Counting {
     pub requests: u32,
     /// Decides which blocks are asked for.
     pub seed: u64,
+    /// Files of bcache in sysfs that are written before: name and value.
+    pub attributes: Vec<(String, String)>,
 }
 
 /// Boots once and counts each of `works`.
@@ -109,6 +112,7 @@ pub fn count(
     let qemu_extra = vec!["-plugin".to_owned(), plugin];
     let setup = Setup { cpus: 1, qemu_extra, ..Setup::default() };
     let bench = Bench::start(&setup, arm, tools, logs, cancel)?;
+    bench.set(&how.attributes)?;
     let mut blocks = Blocks::new(bench.sectors, how.seed);
     let mut costs = Vec::new();
     for &work in works {
@@ -183,30 +187,4 @@ fn is_bcache(name: &str) -> bool {
         "bch_", "bcache", "cached_dev", "btree_", "journal_", "inflight", "bkey", "bset", "closure", "keylist",
     ];
     BCACHE.iter().any(|part| name.contains(part))
-}
-
-/// Blocks that have not been asked for yet, at random places: each a key of
-/// its own.
-struct Blocks {
-    slots: Vec<u64>,
-}
-
-impl Blocks {
-    /// Blocks of 4 KiB are this far apart, in sectors, so that none touches
-    /// another.
-    const STRIDE: u64 = 64;
-
-    fn new(sectors: u64, seed: u64) -> Self {
-        let mut rng = fastrand::Rng::with_seed(seed);
-        // The first MiB has been used to prime the cache.
-        let mut slots: Vec<u64> = (2048 / Self::STRIDE..sectors / Self::STRIDE).collect();
-        rng.shuffle(&mut slots);
-        Self { slots }
-    }
-
-    fn take(&mut self, count: u32) -> Vec<Extent> {
-        let left = self.slots.len().saturating_sub(count as usize);
-        let taken = self.slots.split_off(left);
-        taken.into_iter().map(|slot| Extent { sector: slot * Self::STRIDE, sectors: BLOCK }).collect()
-    }
 }

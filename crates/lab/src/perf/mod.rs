@@ -7,10 +7,15 @@
 
 mod bench;
 mod error;
+mod flight;
 mod instructions;
 mod profile;
+mod random;
+mod speed;
 
-pub use bench::{Bench, Setup};
+pub use bench::{Bench, Setup, Traffic};
 pub use error::PerfError;
+pub use flight::{hit_ratio, memory};
 pub use instructions::{Cost, Counting, Work, count};
 pub use profile::{Profile, Symbols};
+pub use speed::{Figure, Job, speed};
