@@ -43,8 +43,7 @@ static TABLE: OnceLock<Table> = OnceLock::new();
 
 impl Table {
     fn create(path: &str) -> std::io::Result<Self> {
-        let file =
-            File::options().read(true).write(true).create(true).truncate(true).open(path)?;
+        let file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
         file.set_len(layout::BYTES as u64)?;
         let (prot, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
         // SAFETY: a new mapping at an address of the kernel's choice.

@@ -18,10 +18,7 @@ pub struct Block {
 pub const NO_REGS: c_int = 0;
 
 unsafe extern "C" {
-    pub fn qemu_plugin_register_vcpu_tb_trans_cb(
-        id: Id,
-        callback: extern "C" fn(Id, *mut Block),
-    );
+    pub fn qemu_plugin_register_vcpu_tb_trans_cb(id: Id, callback: extern "C" fn(Id, *mut Block));
     pub fn qemu_plugin_register_vcpu_tb_exec_cb(
         block: *mut Block,
         callback: extern "C" fn(c_uint, *mut c_void),

@@ -6,6 +6,7 @@
 mod load;
 mod perf;
 mod record;
+pub mod stats;
 mod store;
 mod table;
 mod verdict;

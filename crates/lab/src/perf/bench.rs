@@ -113,10 +113,7 @@ impl<'a> Bench<'a> {
         config.silence = Duration::from_secs(60);
         config.qemu_extra.clone_from(&setup.qemu_extra);
         config.disks = ["ssd", "hdd"]
-            .map(|name| VmDisk {
-                serial: name.to_owned(),
-                backend: Backend::Nbd(rig.socket(name)),
-            })
+            .map(|name| VmDisk { serial: name.to_owned(), backend: Backend::Nbd(rig.socket(name)) })
             .into();
         let vm = Vm::boot(&config, cancel)?;
         let mut bench = Self { rig, vm, cancel, sectors: 0, _sockets: sockets };

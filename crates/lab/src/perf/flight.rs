@@ -102,8 +102,7 @@ pub fn memory(
     let (mut peak, mut idle, mut growth) = (0, fresh, 0);
     for round in 0..2_u64 {
         let before = slab(&bench)?;
-        let pending =
-            send(&bench, blocks.take(in_flight), 1 + round * u64::from(in_flight))?;
+        let pending = send(&bench, blocks.take(in_flight), 1 + round * u64::from(in_flight))?;
         peak = peak.max(bench.number("inflight_bytes")?.unwrap_or(0));
         growth = slab(&bench)?.saturating_sub(before);
         release(&bench, &pending)?;

@@ -175,8 +175,18 @@ fn cost(work: Work, requests: u32, profile: Profile, traffic: Traffic) -> Cost {
 /// speed, not on the kernel under test.
 fn is_waiting(name: &str) -> bool {
     const WAITING: [&str; 12] = [
-        "default_idle", "do_idle", "cpuidle", "tick_", "hrtimer", "timekeeping", "ktime_get", "clockevents",
-        "lapic", "menu_", "rcu_", "sched_clock",
+        "default_idle",
+        "do_idle",
+        "cpuidle",
+        "tick_",
+        "hrtimer",
+        "timekeeping",
+        "ktime_get",
+        "clockevents",
+        "lapic",
+        "menu_",
+        "rcu_",
+        "sched_clock",
     ];
     WAITING.iter().any(|part| name.contains(part))
 }
@@ -184,7 +194,16 @@ fn is_waiting(name: &str) -> bool {
 /// bcache's functions: by their names, as they have no section of their own.
 fn is_bcache(name: &str) -> bool {
     const BCACHE: [&str; 10] = [
-        "bch_", "bcache", "cached_dev", "btree_", "journal_", "inflight", "bkey", "bset", "closure", "keylist",
+        "bch_",
+        "bcache",
+        "cached_dev",
+        "btree_",
+        "journal_",
+        "inflight",
+        "bkey",
+        "bset",
+        "closure",
+        "keylist",
     ];
     BCACHE.iter().any(|part| name.contains(part))
 }

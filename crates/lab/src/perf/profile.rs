@@ -132,7 +132,8 @@ mod tests {
     use super::*;
 
     fn symbols() -> Symbols {
-        let functions = [(KERNEL, ("a".to_owned(), KERNEL + 16)), (KERNEL + 32, ("b".to_owned(), KERNEL + 40))];
+        let functions =
+            [(KERNEL, ("a".to_owned(), KERNEL + 16)), (KERNEL + 32, ("b".to_owned(), KERNEL + 40))];
         Symbols { functions: functions.into() }
     }
 

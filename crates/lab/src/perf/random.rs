@@ -22,11 +22,7 @@ impl Blocks {
     /// On a device of so many sectors.
     pub fn new(sectors: u64, seed: u64) -> Self {
         let slots = sectors.saturating_sub(2 * Self::MARGIN) / Self::STRIDE;
-        Self {
-            rng: fastrand::Rng::with_seed(seed),
-            slots,
-            taken: std::collections::HashSet::new(),
-        }
+        Self { rng: fastrand::Rng::with_seed(seed), slots, taken: std::collections::HashSet::new() }
     }
 
     /// Blocks that have not been given out before.

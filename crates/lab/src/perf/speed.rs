@@ -123,7 +123,12 @@ fn run(bench: &Bench<'_>, job: &Job) -> Result<Vec<Figure>, PerfError> {
     let writes = result["write"]["total_ios"].as_u64().unwrap_or(0);
     if writes > 0 {
         more("journal-writes-per-write", "1", false, traffic.journal_writes as f64 / writes as f64);
-        more("journal-bytes-per-write", "bytes", false, traffic.journal_bytes as f64 / writes as f64);
+        more(
+            "journal-bytes-per-write",
+            "bytes",
+            false,
+            traffic.journal_bytes as f64 / writes as f64,
+        );
     }
     let reads = result["read"]["total_ios"].as_u64().unwrap_or(0);
     if reads > 0 {
