@@ -90,9 +90,7 @@ impl Perf {
     /// The series of one metric, workload and arm.
     #[must_use]
     pub fn find(&self, metric: &str, workload: &str, arm: &str) -> Option<&Series> {
-        self.series
-            .iter()
-            .find(|s| s.metric == metric && s.workload == workload && s.arm == arm)
+        self.series.iter().find(|s| s.metric == metric && s.workload == workload && s.arm == arm)
     }
 
     /// Adds a sample to its series; `like` describes it where it is new.

@@ -42,9 +42,9 @@ fn compared(text: &mut String, perf: &Perf, seed: u64) {
             "{:<16} {:>10}  {:>6}  {:<16} within ±{margin} %",
             "", "median", "ratio", "95 % interval"
         );
-        for series in perf.series.iter().filter(|s| {
-            s.metric == first.metric && s.workload == first.workload
-        }) {
+        for series in
+            perf.series.iter().filter(|s| s.metric == first.metric && s.workload == first.workload)
+        {
             let _ = writeln!(text, "{}", row(perf, series, reference, seed).trim_end());
         }
         if first.metric == "instructions-bcache" {

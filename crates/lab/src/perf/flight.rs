@@ -121,9 +121,22 @@ pub fn memory(
 /// Reads per placement of the writes.
 const READS: u32 = 250;
 
-/// Misses that overlap none of `in_flight` random writes of 4 KiB: how many are
-/// kept out of the cache all the same. The writes are placed `placements`
-/// times; each time, the same reads are made twice, and the disks tell how
+/// Where the writes and reads of [`hit_ratio`] go.
+#[derive(Clone, Copy, Debug)]
+pub struct Placement {
+    /// Size of the backing device.
+    pub device_bytes: u64,
+    /// Random writes of 4 KiB in flight.
+    pub in_flight: u32,
+    /// How often they are placed anew.
+    pub placements: u32,
+    /// Decides the places.
+    pub seed: u64,
+}
+
+/// Misses that overlap no write in flight: how many are kept out of the cache
+/// all the same. For each placement of the writes,
+/// the same reads are made twice, and the disks tell how
 /// many of the second round still came from the backing device.
 ///
 /// # Errors
@@ -131,13 +144,11 @@ const READS: u32 = 250;
 pub fn hit_ratio(
     arm: &ArmImage,
     tools: &Tools,
-    device_bytes: u64,
-    in_flight: u32,
-    placements: u32,
-    seed: u64,
+    how: &Placement,
     logs: &Path,
     cancel: &Cancel,
 ) -> Result<HitPoint, PerfError> {
+    let Placement { device_bytes, in_flight, placements, seed } = *how;
     let bench = Bench::start(&setup(device_bytes), arm, tools, logs, cancel)?;
     let mut blocks = Blocks::new(bench.sectors, seed);
     let skipped = || -> Result<u64, PerfError> {

@@ -15,7 +15,7 @@ mod speed;
 
 pub use bench::{Bench, Setup, Traffic};
 pub use error::PerfError;
-pub use flight::{hit_ratio, memory};
+pub use flight::{Placement, hit_ratio, memory};
 pub use instructions::{Cost, Counting, Work, count};
 pub use profile::{Profile, Symbols};
 pub use speed::{Figure, Job, speed};
