@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A machine to measure on: fresh disks, one boot, bcache set up.
 
+use super::clock;
 use super::error::PerfError;
 use crate::bcache;
 use crate::guest::Guest;
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use vdisk::bcache_format::{Written, recognise};
 use vdisk::{DiskSpec, Kind, Op, Profile, Rig};
-use vm::{Backend, Vm, VmConfig, VmDisk};
+use vm::{Accel, Backend, Vm, VmConfig, VmDisk};
 use wire::{Device, Extent};
 
 /// What a machine is made of.
@@ -112,6 +113,9 @@ impl<'a> Bench<'a> {
         config.boot_deadline = Duration::from_secs(120);
         config.silence = Duration::from_secs(60);
         config.qemu_extra.clone_from(&setup.qemu_extra);
+        if tools.accel == Accel::Tcg {
+            config.cmdline_extra = clock::words();
+        }
         config.disks = ["ssd", "hdd"]
             .map(|name| VmDisk { serial: name.to_owned(), backend: Backend::Nbd(rig.socket(name)) })
             .into();

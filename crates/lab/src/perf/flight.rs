@@ -96,12 +96,12 @@ pub fn memory(
 ) -> Result<MemoryPoint, PerfError> {
     let bench = Bench::start(&setup(device_bytes), arm, tools, logs, cancel)?;
     let fresh = bench.number("inflight_bytes")?.unwrap_or(0);
-    // Twice: the first time, the slabs of everything else that a write in
-    // flight needs grow as well.
+    // Twice, as the second time finds the slabs of everything else that a
+    // write in flight needs as they will stay.
+    let before = slab(&bench)?;
     let mut blocks = Blocks::new(bench.sectors, seed);
     let (mut peak, mut idle, mut growth) = (0, fresh, 0);
     for round in 0..2_u64 {
-        let before = slab(&bench)?;
         let pending = send(&bench, blocks.take(in_flight), 1 + round * u64::from(in_flight))?;
         peak = peak.max(bench.number("inflight_bytes")?.unwrap_or(0));
         growth = slab(&bench)?.saturating_sub(before);

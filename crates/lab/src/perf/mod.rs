@@ -6,6 +6,7 @@
 //! [`evidence::stats`]'s business.
 
 mod bench;
+mod clock;
 mod error;
 mod flight;
 mod instructions;

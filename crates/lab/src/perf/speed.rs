@@ -69,6 +69,7 @@ pub fn speed(
 ) -> Result<Vec<Figure>, PerfError> {
     let bench = Bench::start(setup, arm, tools, logs, cancel)?;
     bench.set(attributes)?;
+    fine_clock(&bench)?;
     let mut figures = Vec::new();
     for job in jobs {
         // Reads of 64 KiB from the start on, past what primed the cache.
@@ -81,6 +82,16 @@ pub fn speed(
         figures.extend(run(&bench, job)?);
     }
     Ok(figures)
+}
+
+/// Latencies by a clock of 4 ms steps would be worthless.
+fn fine_clock(bench: &Bench<'_>) -> Result<(), PerfError> {
+    let path = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+    let clock = bench.guest().read_file(path)?;
+    if clock.contains("jiffies") {
+        return Err(PerfError::Closed("the guest has no clock but jiffies".to_owned()));
+    }
+    Ok(())
 }
 
 fn run(bench: &Bench<'_>, job: &Job) -> Result<Vec<Figure>, PerfError> {
