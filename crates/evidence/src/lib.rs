@@ -6,6 +6,7 @@
 mod load;
 mod perf;
 mod perf_table;
+pub mod plot;
 mod record;
 pub mod stats;
 mod store;
