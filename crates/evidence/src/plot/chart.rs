@@ -6,8 +6,8 @@ use super::svg::{Anchor, Svg};
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 400.0;
-const LEFT: f64 = 78.0;
-const RIGHT: f64 = 20.0;
+const LEFT: f64 = 92.0;
+const RIGHT: f64 = 36.0;
 const TOP: f64 = 66.0;
 const BOTTOM: f64 = 54.0;
 
@@ -47,7 +47,7 @@ impl Chart {
         svg.line("axis", (LEFT, bottom), (right, bottom));
         let middle = f64::midpoint(LEFT, right);
         svg.text("soft", (middle, HEIGHT - 12.0), Anchor::Middle, x.label);
-        svg.upwards((18.0, f64::midpoint(TOP, bottom)), y.label);
+        svg.upwards((16.0, f64::midpoint(TOP, bottom)), y.label);
         Self { svg, x: x_axis, y: y_axis }
     }
 

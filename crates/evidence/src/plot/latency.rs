@@ -3,6 +3,7 @@
 
 use super::chart::{Chart, Side, arms};
 use super::scale::{Scale, metric};
+use super::svg::Anchor;
 use crate::perf::{Perf, Series};
 
 const PERCENTILES: [(&str, &str); 4] =
@@ -25,11 +26,8 @@ pub fn latency(perf: &Perf, workload: &str) -> String {
         label: "percentile of the requests",
         scale: Scale::Linear,
         values: vec![0.0, 4.0],
-        write: |v| {
-            // Halves are between the ticks; whole numbers begin a percentile.
-            let name = PERCENTILES.get(v as usize).filter(|_| v.fract() == 0.0);
-            name.map_or_else(String::new, |(_, name)| (*name).to_owned())
-        },
+        // The ticks part the percentiles; their names stand in between.
+        write: |_| String::new(),
     };
     let y = Side {
         label: "latency [s]",
@@ -39,10 +37,14 @@ pub fn latency(perf: &Perf, workload: &str) -> String {
     };
     let indicative = if perf.indicative { " (emulated: indicative)" } else { "" };
     let mut chart = Chart::new(&format!("Latency of {workload}{indicative}"), &x, &y);
+    for (place, (_, name)) in PERCENTILES.iter().enumerate() {
+        let (x, y) = chart.at(place as f64 + 0.5, 0.0);
+        chart.svg.text("soft", (x, y + 20.0), Anchor::Middle, name);
+    }
     let arms = arms(series.iter().map(|(_, s)| s.arm.as_str()));
     for (number, arm) in arms.iter().enumerate() {
         // Side by side, so that intervals do not hide each other.
-        let shift = 0.08 * (number as f64 + 1.0);
+        let shift = (number as f64 + 1.0) / (arms.len() as f64 + 1.0);
         let mut line = Vec::new();
         for (place, one) in series.iter().filter(|(_, s)| s.arm == *arm) {
             let x = *place as f64 + shift;
@@ -54,7 +56,6 @@ pub fn latency(perf: &Perf, workload: &str) -> String {
             chart.svg.interval(number, low, high);
             line.push(chart.at(x, one.median().unwrap_or(0.0) / 1e9));
         }
-        chart.svg.path(number, false, &line);
         line.iter().for_each(|&point| chart.svg.marker(number, false, point));
     }
     let names = arms.iter().enumerate().map(|(n, arm)| (n, false, false, (*arm).to_owned()));

@@ -24,7 +24,7 @@ pub fn memory(perf: &Perf) -> String {
     let x = Side {
         label: "backing device",
         scale: Scale::Log(10),
-        // Powers of ten of a TiB, so that the ticks are whole.
+        // In TiB, so that the ticks are whole.
         values: sizes.map(|bytes| bytes / V2[0].0).collect(),
         write: |v| format!("{v:.0} TiB"),
     };

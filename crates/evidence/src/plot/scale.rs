@@ -65,6 +65,13 @@ impl Axis {
             Scale::Log(base) => {
                 let base = f64::from(base);
                 let powers = (self.max / self.min).log(base).round() as i32;
+                if powers <= 2 && self.scale == Scale::Log(10) {
+                    // Few decades: 2 and 5 as well.
+                    let within = (0..powers).flat_map(|n| {
+                        [1.0, 2.0, 5.0].map(|factor| self.min * factor * base.powi(n))
+                    });
+                    return within.chain([self.max]).collect();
+                }
                 let every = (powers + 7) / 8;
                 (0..=powers)
                     .step_by(usize::try_from(every.max(1)).unwrap_or(1))
