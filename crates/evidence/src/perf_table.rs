@@ -28,6 +28,7 @@ pub fn tables(perf: &Perf, seed: u64) -> String {
 fn compared(text: &mut String, perf: &Perf, seed: u64) {
     let margin = perf.margin * 100.0;
     let mut seen = BTreeSet::new();
+    tracker(text, perf);
     for first in &perf.series {
         if !seen.insert((&first.metric, &first.workload)) {
             continue;
@@ -53,6 +54,33 @@ fn compared(text: &mut String, perf: &Perf, seed: u64) {
     }
     if perf.indicative && perf.series.iter().any(|s| s.unit == "ns") {
         let _ = writeln!(text, "\nTimes are by an emulated processor: indicative only.");
+    }
+}
+
+/// What the tracker itself runs, which the reference does not have.
+fn tracker(text: &mut String, perf: &Perf) {
+    let own: Vec<&Series> =
+        perf.series.iter().filter(|s| s.metric == "instructions-tracker").collect();
+    if own.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\ninstructions in the tracker per request, least to most");
+    for series in own {
+        let whole = perf.find("instructions", &series.workload, &perf.reference);
+        let (Some(median), Some(whole)) = (series.median(), whole.and_then(Series::median)) else {
+            continue;
+        };
+        let ends =
+            |pick: fn(f64, f64) -> f64, from| series.samples.iter().copied().fold(from, pick);
+        let (least, most) = (ends(f64::min, f64::INFINITY), ends(f64::max, 0.0));
+        let _ = writeln!(
+            text,
+            "{:<14} {:<20} {median:>7.1}  {least:.1}..{most:.1}  {:.2} % of {}",
+            series.arm,
+            series.workload,
+            median / whole * 100.0,
+            figure(whole),
+        );
     }
 }
 
@@ -176,7 +204,8 @@ fn hits(text: &mut String, perf: &Perf) {
 /// A size in the largest unit that divides it.
 fn size(bytes: u64) -> String {
     let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
-    let unit = units.iter().find(|(shift, _)| bytes >= 1 << shift && bytes % (1 << shift) == 0);
+    let unit =
+        units.iter().find(|(shift, _)| bytes >= 1 << shift && bytes.is_multiple_of(1 << shift));
     unit.map_or_else(|| format!("{bytes} B"), |(shift, name)| format!("{} {name}", bytes >> shift))
 }
 

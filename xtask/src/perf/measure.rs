@@ -111,6 +111,9 @@ impl<'a> Bed<'a> {
                     };
                     add("instructions", "instructions", cost.instructions);
                     add("instructions-bcache", "instructions", cost.in_bcache);
+                    if cost.in_tracker > 0.0 {
+                        add("instructions-tracker", "instructions", cost.in_tracker);
+                    }
                     if matches!(cost.work, Work::BypassWrite | Work::BypassWriteCached) {
                         add("journal-writes", "1/write", cost.journal_writes);
                         add("journal-bytes", "bytes/write", cost.journal_bytes);

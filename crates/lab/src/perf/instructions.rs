@@ -69,6 +69,8 @@ pub struct Cost {
     pub instructions: f64,
     /// Of these, in bcache and the tracker.
     pub in_bcache: f64,
+    /// Of these, in the tracker alone, without what calls it.
+    pub in_tracker: f64,
     /// Journal entries written per request.
     pub journal_writes: f64,
     /// Bytes of the journal per request.
@@ -165,6 +167,7 @@ fn cost(work: Work, requests: u32, profile: Profile, traffic: Traffic) -> Cost {
         requests: requests.into(),
         instructions: per(profile.of(|name| !is_waiting(name))),
         in_bcache: per(profile.of(is_bcache)),
+        in_tracker: per(profile.of(|name| name.contains("inflight"))),
         journal_writes: per(traffic.journal_writes),
         journal_bytes: per(traffic.journal_bytes),
         profile,
