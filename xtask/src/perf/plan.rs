@@ -61,7 +61,7 @@ impl Plan {
                 tasks.push(Task::Count { variant, round });
             });
         }
-        // Only arms with a tracker; the reference is the check of the memory.
+        // Only arms with a tracker; the reference is the control, without one.
         let tracked = |arm: &usize| *arm > 0 && arms[*arm] != "two-pass" && arms[*arm] != "v1";
         if wants(PerfPart::Memory) {
             for tib in if extent.quick { vec![1, 100] } else { vec![1, 10, 100] } {
@@ -74,7 +74,9 @@ impl Plan {
             let points: &[u32] =
                 if extent.quick { &[8, 32, 256] } else { &[8, 16, 32, 64, 128, 256, 512, 1024] };
             for &in_flight in points {
-                for arm in (0..arms.len()).filter(|arm| tracked(arm) && arms[*arm] != "ordered") {
+                let same_as_rust = |arm: &usize| arms[*arm] == "ordered";
+                let wanted = |arm: &usize| *arm == 0 || (tracked(arm) && !same_as_rust(arm));
+                for arm in (0..arms.len()).filter(wanted) {
                     tasks.push(Task::Hits { arm, in_flight });
                 }
             }

@@ -158,6 +158,7 @@ pub fn hit_ratio(
     let (mut misses, mut needless, mut again) = (0, 0, 0);
     for placement in 0..placements {
         let first_seq = 1 + u64::from(placement) * u64::from(in_flight);
+        bench.prime()?;
         let pending = send(&bench, blocks.take(in_flight), first_seq)?;
         let reads = blocks.take(READS);
         let (before, at) = (skipped()?, bench.rig.now());
