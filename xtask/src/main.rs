@@ -10,6 +10,7 @@ mod explore;
 mod flags;
 mod list;
 mod log;
+mod perf;
 mod prepare;
 mod run;
 mod setup;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::main(&args, &cancel),
         Command::Explore(args) => explore::main(&args, &cancel),
+        Command::Perf(args) => perf::main(&args, &cancel),
         Command::Setup(args) => setup::main(&args, &cancel),
         Command::Build(args) => build::main(&args, &cancel),
         Command::List => list::main(),

@@ -5,13 +5,17 @@
 
 mod load;
 mod perf;
+mod perf_table;
+pub mod plot;
 mod record;
+pub mod stats;
 mod store;
 mod table;
 mod verdict;
 
 pub use load::{Load, StaleSample};
-pub use perf::{HitPoint, MemoryPoint, Perf, Series};
+pub use perf::{HitPoint, MemoryPoint, Perf, Series, again};
+pub use perf_table::tables as perf_tables;
 pub use record::{
     ArmRecord, Case, ConfigRecord, Cut, GuestRecord, HostRecord, Opportunity, Outcome, QemuRecord,
     RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, SourceRecord, Summary, ToolRecord,

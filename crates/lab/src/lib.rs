@@ -8,6 +8,7 @@ pub mod explore;
 mod guest;
 mod lifecycle;
 mod oracle;
+pub mod perf;
 mod precision;
 mod pressure;
 mod provenance;

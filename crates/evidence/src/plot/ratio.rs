@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Arms against the reference, with the noise floor.
+
+use super::scale::{Axis, Scale};
+use super::svg::{Anchor, Svg};
+use crate::perf::{Perf, Series, again};
+use crate::stats::paired::{self, Ratio};
+
+const WIDTH: f64 = 720.0;
+const LEFT: f64 = 150.0;
+const ROW: f64 = 26.0;
+const TOP: f64 = 64.0;
+
+/// Ratios of one metric and workload to the reference with their 95 %
+/// intervals; the band is the noise floor, the dashed lines are the margin.
+#[must_use]
+pub fn ratios(perf: &Perf, metric: &str, workload: &str, seed: u64) -> String {
+    let Some(reference) = perf.find(metric, workload, &perf.reference) else {
+        return String::new();
+    };
+    let of = |series: &Series| {
+        let pairs = series.samples.len().min(reference.samples.len());
+        paired::ratio(&series.samples[..pairs], &reference.samples[..pairs], seed).ok()
+    };
+    let again = again(&perf.reference);
+    let all = perf.series.iter().filter(|s| s.metric == metric && s.workload == workload);
+    let rows: Vec<(&str, Ratio)> = all
+        .filter(|s| s.arm != perf.reference)
+        .filter_map(|s| Some((s.arm.as_str(), of(s)?)))
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let bottom = TOP + ROW * rows.len() as f64 + 8.0;
+    let values = rows.iter().flat_map(|(_, r)| [r.low, r.high]);
+    let margins = [1.0 - perf.margin, 1.0 + perf.margin, 1.0];
+    let x = Axis::around(Scale::Linear, values.chain(margins), LEFT, WIDTH - 30.0);
+    let better = if reference.higher_is_better { "more" } else { "less" };
+    let title = format!("{metric} of {workload}, as a ratio to {}", perf.reference);
+    let mut svg = Svg::new(WIDTH, bottom + 50.0, &title);
+    svg.text("head", (20.0, 22.0), Anchor::Start, &title);
+    let per_cent = perf.margin * 100.0;
+    let sub = format!(
+        "95 % intervals, {} pairs of boots; band: noise floor; dashed: ±{per_cent} %",
+        rows[0].1.pairs
+    );
+    svg.text("soft", (20.0, 44.0), Anchor::Start, &sub);
+    for value in x.ticks() {
+        let at = x.at(value);
+        svg.line("grid", (at, TOP), (at, bottom));
+        let text = format!("{value:.4}");
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        svg.text("soft", (at, bottom + 18.0), Anchor::Middle, text);
+    }
+    if let Some((_, floor)) = rows.iter().find(|(arm, _)| *arm == again) {
+        let (low, high) = (x.at(floor.low), x.at(floor.high));
+        svg.band((low, TOP), (high - low, bottom - TOP));
+    }
+    for value in &margins[..2] {
+        svg.line("axis dash", (x.at(*value), TOP), (x.at(*value), bottom));
+    }
+    svg.line("axis", (x.at(1.0), TOP), (x.at(1.0), bottom));
+    for (number, (arm, ratio)) in rows.iter().enumerate() {
+        let y = TOP + ROW * (number as f64 + 0.5) + 4.0;
+        svg.text("", (LEFT - 12.0, y + 4.5), Anchor::End, arm);
+        svg.interval(number, (x.at(ratio.low), y), (x.at(ratio.high), y));
+        svg.marker(number, false, (x.at(ratio.ratio), y));
+    }
+    let label = format!("ratio ({better} is better)");
+    let middle = f64::midpoint(LEFT, WIDTH - 30.0);
+    svg.text("soft", (middle, bottom + 40.0), Anchor::Middle, &label);
+    svg.finish()
+}
