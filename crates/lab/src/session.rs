@@ -155,7 +155,7 @@ impl<'a> Session<'a> {
         self.holds.clear();
     }
 
-    fn vm(&self) -> Result<&Vm, Stop> {
+    pub fn vm(&self) -> Result<&Vm, Stop> {
         self.vm.as_ref().ok_or_else(|| {
             Trouble::new("scenario", "a step needs a running machine after a cut", MEND_SCENARIO)
                 .into()
