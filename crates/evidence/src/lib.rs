@@ -4,13 +4,16 @@
 //! like.
 
 mod load;
+mod load_table;
 mod perf;
 mod record;
+pub mod stats;
 mod store;
 mod table;
 mod verdict;
 
 pub use load::{Load, StaleSample};
+pub use load_table::load_table;
 pub use perf::{HitPoint, MemoryPoint, Perf, Series};
 pub use record::{
     ArmRecord, Case, ConfigRecord, Cut, GuestRecord, HostRecord, Opportunity, Outcome, QemuRecord,
