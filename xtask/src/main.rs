@@ -4,6 +4,7 @@
 mod bench;
 mod build;
 mod clean;
+mod estimate;
 mod exit;
 mod explore;
 mod flags;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Load scenarios as data: `workloads/scenarios/l*.toml`, with `kind = "load"`.
 
-use super::job::Job;
+use super::job::{Bypass, Job};
 use crate::error::ScenarioError;
 use crate::scenario::{BcacheSetup, CacheMode, Disks, Scenario};
 use crate::step::{CutKind, OpenWrites};
@@ -125,6 +125,9 @@ fn parse_kind(path: &Path, text: &str, kind: &str) -> Result<Scenario, ScenarioE
     let mut job = Job::load(&jobs, &raw.job)?;
     if let Some(mode) = raw.cache_mode {
         job.settings.cache_mode = mode;
+        if job.bypass == Bypass::Writearound && mode != CacheMode::Writearound {
+            job.bypass = Bypass::None;
+        }
     }
     // 1 MiB at the end stays free: data_offset and rounding.
     let room = raw.disks.hdd.mib.saturating_sub(1) << 20;

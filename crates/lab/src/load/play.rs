@@ -177,12 +177,15 @@ fn opportunities(
         ("fio read something", sum.read_bytes >> 12, "blocks read by fio"),
         ("reads missed the cache", counts.misses, "reads of the backing device"),
     ];
-    if job.bypass != super::Bypass::None {
-        let what = "keys without pointers in the journal";
-        claims.push(("writes bypassed the cache", counts.invalidations, what));
+    let keys = "keys without pointers in the journal";
+    let overlaps = "misses that took their data while a write to the same sectors was on its way";
+    if job.bypass == super::Bypass::None {
+        // There is no window to show; the load itself must have been one.
+        claims.push(("fio wrote something", sum.write_bytes >> 12, "blocks written by fio"));
+    } else {
+        claims.push(("writes bypassed the cache", counts.invalidations, keys));
+        claims.push(("a miss overlapped a write in flight", counts.overlapped, overlaps));
     }
-    let what = "misses that took their data while a write to the same sectors was on its way";
-    claims.push(("a miss overlapped a write in flight", counts.overlapped, what));
     shown(session, &claims, counts)
 }
 
