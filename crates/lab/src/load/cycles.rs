@@ -122,8 +122,7 @@ fn finish(session: &mut Session<'_>, soak: &Soak<'_>, case: &mut Case) -> Result
         ("a miss overlapped a write in flight", counts.overlapped, "misses inside the window"),
     ];
     let bypasses = soak.plan.job.bypass != super::Bypass::None;
-    let claims: Vec<_> =
-        claims.into_iter().take(if bypasses { claims.len() } else { 3 }).collect();
+    let claims: Vec<_> = claims.into_iter().take(if bypasses { claims.len() } else { 3 }).collect();
     let verdict = case.sectors.worst();
     match (shown(session, &claims, &counts), verdict) {
         (Err(why), Some(Verdict::Ok) | None) => Err(Stop::Closed(why)),
