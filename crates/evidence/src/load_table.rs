@@ -143,3 +143,35 @@ fn claim(control: &Sum, sum: &Sum) -> String {
         Err(error) => format!("clean runs needed: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(runs: u64, bad: u64) -> Sum {
+        Sum { runs, bad, load: Load::default() }
+    }
+
+    #[test]
+    fn too_few_runs_get_no_interval_but_a_reason() {
+        let text = rate(&sum(1, 1));
+        assert!(text.starts_with("1 of 1 runs bad; ") && text.contains("at least 3"), "{text}");
+        let text = rate(&sum(5, 5));
+        assert!(text.contains("0.478..1.000 (95 %, Clopper-Pearson)"), "{text}");
+        assert!(text.contains("0.566..1.000 (Wilson)"), "{text}");
+        let text = rate(&sum(20, 0));
+        assert!(text.contains("at most 0.139") && text.contains("one-sided"), "{text}");
+    }
+
+    #[test]
+    fn a_claim_needs_as_many_clean_runs_as_the_controls_rate_asks_for() {
+        assert!(claim(&sum(3, 3), &sum(3, 0)).contains("7 needed, 3 had: NOT ENOUGH"));
+        assert!(claim(&sum(5, 5), &sum(5, 0)).contains("4 needed, 5 had: not the control's"));
+        assert!(claim(&sum(20, 0), &sum(20, 0)).contains("never seen in 20 runs"));
+    }
+
+    #[test]
+    fn rates_of_nothing_are_a_dash() {
+        assert_eq!((ratio(1.0, 0.0), ratio(3.0, 2.0)), ("-".to_owned(), "1.5".to_owned()));
+    }
+}

@@ -111,8 +111,26 @@ pub fn run_case(
     }
     // Trouble caused by an interrupt is no result.
     cancel.check()?;
+    drop_log(run_dir, &mut case);
     case.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(case)
+}
+
+/// A load writes ten megabytes of events a second. They are kept where there
+/// is something to explain.
+fn drop_log(run_dir: &Path, case: &mut Case) {
+    let explained = matches!(case.outcome, Outcome::Verdict { .. }) && !case.contradicts();
+    if case.load.is_none() || !explained {
+        return;
+    }
+    case.files.remove("events");
+    let logs = case.files.get("logs").map(|logs| run_dir.join(logs));
+    for entry in logs.into_iter().filter_map(|logs| std::fs::read_dir(logs).ok()).flatten() {
+        let Ok(entry) = entry else { continue };
+        if entry.file_name().to_string_lossy().starts_with("events") {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// The machine's configuration, and a folder with a short path for the disks'

@@ -93,7 +93,7 @@ fn a_device_too_small_for_the_job_names_both() {
 fn errors_in_the_files_beside_the_job_have_their_line() {
     let (file, line, message) =
         wrong(scenario(SCENARIO, JOB, &SETTINGS.replace("writearound\"\n[", "sometimes\"\n[")));
-    assert_eq!((file.as_str(), line), ("job.toml", 2), "{message}");
+    assert_eq!((file.as_str(), line), ("job.toml", 4), "{message}");
     let (file, line, message) = wrong(scenario(&SCENARIO.replace("name", "nome"), JOB, SETTINGS));
     assert_eq!((file.as_str(), line), ("l.toml", 3), "{message}");
     let (file, _, message) =

@@ -62,6 +62,7 @@ pub(crate) fn play(
         acked: 0,
         flushes: 0,
     };
+    let harmless = plan.tolerated(&case.arm);
     let folder = session.events.parent().map(Path::to_owned).unwrap_or_default();
     let end = cycles.hours.map(|hours| Instant::now() + Duration::from_secs_f64(hours * 3600.0));
     let mut number = 0;
@@ -78,11 +79,16 @@ pub(crate) fn play(
         session.boot_again()?;
         let (judgement, differing) = soak.judge(session, number, &mut load)?;
         add(case, &judgement);
+        let older = soak.cache_is_older(session, &case.arm, number, &differing)?;
+        if older {
+            load.permitted.retain(|verdict| *verdict != Verdict::Diverged);
+        }
         soak.count(&mut load);
         case.load = Some(load.clone());
         case.cuts.clone_from(&session.cuts);
         let worst = judgement.counts.worst().unwrap_or(Verdict::Ok);
-        if worst != Verdict::Ok && !load.permitted.contains(&worst) {
+        let unexplained = worst == Verdict::Diverged && older;
+        if worst != Verdict::Ok && (unexplained || !harmless.contains(&worst)) {
             keep_log(session, case, &log, number);
             break;
         }
@@ -235,6 +241,31 @@ impl Soak<'_> {
             swept.blocks(),
         ));
         Ok((judgement, swept.differing))
+    }
+
+    /// A cache that is newer than its disk has kept what the disk lost: a read
+    /// put it there before a flush made it durable below. That is permitted,
+    /// and no tracker changes it. One that is older has missed an
+    /// invalidation: only arms that do not wait for it may show that.
+    fn cache_is_older(
+        &self,
+        session: &mut Session<'_>,
+        arm: &str,
+        number: u32,
+        differing: &[Extent],
+    ) -> Result<bool, Stop> {
+        if differing.is_empty() {
+            return Ok(false);
+        }
+        let area = self.area.sector..self.area.sector + self.area.sectors;
+        let stamped: Vec<Extent> =
+            differing.iter().copied().filter(|e| area.contains(&e.sector)).collect();
+        let (older, newer) = stamped::ages(session, &stamped)?;
+        session.note(format!(
+            "cycle {number}: the cache is newer than the disk in {newer} stamped sectors, older \
+             in {older}"
+        ));
+        Ok(older > 0 && !self.plan.cache_older.iter().any(|name| name == arm))
     }
 
     fn count(&self, load: &mut Load) {

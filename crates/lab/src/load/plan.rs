@@ -22,6 +22,10 @@ pub struct LoadPlan {
     /// Verdicts that an arm may get beside the expected one: what the crash
     /// model permits, but does not force.
     pub tolerate: BTreeMap<String, Vec<Verdict>>,
+    /// Arms that may leave *older* data in the cache than on the disk after a
+    /// cut, where that is permitted at all: they do not wait for an
+    /// invalidation to be durable.
+    pub cache_older: Vec<String>,
     /// About how long a case takes, in seconds, for the estimate that is
     /// printed before the first one has shown it.
     pub about_s: u64,
@@ -100,6 +104,8 @@ struct Raw {
     stamped: Option<StampedArea>,
     expect: BTreeMap<String, Verdict>,
     #[serde(default)]
+    cache_older: Vec<String>,
+    #[serde(default)]
     tolerate: BTreeMap<String, Vec<Verdict>>,
 }
 
@@ -161,6 +167,7 @@ fn parse_kind(path: &Path, text: &str, kind: &str) -> Result<Scenario, ScenarioE
             cycles: raw.cycles,
             stamped: raw.stamped,
             tolerate: raw.tolerate,
+            cache_older: raw.cache_older,
             about_s: raw.about_s.unwrap_or(runtime + 10),
         }),
     })
