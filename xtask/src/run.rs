@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask run`: from nothing to the table of verdicts.
 
+use crate::estimate;
 use crate::exit;
 use crate::flags::RunArgs;
 use crate::prepare::{self, Prepared};
@@ -14,6 +15,13 @@ use std::process::ExitCode;
 
 /// Attempts per arm and scenario with `--full`.
 const FULL_ATTEMPTS: u32 = 5;
+
+/// Attempts of loads, with `--quick` and with `--full`. A control that fails
+/// each time needs five runs for its rate to ask for fewer clean ones.
+const LOAD_ATTEMPTS: [u32; 2] = [3, 20];
+
+/// Every arm that is a kernel somebody might use: no mutants, no unit tests.
+const LOAD_ARMS: [&str; 6] = ["base", "v1", "two-pass", "c", "rust", "ordered"];
 
 /// Machines at once by default: each has two processors, but waits most of
 /// the time.
@@ -31,7 +39,8 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     if args.scenarios.is_empty() && !args.full {
         scenarios.retain(|scenario| scenario.quick);
     }
-    let arms = prepare::choose_arms(&dirs, &args.arms)?;
+    lengthen(&mut scenarios, args)?;
+    let arms = prepare::choose_arms(&dirs, &arms_of(args, &scenarios))?;
     prepare::check_kernel_args(&dirs, &args.session.kernel)?;
     let out = args.session.out.clone().unwrap_or_else(|| {
         dirs.repo.join("results").join(lab::now().replace([':', '-'], "").to_lowercase())
@@ -59,6 +68,7 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
         record.qemu.accelerator,
         record.seed,
     ));
+    ui.say(&estimate::words(&record, &scenarios, ready.tools.jobs));
     let result = play(&mut record, &store, &ready, &scenarios, &ui, cancel);
     if result.is_ok() {
         record.finished = Some(lab::now());
@@ -69,13 +79,15 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     Ok(ExitCode::from(record.exit_code()))
 }
 
-/// The scenarios that were asked for, by id or by name; all by default.
+/// The scenarios that were asked for, by id or by name; by default all but
+/// the loads.
 pub fn choose_scenarios(folders: &[PathBuf], wanted: &[String]) -> Result<Vec<Scenario>> {
     let mut all = Vec::new();
     for folder in folders {
         all.extend(lab::load_all(folder).map_err(|error| exit::usage(error.to_string()))?);
     }
     if wanted.is_empty() {
+        all.retain(|scenario| scenario.load.is_none());
         return Ok(all);
     }
     let known: Vec<String> = all.iter().map(|s| format!("{} ({})", s.id, s.name)).collect();
@@ -90,6 +102,51 @@ pub fn choose_scenarios(folders: &[PathBuf], wanted: &[String]) -> Result<Vec<Sc
         .into_iter()
         .filter(|s| wanted.iter().any(|w| s.id.eq_ignore_ascii_case(w) || s.name == *w))
         .collect())
+}
+
+/// The arms that were named; with `--quick` or `--full`, loads take all.
+fn arms_of(args: &RunArgs, scenarios: &[Scenario]) -> Vec<String> {
+    let loads = scenarios.iter().all(|scenario| scenario.load.is_some());
+    if args.arms.is_empty() && loads && (args.quick || args.full) {
+        return LOAD_ARMS.map(str::to_owned).into();
+    }
+    args.arms.clone()
+}
+
+/// Attempts per arm and scenario.
+fn attempts(args: &RunArgs, scenarios: &[Scenario]) -> u32 {
+    let loads = scenarios.iter().any(|scenario| scenario.load.is_some());
+    match (args.attempts, loads) {
+        (Some(given), _) => given,
+        (None, true) if args.quick => LOAD_ATTEMPTS[0],
+        (None, true) if args.full => LOAD_ATTEMPTS[1],
+        (None, false) if args.full => FULL_ATTEMPTS,
+        (None, _) => 1,
+    }
+}
+
+/// `--cycles` and `--hours`, for scenarios with power cuts under load.
+fn lengthen(scenarios: &mut [Scenario], args: &RunArgs) -> Result<()> {
+    if args.cycles.is_none() && args.hours.is_none() {
+        return Ok(());
+    }
+    let mut any = false;
+    for scenario in scenarios {
+        let cycles = scenario.load.as_mut().and_then(|load| load.cycles.as_mut());
+        let Some(cycles) = cycles else { continue };
+        cycles.count = args.cycles.unwrap_or(cycles.count);
+        cycles.hours = args.hours;
+        // Another length is another scenario: it is not resumed as this one.
+        scenario.hash.push_str(&format!("-{:?}-{:?}", args.cycles, args.hours));
+        any = true;
+    }
+    if any {
+        return Ok(());
+    }
+    Err(exit::usage(
+        "--cycles and --hours are for loads with power cuts: name one with --scenario, \
+                     for instance L2 or L3",
+    ))
 }
 
 fn new_record(
@@ -124,7 +181,7 @@ fn new_record(
                 hash: s.hash.clone(),
             })
             .collect(),
-        attempts: if args.full { FULL_ATTEMPTS } else { 1 },
+        attempts: attempts(args, scenarios),
         cases: Vec::new(),
         perf: None,
         summary: Summary::default(),
@@ -184,6 +241,7 @@ fn play(
 /// The table on standard output, and what needs a word.
 fn report(record: &RunRecord, out: &Path) {
     println!("{}", evidence::matrix(record));
+    print!("{}", evidence::load_table(record));
     for case in &record.cases {
         match &case.outcome {
             Outcome::Verdict { verdict } if case.contradicts() => {

@@ -109,3 +109,17 @@ fn the_schema_is_json() {
     let schema: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(schema["title"], "RunRecord");
 }
+
+#[test]
+fn cycles_and_hours_are_for_loads_with_power_cuts() {
+    for option in [["--cycles", "3"], ["--hours", "0.5"]] {
+        let args = ["run", "--scenario", "S1", option[0], option[1]];
+        xtask().args(args).assert().code(2).stderr(contains("L2"));
+    }
+    xtask().args(["run", "--scenario", "L2", "--hours", "-1"]).assert().code(2);
+    xtask()
+        .args(["run", "--scenario", "L2", "--hours", "1", "--cycles", "2"])
+        .assert()
+        .code(2)
+        .stderr(contains("cannot be used with"));
+}

@@ -4,6 +4,7 @@
 //! like.
 
 mod load;
+mod load_table;
 mod perf;
 mod perf_table;
 pub mod plot;
@@ -14,6 +15,7 @@ mod table;
 mod verdict;
 
 pub use load::{Load, StaleSample};
+pub use load_table::load_table;
 pub use perf::{HitPoint, MemoryPoint, Perf, Series, again};
 pub use perf_table::tables as perf_tables;
 pub use record::{

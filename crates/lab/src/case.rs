@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One attempt of one arm at one scenario, from fresh disks to its record.
 
+use crate::load;
 use crate::run::{ArmImage, Event, Tools};
 use crate::scenario::{Disks, Scenario};
 use crate::session::Session;
@@ -90,7 +91,15 @@ pub fn run_case(
     let result = set_up(spec, tools, &run_dir.join(&logs), cancel).and_then(|(config, sockets)| {
         let (sockets, events) = (sockets.path(), run_dir.join(&events));
         let mut session = Session::start(scenario, config, spec.seed, sockets, &events, cancel)?;
-        let mut result = play(&mut session, spec, &mut case, on_event);
+        let mut result = match &scenario.load {
+            Some(plan) => {
+                let say = |number, of, what| {
+                    on_event(Event::Step { id: &spec.id, number, of, what });
+                };
+                load::play(&mut session, plan, &mut case, &say)
+            }
+            None => play(&mut session, spec, &mut case, on_event),
+        };
         if let Err(Stop::Trouble(trouble)) = &mut result
             && trouble.what == "no-answer"
         {
@@ -110,8 +119,26 @@ pub fn run_case(
     }
     // Trouble caused by an interrupt is no result.
     cancel.check()?;
+    drop_log(run_dir, &mut case);
     case.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(case)
+}
+
+/// A load writes ten megabytes of events a second. They are kept where there
+/// is something to explain.
+fn drop_log(run_dir: &Path, case: &mut Case) {
+    let explained = matches!(case.outcome, Outcome::Verdict { .. }) && !case.contradicts();
+    if case.load.is_none() || !explained {
+        return;
+    }
+    case.files.remove("events");
+    let logs = case.files.get("logs").map(|logs| run_dir.join(logs));
+    for entry in logs.into_iter().filter_map(|logs| std::fs::read_dir(logs).ok()).flatten() {
+        let Ok(entry) = entry else { continue };
+        if entry.file_name().to_string_lossy().starts_with("events") {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// The machine's configuration, and a folder with a short path for the disks'

@@ -7,6 +7,7 @@ mod error;
 pub mod explore;
 mod guest;
 mod lifecycle;
+mod load;
 mod oracle;
 pub mod perf;
 mod precision;
@@ -24,6 +25,7 @@ mod witness;
 
 pub use case::{CaseSpec, run_case};
 pub use error::ScenarioError;
+pub use load::{Bypass, Cycles, Delays, Job, LoadPlan, Settings, StampedArea};
 pub use oracle::{Finding, Judgement, Readback, judge};
 pub use provenance::{host, now, tool};
 pub use run::{ArmImage, Event, RunError, Tools, run};
