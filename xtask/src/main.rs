@@ -11,6 +11,7 @@ mod list;
 mod prepare;
 mod run;
 mod setup;
+mod shard;
 mod test;
 mod ui;
 
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Build(args) => build::main(&args, &cancel),
         Command::List => list::main(),
         Command::Bench(args) => bench::main(&args, &cancel),
+        Command::Shard(args) => shard::main(&args, &cancel),
         Command::Test(args) => test::main(&args, &cancel),
         Command::Clean(args) => clean::main(&args),
         Command::Schema => {

@@ -3,13 +3,16 @@
 //! tables that people read. The one place that knows what `run.json` looks
 //! like.
 
+mod identity;
 mod load;
 mod perf;
 mod record;
+pub mod shard;
 mod store;
 mod table;
 mod verdict;
 
+pub use identity::Difference;
 pub use load::{Load, StaleSample};
 pub use perf::{HitPoint, MemoryPoint, Perf, Series};
 pub use record::{

@@ -21,7 +21,7 @@ pub use case::{CaseSpec, run_case};
 pub use error::ScenarioError;
 pub use oracle::{Finding, Judgement, Readback, judge};
 pub use provenance::{host, now, tool};
-pub use run::{ArmImage, Event, RunError, Tools, run};
+pub use run::{ArmImage, Event, RunError, Tools, run, run_some};
 pub use scenario::{BcacheSetup, Block, CacheMode, DiskSetup, Disks, Scenario, load_all, parse};
 pub use step::{CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
 pub use witness::{Allowed, Tick, Witness};
