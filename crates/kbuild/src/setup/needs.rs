@@ -114,6 +114,13 @@ pub(super) const NEEDS: &[Need] = &[
     ),
     test("nbdsh", "the same, by script", Probe::Python("nbd"), &["python3-libnbd"]),
     test("fio", "the same, under load and with its own verify", Probe::Program("fio"), &["fio"]),
+    test(
+        "Slurm",
+        "a job array of shards, on a cluster of one node",
+        Probe::Mute("slurmctld"),
+        &["slurm-wlm"],
+    ),
+    test("munge", "Slurm's authentication", Probe::Mute("munged"), &["munge"]),
     test("qemu-io", "the same, by QEMU's own client", Probe::Program("qemu-io"), &["qemu-utils"]),
 ];
 
