@@ -6,6 +6,9 @@ use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// The next `run.json`, until it is whole.
+const NEW: &str = ".run.json.new";
+
 /// A run's folder that belongs to this process until dropped.
 #[derive(Debug)]
 pub struct Store {
@@ -75,7 +78,11 @@ impl Store {
             .open(&path)
             .map_err(io("open", &path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: lock }),
+            Ok(()) => {
+                // What a killed process left of its last save.
+                let _ = fs::remove_file(dir.join(NEW));
+                Ok(Self { dir: dir.to_owned(), _lock: lock })
+            }
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.to_owned() }),
             Err(TryLockError::Error(source)) => Err(io("lock", &path)(source)),
         }
@@ -126,7 +133,7 @@ impl Store {
     /// [`StoreError::Io`]; the old file is then still there.
     pub fn save(&self, record: &RunRecord) -> Result<(), StoreError> {
         let path = self.dir.join("run.json");
-        let new = self.dir.join(".run.json.new");
+        let new = self.dir.join(NEW);
         let mut text = serde_json::to_vec_pretty(record).map_err(|error| StoreError::Format {
             path: path.clone(),
             message: error.to_string(),
