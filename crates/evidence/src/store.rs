@@ -27,14 +27,14 @@ pub enum StoreError {
         dir: PathBuf,
     },
     /// The file system said no.
-    #[error("cannot {what} {path}: {source}{hint}", path = path.display(), hint = hint(source))]
+    #[error("cannot {what} {path}: {error}{hint}", path = path.display(), hint = hint(error))]
     Io {
         /// What was being done.
         what: &'static str,
         /// To which file.
         path: PathBuf,
         /// Why not.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// Not a `run.json` of ours.
     #[error("{path} is not a run.json of this tool: {message}", path = path.display())]
@@ -60,7 +60,7 @@ fn hint(error: &std::io::Error) -> &'static str {
 
 fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
     let path = path.to_owned();
-    move |source| StoreError::Io { what, path, source }
+    move |error| StoreError::Io { what, path, error }
 }
 
 impl Store {
@@ -140,7 +140,13 @@ impl Store {
         })?;
         text.push(b'\n');
         let mut file = File::create(&new).map_err(io("create", &new))?;
-        file.write_all(&text).and_then(|()| file.sync_all()).map_err(io("write", &new))?;
-        fs::rename(&new, &path).map_err(io("replace", &path))
+        let written = file.write_all(&text).and_then(|()| file.sync_all());
+        let replaced = written
+            .map_err(io("write", &new))
+            .and_then(|()| fs::rename(&new, &path).map_err(io("replace", &path)));
+        if replaced.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        replaced
     }
 }

@@ -120,6 +120,12 @@ pub(super) const NEEDS: &[Need] = &[
         Probe::Mute("slurmctld"),
         &["slurm-wlm"],
     ),
+    test(
+        "libfaketime",
+        "a clock that jumps during a run",
+        Probe::File(&["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"]),
+        &["libfaketime"],
+    ),
     test("munge", "Slurm's authentication", Probe::Mute("munged"), &["munge"]),
     test("qemu-io", "the same, by QEMU's own client", Probe::Program("qemu-io"), &["qemu-utils"]),
 ];
