@@ -5,6 +5,7 @@
 
 mod identity;
 mod load;
+pub mod nightly;
 mod perf;
 mod record;
 pub mod shard;
