@@ -8,6 +8,7 @@ mod exit;
 mod explore;
 mod flags;
 mod list;
+mod nightly;
 mod prepare;
 mod run;
 mod setup;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::List => list::main(),
         Command::Bench(args) => bench::main(&args, &cancel),
         Command::Shard(args) => shard::main(&args, &cancel),
+        Command::Nightly(args) => nightly::main(&args, &cancel),
         Command::Test(args) => test::main(&args, &cancel),
         Command::Clean(args) => clean::main(&args),
         Command::Schema => {

@@ -3,11 +3,11 @@
 //! put together is `evidence::shard`'s; whatever schedules them (a shell loop,
 //! Slurm, GitHub) only calls `shard run DIR NUMBER`.
 
-mod adapters;
+pub mod adapters;
 mod local;
 mod one;
 
-use crate::flags::{AccelArg, ShardArgs, ShardCommand, ShardMergeArgs, ShardPlanArgs};
+use crate::flags::{AccelArg, KernelArgs, ShardArgs, ShardCommand, ShardMergeArgs, ShardPlanArgs};
 use crate::{exit, prepare, run};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -39,27 +39,19 @@ fn plan(args: &ShardPlanArgs) -> Result<ExitCode> {
         run::choose_scenarios(&[dirs.repo.join("workloads/scenarios")], &args.scenarios)?;
     let arms = prepare::choose_arms(&dirs, &args.arms)?;
     prepare::check_kernel_args(&dirs, &args.kernel)?;
-    let words = if args.arms.is_empty() {
-        arms.iter().map(|arm| arm.name.clone()).collect()
-    } else {
-        args.arms.iter().map(|word| lasting(word)).collect::<Result<_>>()?
+    let words = match args.arms.as_slice() {
+        [] => arms.iter().map(|arm| arm.name.clone()).collect(),
+        given => given.to_vec(),
     };
-    let mut plan = Plan {
-        plan_version: PLAN_VERSION,
+    let options = Options {
         seed: args.seed,
         attempts: args.attempts.unwrap_or(if args.full { run::FULL_ATTEMPTS } else { 1 }),
-        kernel_src: args.kernel.kernel_src.as_deref().map(lasting_path),
-        config: args.kernel.config.clone(),
-        accel: word(args.accel),
+        kernel: args.kernel.clone(),
+        accel: args.accel,
         arms: words,
-        scenarios: scenarios
-            .iter()
-            .map(|s| PlanScenario { id: s.id.clone(), hash: s.hash.clone() })
-            .collect(),
-        shards: Vec::new(),
+        scenarios: &scenarios,
     };
-    plan.deal(args.shards as usize);
-    write_plan(&args.out, &plan)?;
+    let plan = plan_of(options, args.shards, &args.out)?;
     let script = args.out.join("shards.sbatch");
     if args.slurm {
         let text = adapters::sbatch(&args.out, plan.shards.len())?;
@@ -78,6 +70,39 @@ fn plan(args: &ShardPlanArgs) -> Result<ExitCode> {
         println!("next: cargo xtask shard run {} NUMBER, or --all", adapters::quoted(&args.out));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a plan is made of.
+pub struct Options<'a> {
+    pub seed: u64,
+    pub attempts: u32,
+    pub kernel: KernelArgs,
+    pub accel: AccelArg,
+    /// `NAME` or `NAME=PATH`.
+    pub arms: Vec<String>,
+    pub scenarios: &'a [lab::Scenario],
+}
+
+/// Makes and writes a plan.
+pub fn plan_of(options: Options<'_>, shards: u32, out: &Path) -> Result<Plan> {
+    let mut plan = Plan {
+        plan_version: PLAN_VERSION,
+        seed: options.seed,
+        attempts: options.attempts,
+        kernel_src: options.kernel.kernel_src.as_deref().map(lasting_path),
+        config: options.kernel.config,
+        accel: word(options.accel),
+        arms: options.arms.iter().map(|word| lasting(word)).collect::<Result<_>>()?,
+        scenarios: options
+            .scenarios
+            .iter()
+            .map(|s| PlanScenario { id: s.id.clone(), hash: s.hash.clone() })
+            .collect(),
+        shards: Vec::new(),
+    };
+    plan.deal(shards as usize);
+    write_plan(out, &plan)?;
+    Ok(plan)
 }
 
 /// `NAME=PATH` with a path that means the same in every folder.
