@@ -60,6 +60,12 @@ fn obtain(job: &Job, wish: &str) -> Result<(Entry, Provenance), SourceError> {
     {
         return Ok(found);
     }
+    // A version never changes, and old ones vanish from the archive.
+    if let Some((package, version)) = wish.split_once('=')
+        && let Some(found) = have(&Resolved { package: package.into(), version: version.into() })
+    {
+        return Ok(found);
+    }
 
     let on_event = |event| from_debian(job.on_event, event);
     let resolved = resolve(job, &on_event, wish);
