@@ -3,6 +3,7 @@
 //! tables that people read. The one place that knows what `run.json` looks
 //! like.
 
+mod check;
 mod identity;
 mod load;
 pub mod nightly;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A run's folder: one `run.json`, always whole, replaced by rename.
 
-use crate::record::{RunRecord, SCHEMA_VERSION};
+use crate::record::RunRecord;
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -112,19 +112,9 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(io("read", path)(error)),
         };
-        let wrong = |message: String| StoreError::Format { path: path.to_owned(), message };
-        let value: serde_json::Value =
-            serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        match value.get("schema_version").and_then(serde_json::Value::as_u64) {
-            Some(version) if version == u64::from(SCHEMA_VERSION) => {}
-            Some(version) => {
-                return Err(wrong(format!(
-                    "schema version {version}, this tool reads {SCHEMA_VERSION}"
-                )));
-            }
-            None => return Err(wrong("no schema_version".to_owned())),
-        }
-        serde_json::from_value(value).map(Some).map_err(|error| wrong(error.to_string()))
+        RunRecord::parse(&text)
+            .map(Some)
+            .map_err(|message| StoreError::Format { path: path.to_owned(), message })
     }
 
     /// Replaces `run.json` in one step: readers see the old one or the new one.

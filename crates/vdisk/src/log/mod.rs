@@ -28,6 +28,8 @@
 //! A tool that was killed leaves whole frames and at most one torn one at the
 //! end, where reading stops. At most a few milliseconds are lost.
 
+#[cfg(test)]
+mod fuzz;
 mod reader;
 mod record;
 mod writer;
