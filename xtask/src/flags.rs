@@ -38,6 +38,10 @@ pub enum Command {
     Log(LogArgs),
     /// Measure the tool's own speed: boots, cases, builds, disks.
     Bench(BenchArgs),
+    /// Spread a run over several processes or machines.
+    Shard(ShardArgs),
+    /// The nightly run on the newest kernel, compared with earlier nights.
+    Nightly(NightlyArgs),
     /// Run every test of the project.
     Test(TestArgs),
     /// Delete what the tool has built and cached.
@@ -317,4 +321,147 @@ pub struct CleanArgs {
     /// Delete; without it, only say what would be deleted and how large it is.
     #[arg(long)]
     pub yes: bool,
+    /// Only kernel sources, object trees, images and leftovers that were not
+    /// used for DAYS days.
+    #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "30")]
+    pub old: Option<u32>,
+}
+
+const SHARD_EXAMPLES: &str = "\
+Examples:
+  cargo xtask shard plan --shards 4 --out farm --full   farm/plan.json: which case belongs where
+  cargo xtask shard run farm 3                          one shard, on any machine with this checkout
+  cargo xtask shard run farm --all --jobs 2             all shards here, two at once
+  cargo xtask shard merge farm                          one run in farm/merged, as if unsharded
+  sbatch farm/shards.sbatch                             with `plan --slurm`: a Slurm job array
+
+Everything can be repeated: a plan is the same for the same options, a shard goes on where it
+stopped, a merge replaces what it made before. Merging refuses records of different kernels,
+scenarios, guests or tools, and names a shard that is missing.";
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SHARD_EXAMPLES)]
+pub struct ShardArgs {
+    #[command(subcommand)]
+    pub what: ShardCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum ShardCommand {
+    /// Deal the cases of a run out to shards.
+    Plan(ShardPlanArgs),
+    /// Run one shard, or all of them here.
+    Run(ShardRunArgs),
+    /// Put the shards' results together.
+    Merge(ShardMergeArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ShardPlanArgs {
+    /// Into how many shards.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=9999))]
+    pub shards: u32,
+    /// Folder of the plan; the shards' results go beside it.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Attempts per arm and scenario [default: 1, with --full 5].
+    #[arg(long, value_name = "N", conflicts_with = "full",
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub attempts: Option<u32>,
+    /// Five attempts per arm and scenario.
+    #[arg(long)]
+    pub full: bool,
+    /// An arm of the project, or NAME=PATH for your own patch; repeatable.
+    #[arg(long = "arm", value_name = "NAME[=PATH]")]
+    pub arms: Vec<String>,
+    /// A scenario by id or name; repeatable. Default: all of them.
+    #[arg(long = "scenario", value_name = "ID")]
+    pub scenarios: Vec<String>,
+    #[command(flatten)]
+    pub kernel: KernelArgs,
+    /// Seed of everything random.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Accelerator of all machines.
+    #[arg(long, value_enum, default_value_t)]
+    pub accel: AccelArg,
+    /// Also write shards.sbatch, a Slurm job array that runs the shards.
+    #[arg(long)]
+    pub slurm: bool,
+    /// Print a GitHub Actions job matrix (one line of JSON) and nothing else.
+    #[arg(long)]
+    pub github: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ShardRunArgs {
+    /// Folder of the plan.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Which shard, from 1.
+    #[arg(value_name = "NUMBER", required_unless_present = "all")]
+    pub number: Option<u32>,
+    /// All shards that are not finished, each in a process of its own.
+    #[arg(long, conflicts_with = "number")]
+    pub all: bool,
+    /// Virtual machines at once; with --all, shards at once
+    /// [default: number of cores, 4 at most].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub jobs: Option<u32>,
+    /// Stop when something is missing instead of installing it.
+    #[arg(long)]
+    pub no_install: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ShardMergeArgs {
+    /// Folder of the plan.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Folder of the merged run [default: DIR/merged].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+const NIGHTLY_EXAMPLES: &str = "\
+Examples:
+  cargo xtask nightly                                everything here, in one process
+  cargo xtask nightly --plan farm --shards 8         only build and plan; prints a GitHub job matrix
+  cargo xtask nightly --from farm/merged             only compare a run that was made elsewhere
+
+The report opens with regressions and the commands that reproduce them, then patches that no longer
+apply (with the hunk), then figures whose level changed (with the interval; noise is not reported).
+Exit code 1: a verdict contradicts its expectation, or an arm has no kernel any more.";
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = NIGHTLY_EXAMPLES)]
+pub struct NightlyArgs {
+    /// One line per night; tonight's is added
+    /// [default: results/nightly.jsonl].
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+    /// Also write the report there (Markdown).
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
+    /// Attempts per arm and scenario.
+    #[arg(long, value_name = "N", default_value_t = 3,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub attempts: u32,
+    /// Arms; repeatable. Default: all but mutants and KUnit kernels.
+    #[arg(long = "arm", value_name = "NAME[=PATH]")]
+    pub arms: Vec<String>,
+    /// A scenario by id or name; repeatable. Default: all of them.
+    #[arg(long = "scenario", value_name = "ID")]
+    pub scenarios: Vec<String>,
+    /// Build the kernels and write a shard plan there instead of running.
+    #[arg(long, value_name = "DIR", requires = "shards", conflicts_with = "from")]
+    pub plan: Option<PathBuf>,
+    /// Shards of --plan.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=9999))]
+    pub shards: Option<u32>,
+    /// Compare this run's folder instead of running.
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+    #[command(flatten)]
+    pub session: SessionArgs,
 }

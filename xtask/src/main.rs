@@ -11,10 +11,12 @@ mod explore;
 mod flags;
 mod list;
 mod log;
+mod nightly;
 mod perf;
 mod prepare;
 mod run;
 mod setup;
+mod shard;
 mod test;
 mod ui;
 
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
         Command::List => list::main(),
         Command::Log(args) => log::main(&args),
         Command::Bench(args) => bench::main(&args, &cancel),
+        Command::Shard(args) => shard::main(&args, &cancel),
+        Command::Nightly(args) => nightly::main(&args, &cancel),
         Command::Test(args) => test::main(&args, &cancel),
         Command::Clean(args) => clean::main(&args),
         Command::Schema => {

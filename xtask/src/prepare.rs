@@ -6,6 +6,7 @@ use crate::exit;
 use crate::flags::{AccelArg, KernelArgs};
 use crate::ui::{Stage, Ui};
 use anyhow::{Context, Result};
+use evidence::nightly::Unbuilt;
 use evidence::{ArmRecord, ConfigRecord, GuestRecord, QemuRecord, SourceRecord, ToolchainRecord};
 use kbuild::setup::{self, Fix, Scope, SetupError};
 use kbuild::{Arm, Builder, Dirs, Event, Image, KernelConfig, Source, SourceSpec};
@@ -162,6 +163,46 @@ pub fn build_arms(
         images.push(image);
     }
     Ok(images)
+}
+
+/// Builds what can be built: the arms that have a kernel, and why the others
+/// have none (a patch that does not apply, or does not compile).
+pub fn build_what_fits(
+    dirs: &Dirs,
+    arms: Vec<Arm>,
+    kernel: &KernelArgs,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<(Vec<Arm>, Vec<Unbuilt>, SourceRecord)> {
+    use kbuild::BuildError as E;
+    let config =
+        KernelConfig::load(dirs, &kernel.config).map_err(|error| exit::usage(error.to_string()))?;
+    let source = obtain_source(dirs, kernel, ui, cancel)?;
+    let builder = Builder::new(dirs, &source, &config).map_err(build_error)?;
+    let (mut fit, mut unbuilt) = (Vec::new(), Vec::new());
+    for arm in arms {
+        let stage = ui.stage(&format!("kernel {}", arm.name));
+        let built = builder.build(&arm, &relay(ui, &stage), cancel);
+        let (what, why) = match built {
+            Ok(image) => {
+                stage.done(if image.cached { "in the cache" } else { "built" });
+                fit.push(arm);
+                continue;
+            }
+            Err(E::Patch { error, .. }) => ("does not apply", error.to_string()),
+            Err(error @ E::NoRust { .. }) => ("needs Rust in the kernel", error.to_string()),
+            Err(E::Failed { first_error, .. }) => ("does not build", first_error),
+            Err(other) => return Err(build_error(other)),
+        };
+        stage.done(what);
+        unbuilt.push(Unbuilt { arm: arm.name, what: what.to_owned(), why });
+    }
+    let source = SourceRecord {
+        origin: source.provenance.origin,
+        kernel_version: source.provenance.kernel,
+        hash: source.provenance.hash,
+    };
+    Ok((fit, unbuilt, source))
 }
 
 fn obtain_source(dirs: &Dirs, kernel: &KernelArgs, ui: &Ui, cancel: &Cancel) -> Result<Source> {

@@ -7,14 +7,16 @@ use crate::flags::RunArgs;
 use crate::prepare::{self, Prepared};
 use crate::ui::Ui;
 use anyhow::Result;
-use evidence::{Outcome, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, Store, Summary};
+use evidence::{
+    Case, Outcome, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, Store, Summary,
+};
 use lab::{Event, Scenario};
 use proc::Cancel;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Attempts per arm and scenario with `--full`.
-const FULL_ATTEMPTS: u32 = 5;
+pub const FULL_ATTEMPTS: u32 = 5;
 
 /// Attempts of loads, with `--quick` and with `--full`. A control that fails
 /// each time needs five runs for its rate to ask for fewer clean ones.
@@ -69,7 +71,7 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
         record.seed,
     ));
     ui.say(&estimate::words(&record, &scenarios, ready.tools.jobs));
-    let result = play(&mut record, &store, &ready, &scenarios, &ui, cancel);
+    let result = play(&mut record, &store, &ready, &scenarios, &|_| true, &ui, cancel);
     if result.is_ok() {
         record.finished = Some(lab::now());
         store.save(&record)?;
@@ -149,7 +151,7 @@ fn lengthen(scenarios: &mut [Scenario], args: &RunArgs) -> Result<()> {
     ))
 }
 
-fn new_record(
+pub fn new_record(
     args: &RunArgs,
     out: &Path,
     repo: &Path,
@@ -192,32 +194,26 @@ fn new_record(
 
 /// The earlier record, when it is of the same kernels, scenarios, guest and
 /// seed; otherwise what differs.
-fn resume(earlier: RunRecord, now: RunRecord) -> Result<RunRecord, &'static str> {
-    let differs = [
-        ("other arms", earlier.arms != now.arms),
-        ("other scenarios", earlier.scenarios != now.scenarios),
-        ("another seed", earlier.seed != now.seed),
-        ("another number of attempts", earlier.attempts != now.attempts),
-        ("another guest image", earlier.guest != now.guest),
-        ("another accelerator or QEMU", earlier.qemu != now.qemu),
-    ];
-    match differs.iter().find(|(_, differs)| *differs) {
-        Some((what, _)) => Err(what),
+pub fn resume(earlier: RunRecord, now: RunRecord) -> Result<RunRecord, String> {
+    match earlier.difference(&now) {
+        Some(difference) => Err(difference.to_string()),
         None => Ok(RunRecord { started: earlier.started, cases: earlier.cases, ..now }),
     }
 }
 
-fn play(
+/// Runs the cases that are `wanted` and not there yet.
+pub fn play(
     record: &mut RunRecord,
     store: &Store,
     ready: &Prepared,
     scenarios: &[Scenario],
+    wanted: &dyn Fn(&str) -> bool,
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<()> {
     let stage = ui.stage("running");
     let done = std::sync::atomic::AtomicU64::new(record.cases.len() as u64);
-    let planned = u64::from(record.summary.planned);
+    let planned = record.planned_ids().filter(|id| wanted(id)).count() as u64;
     let on_event = |event: Event<'_>| match event {
         Event::Started { id } => {
             stage.progress(done.load(std::sync::atomic::Ordering::Relaxed), planned, id);
@@ -233,16 +229,33 @@ fn play(
             ui.say(&format!("{:<24} {cell} ({seconds:.1} s)", case.id));
         }
     };
-    lab::run(record, store, &ready.images, scenarios, &ready.tools, &on_event, cancel)?;
+    let (arms, tools) = (&ready.images, &ready.tools);
+    lab::run_some(record, store, arms, scenarios, tools, wanted, &on_event, cancel)?;
     stage.done(&format!("{planned} cases"));
     Ok(())
 }
 
 /// The table on standard output, and what needs a word.
-fn report(record: &RunRecord, out: &Path) {
+pub fn report(record: &RunRecord, out: &Path) {
     println!("{}", evidence::matrix(record));
     print!("{}", evidence::load_table(record));
-    for case in &record.cases {
+    explain(&record.cases);
+    let s = &record.summary;
+    println!(
+        "{} cases planned: {} as expected, {} contradict, {} inconclusive, {} harness failures{}",
+        s.planned,
+        s.as_expected,
+        s.contradictions,
+        s.inconclusive,
+        s.harness_failures,
+        if record.status == RunStatus::Complete { "" } else { " (incomplete)" },
+    );
+    println!("results: {}", out.join("run.json").display());
+}
+
+/// Every case that is not as expected, with what to do about it.
+pub fn explain(cases: &[Case]) {
+    for case in cases {
         match &case.outcome {
             Outcome::Verdict { verdict } if case.contradicts() => {
                 println!("{}: {verdict}, expected {}", case.id, case.expected);
@@ -261,15 +274,4 @@ fn report(record: &RunRecord, out: &Path) {
             }
         }
     }
-    let s = &record.summary;
-    println!(
-        "{} cases planned: {} as expected, {} contradict, {} inconclusive, {} harness failures{}",
-        s.planned,
-        s.as_expected,
-        s.contradictions,
-        s.inconclusive,
-        s.harness_failures,
-        if record.status == RunStatus::Complete { "" } else { " (incomplete)" },
-    );
-    println!("results: {}", out.join("run.json").display());
 }

@@ -3,17 +3,22 @@
 //! tables that people read. The one place that knows what `run.json` looks
 //! like.
 
+mod check;
+mod identity;
 mod load;
 mod load_table;
+pub mod nightly;
 mod perf;
 mod perf_table;
 pub mod plot;
 mod record;
+pub mod shard;
 pub mod stats;
 mod store;
 mod table;
 mod verdict;
 
+pub use identity::Difference;
 pub use load::{Load, StaleSample};
 pub use load_table::load_table;
 pub use perf::{HitPoint, MemoryPoint, Perf, Series, again};

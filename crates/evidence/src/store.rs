@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A run's folder: one `run.json`, always whole, replaced by rename.
 
-use crate::record::{RunRecord, SCHEMA_VERSION};
+use crate::record::RunRecord;
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+/// The next `run.json`, until it is whole.
+const NEW: &str = ".run.json.new";
 
 /// A run's folder that belongs to this process until dropped.
 #[derive(Debug)]
@@ -24,14 +27,14 @@ pub enum StoreError {
         dir: PathBuf,
     },
     /// The file system said no.
-    #[error("cannot {what} {path}: {source}{hint}", path = path.display(), hint = hint(source))]
+    #[error("cannot {what} {path}: {error}{hint}", path = path.display(), hint = hint(error))]
     Io {
         /// What was being done.
         what: &'static str,
         /// To which file.
         path: PathBuf,
         /// Why not.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// Not a `run.json` of ours.
     #[error("{path} is not a run.json of this tool: {message}", path = path.display())]
@@ -57,7 +60,7 @@ fn hint(error: &std::io::Error) -> &'static str {
 
 fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
     let path = path.to_owned();
-    move |source| StoreError::Io { what, path, source }
+    move |error| StoreError::Io { what, path, error }
 }
 
 impl Store {
@@ -75,7 +78,11 @@ impl Store {
             .open(&path)
             .map_err(io("open", &path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: lock }),
+            Ok(()) => {
+                // What a killed process left of its last save.
+                let _ = fs::remove_file(dir.join(NEW));
+                Ok(Self { dir: dir.to_owned(), _lock: lock })
+            }
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.to_owned() }),
             Err(TryLockError::Error(source)) => Err(io("lock", &path)(source)),
         }
@@ -105,19 +112,9 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(io("read", path)(error)),
         };
-        let wrong = |message: String| StoreError::Format { path: path.to_owned(), message };
-        let value: serde_json::Value =
-            serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        match value.get("schema_version").and_then(serde_json::Value::as_u64) {
-            Some(version) if version == u64::from(SCHEMA_VERSION) => {}
-            Some(version) => {
-                return Err(wrong(format!(
-                    "schema version {version}, this tool reads {SCHEMA_VERSION}"
-                )));
-            }
-            None => return Err(wrong("no schema_version".to_owned())),
-        }
-        serde_json::from_value(value).map(Some).map_err(|error| wrong(error.to_string()))
+        RunRecord::parse(&text)
+            .map(Some)
+            .map_err(|message| StoreError::Format { path: path.to_owned(), message })
     }
 
     /// Replaces `run.json` in one step: readers see the old one or the new one.
@@ -126,14 +123,20 @@ impl Store {
     /// [`StoreError::Io`]; the old file is then still there.
     pub fn save(&self, record: &RunRecord) -> Result<(), StoreError> {
         let path = self.dir.join("run.json");
-        let new = self.dir.join(".run.json.new");
+        let new = self.dir.join(NEW);
         let mut text = serde_json::to_vec_pretty(record).map_err(|error| StoreError::Format {
             path: path.clone(),
             message: error.to_string(),
         })?;
         text.push(b'\n');
         let mut file = File::create(&new).map_err(io("create", &new))?;
-        file.write_all(&text).and_then(|()| file.sync_all()).map_err(io("write", &new))?;
-        fs::rename(&new, &path).map_err(io("replace", &path))
+        let written = file.write_all(&text).and_then(|()| file.sync_all());
+        let replaced = written
+            .map_err(io("write", &new))
+            .and_then(|()| fs::rename(&new, &path).map_err(io("replace", &path)));
+        if replaced.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        replaced
     }
 }

@@ -38,6 +38,9 @@ impl Objects {
     /// in it.
     pub(crate) fn open(root: &Path, group: &str, cancel: &Cancel) -> Result<Self, RunError> {
         let objects = Self { dir: root.join("tree") };
+        fs::create_dir_all(root)?;
+        // Its time says when it was used last; see `prune`.
+        let _ = fs::File::open(root).and_then(|dir| dir.set_modified(SystemTime::now()));
         if objects.note("group").as_deref() != Some(group) {
             objects.switch(root, group, cancel)?;
         }

@@ -8,7 +8,7 @@ use crate::session::Session;
 use crate::step::Step;
 use crate::trouble::{Stop, Trouble};
 use evidence::{Case, Outcome, SectorCounts, Verdict};
-use proc::{Cancel, Cancelled};
+use proc::{Cancel, Cancelled, Scratch};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -109,7 +109,7 @@ pub fn run_case(
         case.observations = std::mem::take(&mut session.observations);
         case.cuts = std::mem::take(&mut session.cuts);
         case.boots_ms = std::mem::take(&mut session.boots_ms);
-        result.and_then(|()| kernel_report(&run_dir.join(&logs)))
+        result.and_then(|()| whole_log(&session)).and_then(|()| kernel_report(&run_dir.join(&logs)))
     });
     match result {
         Ok(()) => {}
@@ -148,7 +148,7 @@ fn set_up(
     tools: &Tools,
     logs: &Path,
     cancel: &Cancel,
-) -> Result<(VmConfig, tempfile::TempDir), Stop> {
+) -> Result<(VmConfig, Scratch), Stop> {
     cancel.check()?;
     let full = |what: &str, error: std::io::Error| {
         let next = "free some space, or choose another folder with --out";
@@ -157,10 +157,7 @@ fn set_up(
     // A case that is run again starts with empty logs.
     let _ = std::fs::remove_dir_all(logs);
     std::fs::create_dir_all(logs).map_err(|e| full("the log folder", e))?;
-    let sockets = tempfile::Builder::new()
-        .prefix("bclab-")
-        .tempdir()
-        .map_err(|e| full("a temporary folder", e))?;
+    let sockets = Scratch::new("bclab-").map_err(|e| full("a temporary folder", e))?;
     let mut config = VmConfig::new(
         spec.arm.kernel.clone(),
         tools.initramfs.clone(),
@@ -173,6 +170,15 @@ fn set_up(
         config.saved = guests.get(&config, spec.scenario.disks, cancel)?;
     }
     Ok((config, sockets))
+}
+
+/// A verdict without the events that it rests on would be a bare claim.
+fn whole_log(session: &Session<'_>) -> Result<(), Stop> {
+    session.rig.flush_log().map_err(|error| {
+        let next = "free some space, or choose another folder with --out; only cases without a \
+                    verdict are repeated";
+        Trouble::new("no-space", format!("the event log cannot be written: {error}"), next).into()
+    })
 }
 
 /// Lines that a kernel prints when it has found something wrong with itself

@@ -28,7 +28,7 @@ pub use error::ScenarioError;
 pub use load::{Bypass, Cycles, Delays, Job, LoadPlan, Settings, StampedArea};
 pub use oracle::{Finding, Judgement, Readback, judge};
 pub use provenance::{host, now, tool};
-pub use run::{ArmImage, Event, RunError, Tools, run};
+pub use run::{ArmImage, Event, RunError, Tools, run, run_some};
 pub use saved::SavedGuests;
 pub use scenario::{BcacheSetup, Block, CacheMode, DiskSetup, Disks, Scenario, load_all, parse};
 pub use step::{

@@ -109,13 +109,34 @@ pub fn run(
     on_event: &(dyn Fn(Event<'_>) + Sync),
     cancel: &Cancel,
 ) -> Result<(), RunError> {
+    run_some(record, store, arms, scenarios, tools, &|_| true, on_event, cancel)
+}
+
+/// As [`run`], but only the cases whose id is `wanted`: a shard. The record
+/// stays incomplete while others are missing.
+///
+/// # Errors
+/// As [`run`].
+#[allow(clippy::too_many_arguments, reason = "as `run`, with one more")]
+pub fn run_some(
+    record: &mut RunRecord,
+    store: &Store,
+    arms: &[ArmImage],
+    scenarios: &[Scenario],
+    tools: &Tools,
+    wanted: &dyn Fn(&str) -> bool,
+    on_event: &(dyn Fn(Event<'_>) + Sync),
+    cancel: &Cancel,
+) -> Result<(), RunError> {
     // Only verdicts are kept from an earlier, interrupted run: everything
     // else deserves another try.
     record.cases.retain(|case| matches!(case.outcome, Outcome::Verdict { .. }));
     let specs = plan(record, arms, scenarios);
-    let planned = specs.len();
-    let todo: Vec<&CaseSpec<'_>> =
-        specs.iter().filter(|spec| !record.cases.iter().any(|case| case.id == spec.id)).collect();
+    let planned = specs.iter().filter(|spec| wanted(&spec.id)).count();
+    let todo: Vec<&CaseSpec<'_>> = specs
+        .iter()
+        .filter(|spec| wanted(&spec.id) && !record.cases.iter().any(|case| case.id == spec.id))
+        .collect();
     record.summarise();
     store.save(record)?;
     let mut tools = tools.clone();

@@ -105,6 +105,7 @@ impl From<VmError> for Stop {
             VmError::Panicked { .. } => ("panicked", LOOK),
             VmError::Oops { .. } => ("oops", LOOK),
             VmError::Hung { .. } => ("hung", LOOK),
+            VmError::Flooded { .. } => ("console-flood", LOOK),
             VmError::TripleFault { .. } => ("triple-fault", LOOK),
             VmError::Stopped { .. } => ("stopped", "try --accel tcg"),
             VmError::Exited { .. } => ("qemu-ended", RETRY),

@@ -9,8 +9,10 @@
 mod cancel;
 mod guarded;
 mod lines;
+mod scratch;
 mod watchdog;
 
 pub use cancel::{Cancel, Cancelled};
 pub use guarded::{Guarded, RunError, run_logged};
 pub use lines::run_lines;
+pub use scratch::Scratch;

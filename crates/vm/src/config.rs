@@ -79,6 +79,9 @@ pub struct VmConfig {
     /// TCG can take a second; a hold in a virtual disk does not matter, the
     /// agent answers pings from a thread that never touches a disk.
     pub silence: Duration,
+    /// Bytes of console log after which the guest is ended: one that prints
+    /// without end would fill the host's disk.
+    pub console_limit: u64,
     /// `-gdb` argument, for instance `tcp::1234`.
     pub gdb: Option<String>,
     /// A Unix socket that QEMU opens for the guest's console, beside the log.
@@ -104,6 +107,7 @@ impl VmConfig {
             work_dir,
             boot_deadline: Duration::from_secs(60),
             silence: Duration::from_secs(10),
+            console_limit: 32 << 20,
             gdb: None,
             console_socket: None,
             qemu_extra: Vec::new(),

@@ -58,6 +58,14 @@ pub enum VmError {
         /// The console's last lines.
         console_tail: String,
     },
+    /// The guest printed more than anybody can read.
+    #[error("the guest flooded its console: {bytes} bytes{}", tail(.console_tail))]
+    Flooded {
+        /// Bytes of the log.
+        bytes: u64,
+        /// The console's last lines.
+        console_tail: String,
+    },
     /// QEMU ended for no reason of the guest's.
     #[error("QEMU ended ({status}){}{}", tail(.stderr), tail(.console_tail))]
     Exited {
@@ -144,6 +152,7 @@ impl VmError {
             Self::Panicked { console_tail, .. }
             | Self::Oops { console_tail, .. }
             | Self::Hung { console_tail, .. }
+            | Self::Flooded { console_tail, .. }
             | Self::TripleFault { console_tail, .. }
             | Self::Stopped { console_tail, .. }
             | Self::Exited { console_tail, .. }

@@ -100,7 +100,8 @@ fn cached_or_tried(
 }
 
 fn try_kvm(probe: &Probe, cancel: &Cancel) -> Result<(Accel, String), VmError> {
-    let work = tempfile::tempdir().map_err(VmError::io("making a directory for the probe"))?;
+    let work = proc::Scratch::new("bclab-probe-")
+        .map_err(VmError::io("making a directory for the probe"))?;
     let (kernel, initramfs) = (probe.kernel.clone(), probe.initramfs.clone());
     let mut config = VmConfig::new(kernel, initramfs, Accel::Kvm, work.path().into());
     config.boot_deadline = probe.deadline;

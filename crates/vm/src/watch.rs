@@ -157,7 +157,7 @@ impl Watcher {
                 // woke: a host that was asleep is no proof of a hung guest.
                 let passed = last.elapsed().min(tick);
                 last = Instant::now();
-                self.check_pulse(&mut pulse, passed)
+                self.check_pulse(&mut pulse, passed).or_else(|| self.check_console())
             });
             if let Some(fate) = end {
                 self.finish(fate);
@@ -246,6 +246,17 @@ impl Watcher {
             pulse.ping = Some(self.calls.start(Op::Ping));
         }
         (pulse.silent >= self.config.silence).then(|| self.hung(pulse.silent))
+    }
+
+    /// A console log that grows without end.
+    fn check_console(&self) -> Option<VmError> {
+        let bytes = std::fs::metadata(self.config.console_log()).map_or(0, |meta| meta.len());
+        (bytes > self.config.console_limit).then(|| {
+            let console = self.console();
+            let console_tail = console::tail(&console);
+            // A flood of oopses is an oops.
+            died(&console, &console_tail).unwrap_or(VmError::Flooded { bytes, console_tail })
+        })
     }
 
     fn hung(&self, silence: Duration) -> VmError {

@@ -135,6 +135,22 @@ fn a_silent_guest_is_hung() {
     assert!(registers.contains("RIP"), "{registers}");
 }
 
+/// A program that prints without end beside a guest that is well otherwise.
+#[test]
+fn a_guest_that_floods_its_console_is_ended() {
+    let (mut config, _dir) = config();
+    config.console_limit = 200 << 10;
+    let vm = Vm::boot(&config, &Cancel::new()).unwrap();
+    let flood = "while :; do echo flooded; done >/dev/ttyS0";
+    let argv = ["/bin/busybox", "sh", "-c", flood].map(str::to_owned).into();
+    let fate = fate(&vm.start(Op::Exec { argv, timeout_ms: 600_000 }));
+    let VmError::Flooded { bytes, console_tail } = &fate else { panic!("{fate}") };
+    // A second of printing more than the limit, not the disk.
+    assert!((200 << 10..32 << 20).contains(bytes), "{bytes}");
+    assert!(console_tail.contains("flooded"), "{console_tail}");
+    assert!(!alive(vm.pid()));
+}
+
 #[test]
 fn a_guest_that_is_busy_for_longer_than_the_silence_is_not_hung() {
     let (mut config, _dir) = config();

@@ -183,6 +183,10 @@ impl Job<'_> {
         let wish = (expected(hunk) + drift).max(0).cast_unsigned();
         for fuzz in 0..=most.min(head.max(tail)) {
             let kept = fuzz.min(head)..old.len() - fuzz.min(tail);
+            // Without a line to compare, it would fit anywhere.
+            if kept.is_empty() && !old.is_empty() {
+                break;
+            }
             let fits =
                 |at: usize| kept.clone().all(|index| before[at + index] == old[index].as_bytes());
             let mut places: Vec<usize> = (done..=last).filter(|&at| fits(at)).collect();

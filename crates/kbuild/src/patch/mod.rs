@@ -4,6 +4,8 @@
 //! a failure can show its hunk.
 
 mod apply;
+#[cfg(test)]
+mod fuzz;
 mod mail;
 mod parse;
 

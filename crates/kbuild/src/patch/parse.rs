@@ -261,6 +261,9 @@ fn halves(names: &str) -> Option<(&str, &str)> {
     (tail(old)? == tail(new)?).then_some((old, new))
 }
 
+/// Lines of the longest file that a patch may speak of.
+const MOST_LINES: usize = 1 << 30;
+
 /// `@@ -start,count +start,count @@`: old start, old count, new count.
 fn ranges(header: &str) -> Option<(usize, usize, usize)> {
     let (ranges, _) = header.strip_prefix("@@ -")?.split_once(" @@")?;
@@ -272,7 +275,8 @@ fn ranges(header: &str) -> Option<(usize, usize, usize)> {
         }
     };
     let ((start, old), (_, new)) = (range(old)?, range(new)?);
-    Some((start, old, new))
+    // No source file is that long, and places are added up.
+    (start <= MOST_LINES && old <= MOST_LINES && new <= MOST_LINES).then_some((start, old, new))
 }
 
 #[cfg(test)]

@@ -114,6 +114,19 @@ pub(super) const NEEDS: &[Need] = &[
     ),
     test("nbdsh", "the same, by script", Probe::Python("nbd"), &["python3-libnbd"]),
     test("fio", "the same, under load and with its own verify", Probe::Program("fio"), &["fio"]),
+    test(
+        "Slurm",
+        "a job array of shards, on a cluster of one node",
+        Probe::Mute("slurmctld"),
+        &["slurm-wlm"],
+    ),
+    test(
+        "libfaketime",
+        "a clock that jumps during a run",
+        Probe::File(&["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"]),
+        &["libfaketime"],
+    ),
+    test("munge", "Slurm's authentication", Probe::Mute("munged"), &["munge"]),
     test("qemu-io", "the same, by QEMU's own client", Probe::Program("qemu-io"), &["qemu-utils"]),
 ];
 

@@ -177,7 +177,19 @@ impl Source {
             SourceSpec::Git { path, rev } => git::obtain(&job, path, rev.as_deref())?,
         };
         let rust = version::rust_support(&entry.tree());
+        // Its time says when it was used last; see `prune`.
+        let _ = std::fs::File::open(&entry.dir)
+            .and_then(|dir| dir.set_modified(std::time::SystemTime::now()));
         Ok(Self { provenance, rust, entry })
+    }
+
+    /// Makes the next [`SourceSpec::Newest`] ask the archive, however lately
+    /// it was asked.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn look_again(dirs: &Dirs) -> Result<(), SourceError> {
+        package::forget_age(&dirs.sources()).map_err(SourceError::io(&dirs.sources()))
     }
 
     /// The private tree.

@@ -33,6 +33,20 @@ pub(super) fn named(job: &Job, name: &str) -> Result<(Entry, Provenance), Source
     obtain(job, name)
 }
 
+/// Makes the next look for the newest package ask the archive, however lately
+/// it was asked. What is known stays for a time without network.
+///
+/// # Errors
+/// The file system's.
+pub(super) fn forget_age(sources: &Path) -> std::io::Result<()> {
+    let memo = sources.join("resolved").join(format!("{}.json", safe(NEWEST)));
+    match fs::File::options().append(true).open(memo) {
+        Ok(file) => file.set_modified(SystemTime::UNIX_EPOCH),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 fn obtain(job: &Job, wish: &str) -> Result<(Entry, Provenance), SourceError> {
     let memo = job.dirs.sources().join("resolved").join(format!("{}.json", safe(wish)));
     let known: Option<Resolved> =
@@ -43,6 +57,12 @@ fn obtain(job: &Job, wish: &str) -> Result<(Entry, Provenance), SourceError> {
     let age = age.and_then(|time| SystemTime::now().duration_since(time).ok());
     if let Some(found) = known.as_ref().and_then(have)
         && age.is_some_and(|age| age < FRESH)
+    {
+        return Ok(found);
+    }
+    // A version never changes, and old ones vanish from the archive.
+    if let Some((package, version)) = wish.split_once('=')
+        && let Some(found) = have(&Resolved { package: package.into(), version: version.into() })
     {
         return Ok(found);
     }

@@ -145,8 +145,8 @@ impl Recording {
 }
 
 /// A folder with a short path for the disks' sockets.
-pub(super) fn sockets() -> Result<tempfile::TempDir, Stop> {
-    tempfile::Builder::new().prefix("bclab-").tempdir().map_err(disk_trouble)
+pub(super) fn sockets() -> Result<proc::Scratch, Stop> {
+    proc::Scratch::new("bclab-").map_err(disk_trouble)
 }
 
 /// The machine that every state is tried on, without disks.

@@ -39,7 +39,7 @@ pub struct Station<'a> {
     run: u64,
     cancel: &'a Cancel,
     // Goes last: the rig's sockets are in it.
-    _sockets: tempfile::TempDir,
+    _sockets: proc::Scratch,
 }
 
 impl<'a> Station<'a> {

@@ -29,6 +29,8 @@
 //! end, where reading stops ([`Stop`] says where and why). At most a few
 //! milliseconds are lost. `cargo xtask log` prints a log for people.
 
+#[cfg(test)]
+mod fuzz;
 mod reader;
 mod record;
 mod stop;

@@ -43,6 +43,12 @@ pub struct LoggedDisk {
     pub cache_bytes: u64,
 }
 
+/// Larger disks (16 EiB) and more of them are not of this lab.
+const MOST_SECTORS: u64 = 1 << 55;
+const MOST_DISKS: usize = 64;
+/// Bytes of a page's content.
+const PAGE: u32 = PAGE_SECTORS as u32 * 512;
+
 /// Where a content is in the file.
 type Place = (u64, u32);
 
@@ -192,6 +198,9 @@ impl Parser {
                     let volatile_cache = batch.byte()? != 0;
                     let (sectors, cache_bytes) = (batch.number()?, batch.number()?);
                     let name: Arc<str> = Arc::from(batch.text()?);
+                    if sectors > MOST_SECTORS || log.disks.len() >= MOST_DISKS {
+                        return None;
+                    }
                     self.names.push(Arc::clone(&name));
                     log.disks.push(LoggedDisk { name, sectors, volatile_cache, cache_bytes });
                 }
@@ -205,6 +214,11 @@ impl Parser {
                 record::PAGE => {
                     let disk = usize::try_from(batch.number()?).ok()?;
                     let page = (disk, batch.number()?, batch.hash()?);
+                    // The last page of a disk may be a part of one.
+                    let pages = log.disks.get(disk)?.sectors.div_ceil(PAGE_SECTORS);
+                    if page.1 >= pages || log.contents.get(&page.2).is_none_or(|p| p.1 != PAGE) {
+                        return None;
+                    }
                     log.lives.last_mut()?.pages.push(page);
                 }
                 record::EVENT => {

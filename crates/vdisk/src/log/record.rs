@@ -170,6 +170,8 @@ pub(crate) fn event(
         at => Some(*OPS.get(usize::from(at - 1))?),
     };
     let (sector, sectors, flags) = (batch.number()?, batch.number()?, batch.byte()?);
+    // Whoever reads events adds the two up.
+    sector.checked_add(sectors)?;
     let error = batch.number()?.try_into().ok()?;
     let content = if flags & FLAG_CONTENT == 0 { None } else { Some(batch.hash()?) };
     let event = Event {

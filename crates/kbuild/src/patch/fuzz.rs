@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Patches from somebody else. `KBUILD_FUZZ=1000000` asks for as many inputs;
+//! a failure names its seed, and `KBUILD_FUZZ_SEED` begins there.
+
+use super::{Fuzz, apply, check_path, split_mbox};
+use crate::overlay::Overlay;
+use std::fs;
+use std::path::Path;
+
+fn seeds() -> std::ops::Range<u64> {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let first = number("KBUILD_FUZZ_SEED").unwrap_or(0);
+    first..first + number("KBUILD_FUZZ").unwrap_or(10_000)
+}
+
+/// splitmix64.
+struct Rng(u64);
+
+impl Rng {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit.max(1) as u64) as usize
+    }
+
+    fn pick<'a>(&mut self, list: &[&'a str]) -> &'a str {
+        list[self.below(list.len())]
+    }
+}
+
+const LINES: [&str; 34] = [
+    "--- a/d/f",
+    "+++ b/d/f",
+    "--- /dev/null",
+    "+++ /dev/null",
+    "+++ b/../../etc/passwd",
+    "--- a/.git/config",
+    "+++ /etc/passwd",
+    "+++ b/d/new\t2026-01-01",
+    "@@ -1,2 +1,2 @@",
+    "@@ -1 +1 @@ f()",
+    "@@ -0,0 +1 @@",
+    "@@ -18446744073709551615,18446744073709551615 +1 @@",
+    "@@ -9223372036854775808,1 +1 @@",
+    "@@ -0,1 +0,0 @@",
+    "@@ -99999999999999999999 +1 @@",
+    " 1",
+    "-2",
+    "+two",
+    "-1",
+    "\\ No newline at end of file",
+    "",
+    "diff --git a/d/f b/d/f",
+    "diff --git a/d/f b/d/g",
+    "diff --git é é",
+    "new file mode 120000",
+    "new file mode 100644",
+    "deleted file mode 100644",
+    "rename from d/f",
+    "rename to ../g",
+    "GIT binary patch",
+    "From 1 Mon Sep 17 00:00:00 2001",
+    "Subject: [PATCH 99999999999/é] x",
+    "Content-Transfer-Encoding: quoted-printable",
+    "Content-Transfer-Encoding: base64",
+];
+
+/// Lines of patches in any order, or a real patch with a few lines replaced.
+fn input(rng: &mut Rng, real: &[String]) -> String {
+    let mut lines: Vec<String> = match rng.below(4) {
+        0 if !real.is_empty() => {
+            let patch = &real[rng.below(real.len())];
+            // A piece is enough, and quicker.
+            let lines: Vec<&str> = patch.lines().collect();
+            let from = rng.below(lines.len());
+            lines[from..].iter().take(60).map(|line| (*line).to_owned()).collect()
+        }
+        1 => ["--- a/d/f", "+++ b/d/f", "@@ -1,3 +1,3 @@", " 1", "-2", "+two", " 3"]
+            .map(str::to_owned)
+            .into(),
+        _ => (0..1 + rng.below(14)).map(|_| rng.pick(&LINES).to_owned()).collect(),
+    };
+    for _ in 0..rng.below(4) {
+        let at = rng.below(lines.len());
+        match rng.below(4) {
+            0 => drop(lines.remove(at)),
+            1 => lines.insert(at, rng.pick(&LINES).to_owned()),
+            2 => lines[at] = rng.pick(&LINES).to_owned(),
+            _ => {
+                let mut bytes = lines[at].clone().into_bytes();
+                if !bytes.is_empty() {
+                    let byte = rng.below(bytes.len());
+                    bytes[byte] = rng.next() as u8;
+                }
+                lines[at] = String::from_utf8_lossy(&bytes).into_owned();
+            }
+        }
+        if lines.is_empty() {
+            lines.push(String::new());
+        }
+    }
+    lines.join(rng.pick(&["\n", "\n", "\n", "\r\n"]))
+}
+
+fn one(seed: u64, real: &[String]) -> (usize, usize) {
+    let mut rng = Rng(seed);
+    let text = input(&mut rng, real);
+    let Ok(patches) = split_mbox("p", &text) else { return (0, 0) };
+    let mut applied = 0;
+    for patch in &patches {
+        let mut overlay = Overlay::default();
+        let fuzz = if rng.below(2) == 0 { Fuzz::Strict } else { Fuzz::Lenient };
+        let file = |path: &str| (path == "d/f").then(|| b"1\n2\n3\n4\n".to_vec());
+        applied += usize::from(apply(patch, fuzz, &mut overlay, &file).is_ok());
+        // Also of a patch that failed half-way: nothing outside the tree.
+        for (path, _) in overlay.iter() {
+            assert!(check_path(path).is_ok(), "{path:?}");
+        }
+    }
+    (patches.len(), applied)
+}
+
+#[test]
+fn no_patch_of_somebody_elses_brings_the_tool_down_or_leaves_the_tree() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../kernel/patches");
+    let real: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    let (mut parsed, mut applied) = (0, 0);
+    for seed in seeds() {
+        let outcome = std::panic::catch_unwind(|| one(seed, &real));
+        let (patches, fits) = outcome.unwrap_or_else(|_| panic!("seed {seed}"));
+        parsed += patches;
+        applied += fits;
+    }
+    eprintln!("{parsed} patches parsed and {applied} applied of {} texts", seeds().count());
+    assert!(parsed > 500 && applied > 100, "the generator has lost its way");
+}
