@@ -103,13 +103,21 @@ pub fn prepare(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<Prepared> {
+    let config = load_config(dirs, kernel)?;
     let images = build_arms(dirs, arms, kernel, ui, cancel)?;
     let guest = guest_image(dirs, ui, cancel)?;
     let first = images.first().context("no arm to run")?;
     let accel = choose_accel(dirs, accel, first, &guest, ui, cancel)?;
     Ok(Prepared {
         arm_records: arms.iter().zip(&images).map(|(arm, image)| arm_record(arm, image)).collect(),
-        tools: Tools { initramfs: guest.path, accel, ..Tools::default() },
+        tools: Tools {
+            initramfs: guest.path,
+            accel,
+            memory_mib: config.memory_mib.unwrap_or(Tools::default().memory_mib),
+            cmdline: config.cmdline,
+            slowness: config.slowness,
+            ..Tools::default()
+        },
         qemu: QemuRecord {
             version: qemu_version()?,
             accelerator: accel.to_string().to_lowercase(),
@@ -150,8 +158,7 @@ pub fn build_arms(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<Vec<Image>> {
-    let config =
-        KernelConfig::load(dirs, &kernel.config).map_err(|error| exit::usage(error.to_string()))?;
+    let config = load_config(dirs, kernel)?;
     let source = obtain_source(dirs, kernel, ui, cancel)?;
     let builder = Builder::new(dirs, &source, &config).map_err(build_error)?;
     let mut images = Vec::new();
@@ -162,6 +169,10 @@ pub fn build_arms(
         images.push(image);
     }
     Ok(images)
+}
+
+fn load_config(dirs: &Dirs, kernel: &KernelArgs) -> Result<KernelConfig> {
+    KernelConfig::load(dirs, &kernel.config).map_err(|error| exit::usage(error.to_string()))
 }
 
 fn obtain_source(dirs: &Dirs, kernel: &KernelArgs, ui: &Ui, cancel: &Cancel) -> Result<Source> {

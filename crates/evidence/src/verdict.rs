@@ -24,12 +24,16 @@ pub enum Verdict {
     Torn,
     /// Something never written there.
     Alien,
+    /// The kernel reported a fault of its own on the console (lockdep, KASAN,
+    /// KCSAN, UBSAN, a warning, a hung task), whatever the blocks hold. Of a
+    /// case, never of a sector; no arm is expected to.
+    Report,
 }
 
 impl Verdict {
     /// All of them, harmless first.
-    pub const ALL: [Self; 6] =
-        [Self::Ok, Self::Diverged, Self::Stale, Self::Lost, Self::Torn, Self::Alien];
+    pub const ALL: [Self; 7] =
+        [Self::Ok, Self::Diverged, Self::Stale, Self::Lost, Self::Torn, Self::Alien, Self::Report];
 
     /// Lower case, as in files and tables.
     #[must_use]
@@ -41,6 +45,7 @@ impl Verdict {
             Self::Lost => "lost",
             Self::Torn => "torn",
             Self::Alien => "alien",
+            Self::Report => "report",
         }
     }
 }
@@ -68,6 +73,7 @@ impl SectorCounts {
     /// Counts `sectors` more.
     pub fn add(&mut self, verdict: Verdict, sectors: u64) {
         *match verdict {
+            Verdict::Report => return,
             Verdict::Ok => &mut self.ok,
             Verdict::Diverged => &mut self.diverged,
             Verdict::Stale => &mut self.stale,
@@ -87,6 +93,7 @@ impl SectorCounts {
             Verdict::Lost => self.lost,
             Verdict::Torn => self.torn,
             Verdict::Alien => self.alien,
+            Verdict::Report => 0,
         }
     }
 
@@ -109,6 +116,7 @@ mod tests {
         assert_eq!(counts.worst(), Some(Verdict::Ok));
         counts.add(Verdict::Stale, 1);
         counts.add(Verdict::Diverged, 5);
+        counts.add(Verdict::Report, 5);
         assert_eq!(counts.worst(), Some(Verdict::Stale));
     }
 }

@@ -6,6 +6,7 @@ mod case;
 mod error;
 pub mod explore;
 mod guest;
+mod kernel_report;
 mod oracle;
 mod provenance;
 mod run;

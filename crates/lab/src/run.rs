@@ -21,13 +21,26 @@ pub struct Tools {
     pub memory_mib: u32,
     /// Guest processors.
     pub cpus: u32,
+    /// Words for the kernel's command line.
+    pub cmdline: Vec<String>,
+    /// How much slower than a plain kernel this one may be: a factor for the
+    /// time to boot and the time to answer.
+    pub slowness: u32,
     /// Machines at once.
     pub jobs: usize,
 }
 
 impl Default for Tools {
     fn default() -> Self {
-        Self { initramfs: PathBuf::new(), accel: Accel::Tcg, memory_mib: 512, cpus: 2, jobs: 1 }
+        Self {
+            initramfs: PathBuf::new(),
+            accel: Accel::Tcg,
+            memory_mib: 512,
+            cpus: 2,
+            cmdline: Vec::new(),
+            slowness: 1,
+            jobs: 1,
+        }
     }
 }
 
