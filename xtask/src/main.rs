@@ -4,6 +4,7 @@
 mod bench;
 mod build;
 mod clean;
+mod configurations;
 mod exit;
 mod explore;
 mod flags;

@@ -7,6 +7,7 @@ mod error;
 pub mod explore;
 mod guest;
 mod kernel_report;
+mod kunit;
 mod oracle;
 mod provenance;
 mod run;
@@ -20,6 +21,7 @@ mod witness;
 
 pub use case::{CaseSpec, run_case};
 pub use error::ScenarioError;
+pub use kunit::{KunitCase, KunitEnd, KunitError, kunit_cases};
 pub use oracle::{Finding, Judgement, Readback, judge};
 pub use provenance::{host, now, tool};
 pub use run::{ArmImage, Event, RunError, Tools, run};
