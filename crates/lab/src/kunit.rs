@@ -29,7 +29,10 @@ pub struct KunitCase {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KunitError {
     /// No KTAP at all: KUnit is not in this kernel, or it died before.
-    #[error("no KTAP on the console: is KUnit configured, and `ignore_loglevel` given?")]
+    #[error(
+        "no KTAP on the console: is KUnit configured, and `kunit.enable=1 kunit.autorun=1 \
+         ignore_loglevel` on the command line?"
+    )]
     Nothing,
     /// A plan promised more than came.
     #[error("{what}: {planned} planned, {seen} seen (did the kernel die in a test?)")]

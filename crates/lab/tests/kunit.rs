@@ -26,12 +26,16 @@ fn boot(arm: &str) -> Vec<KunitCase> {
     let mut config = VmConfig::new(kernel, initramfs, accel, dir.path().join("boot"));
     // KTAP is printed with KERN_INFO, which `quiet` keeps off the console.
     config.cmdline_extra.push("ignore_loglevel".to_owned());
+    // Built from allnoconfig, KUnit is there but neither enabled nor started
+    // by itself: without these words not one case runs, and nothing says so.
+    config.cmdline_extra.extend(["kunit.enable=1", "kunit.autorun=1"].map(str::to_owned));
     config.boot_deadline = Duration::from_secs(180);
     drop(Vm::boot(&config, &Cancel::new()).unwrap());
     let console = std::fs::read(dir.path().join("boot/console.log")).unwrap();
     let cases = kunit_cases(&String::from_utf8_lossy(&console)).unwrap();
     println!("{arm}: {cases:#?}");
-    cases
+    // The kernel's own suites for Rust come along.
+    cases.into_iter().filter(|case| case.name.starts_with("bcache_inflight/")).collect()
 }
 
 fn failed(cases: &[KunitCase]) -> Vec<&KunitCase> {
