@@ -11,11 +11,13 @@
 //! range's length, so that a range touches at most two of them and is found in either:
 //!
 //! * *fine*: 256 KiB, for ranges up to that length;
-//! * *coarse*: 32 MB, for ranges up to that length, and for those that find their fine bucket full;
+//! * *coarse*: 32 MB, for ranges up to that length, and for those that find their fine bucket full.
+//!   Four buckets for each granule, as large writes, and many small ones behind each other, come
+//!   close together;
 //! * *wide*: one bucket for all longer ranges, rounded outwards to 32 MB.
 //!
 //! Beyond the slots there are counters, which cannot be full: per hashed 32 MB chunk for what finds
-//! its coarse bucket full, and one for what finds no wide slot. So a record is never lost. What
+//! its coarse buckets full, and one for what finds no wide slot. So a record is never lost. What
 //! gets lost under load is precision, which costs nothing but cache fills, and at each step as
 //! little of it as possible.
 //!
@@ -43,6 +45,9 @@ pub const CHUNK_SHIFT: u32 = 16;
 
 /// Slots in a bucket: as many as fill a cache line.
 pub const SLOTS: usize = 8;
+
+/// Buckets that a coarse granule may use.
+const WAYS: usize = 4;
 
 /// Bits of a slot that hold the length; the others hold the start.
 const LEN_BITS: u32 = CHUNK_SHIFT + 1;
@@ -134,21 +139,16 @@ impl Bucket {
         })
     }
 
+    /// What the slots hold, each as it is when it is looked at.
+    #[inline]
+    fn words(&self) -> [u64; SLOTS] {
+        core::array::from_fn(|i| self.slots[i].load(Acquire))
+    }
+
     /// Whether a slot overlaps the range, other than those of `own`; `number` is the bucket's.
     fn overlaps(&self, range: Range, shift: u32, number: usize, own: Place) -> bool {
-        // The usual case in as few instructions as possible: nothing here at all.
-        let all = self
-            .slots
-            .iter()
-            .fold(0, |all, slot| all | slot.load(Acquire));
-        if all == 0 {
-            return false;
-        }
-
-        // Whoever is gone by the second look is gone.
-        self.slots.iter().enumerate().any(|(i, slot)| {
-            range.overlaps(slot.load(Acquire), shift)
-                && !own.0.contains(&((number * SLOTS + i) as u16))
+        self.words().into_iter().enumerate().any(|(i, word)| {
+            range.overlaps(word, shift) && !own.0.contains(&((number * SLOTS + i) as u16))
         })
     }
 }
@@ -228,11 +228,21 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
         }
     }
 
-    /// Takes a slot for `word` in the one or two buckets given, or in none of them.
-    fn claim(&self, word: u64, (first, second): (usize, usize)) -> Option<Place> {
-        let slot = |number: usize| {
-            let slot = self.bucket(number).claim(word)?;
-            Some((number * SLOTS + slot) as u16)
+    /// The first of the coarse buckets of a chunk, and how many there are.
+    fn coarse_set(chunk: u64) -> (usize, usize) {
+        let ways = if COARSE < WAYS { COARSE } else { WAYS };
+
+        (hash(chunk, COARSE / ways) * ways, ways)
+    }
+
+    /// Takes a slot for `word` in the one or two sets of `ways` buckets given, by their first
+    /// bucket, or in none of them.
+    fn claim(&self, word: u64, (first, second): (usize, usize), ways: usize) -> Option<Place> {
+        let slot = |set: usize| {
+            (set..set + ways).find_map(|number| {
+                let slot = self.bucket(number).claim(word)?;
+                Some((number * SLOTS + slot) as u16)
+            })
         };
         let one = slot(first)?;
         if second == first {
@@ -269,15 +279,27 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
         let () = Self::VALID;
 
         if range.len() <= 1 << FINE_SHIFT {
-            let (first, last) = range.units(FINE_SHIFT);
-            let place = range
-                .pack(0)
-                .and_then(|word| self.claim(word, (hash(first, FINE), hash(last, FINE))));
-            if let Some(place) = place {
+            if let Some(place) = range.pack(0).and_then(|word| self.record_fine(range, word)) {
                 return place;
             }
         }
+        self.record_beyond(range)
+    }
 
+    #[inline]
+    fn record_fine(&self, range: Range, word: u64) -> Option<Place> {
+        let (first, last) = range.units(FINE_SHIFT);
+        let one = hash(first, FINE);
+
+        // Nearly always: one bucket, and its first slot is free.
+        if first == last && self.fine[one].slots[0].cmpxchg(0, word, Full).is_ok() {
+            return Some(Place([(one * SLOTS) as u16, NOWHERE]));
+        }
+        self.claim(word, (one, hash(last, FINE)), 1)
+    }
+
+    #[cold]
+    fn record_beyond(&self, range: Range) -> Place {
         self.beyond.fetch_add(1, Full);
         if range.len() <= 1 << CHUNK_SHIFT {
             self.record_coarse(range)
@@ -288,9 +310,10 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
 
     fn record_coarse(&self, range: Range) -> Place {
         let (first, last) = range.units(CHUNK_SHIFT);
-        let buckets = (FINE + hash(first, COARSE), FINE + hash(last, COARSE));
+        let ((one, ways), (two, _)) = (Self::coarse_set(first), Self::coarse_set(last));
+        let sets = (FINE + one, FINE + two);
 
-        if let Some(place) = range.pack(0).and_then(|word| self.claim(word, buckets)) {
+        if let Some(place) = range.pack(0).and_then(|word| self.claim(word, sets, ways)) {
             return place;
         }
 
@@ -311,7 +334,7 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
 
         if let Some(place) = range
             .pack(CHUNK_SHIFT)
-            .and_then(|word| self.claim(word, (wide, wide)))
+            .and_then(|word| self.claim(word, (wide, wide), 1))
         {
             return place;
         }
@@ -325,10 +348,16 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
     /// `place` is what [`record`](Self::record) returned for it.
     pub fn clear(&self, place: Place) {
         let [one, two] = place.0;
+        let at = usize::from(one);
 
-        self.free(one);
-        self.free(two);
-        if usize::from(one) >= FINE * SLOTS {
+        if at < FINE * SLOTS {
+            self.fine[at / SLOTS].slots[at % SLOTS].store(0, Release);
+            if two != NOWHERE {
+                self.free(two);
+            }
+        } else {
+            self.free(one);
+            self.free(two);
             // Last, as a check that sees zero here does not look at the others.
             self.beyond.fetch_sub(1, Release);
         }
@@ -336,8 +365,25 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
 
     /// Looks for writes in flight that overlap the range. What follows is ordered after the end of
     /// those that it does not find any more.
+    #[inline]
     pub fn check(&self, range: Range) -> Overlap {
-        self.check_others(range, Place([NOWHERE; 2]))
+        let (first, last) = range.units(FINE_SHIFT);
+
+        if first != last {
+            return self.check_others(range, Place([NOWHERE; 2]));
+        }
+
+        // The usual case in as few instructions as possible: one bucket, and nothing in it.
+        let words = self.fine[hash(first, FINE)].words();
+        if words.iter().fold(0, |all, word| all | word) != 0
+            && words.iter().any(|&word| range.overlaps(word, 0))
+        {
+            Overlap::Exact
+        } else if self.beyond.load(Acquire) == 0 {
+            Overlap::None
+        } else {
+            self.check_beyond(range, Place([NOWHERE; 2]))
+        }
     }
 
     /// The same, for a write that is recorded at `own`: others than itself.
@@ -355,14 +401,17 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
 
     #[cold]
     fn check_beyond(&self, range: Range, own: Place) -> Overlap {
-        let coarse = |i: usize| self.coarse[i].overlaps(range, 0, FINE + i, own);
+        let (_, ways) = Self::coarse_set(0);
+        let coarse = |set: usize| {
+            (set * ways..(set + 1) * ways).any(|i| self.coarse[i].overlaps(range, 0, FINE + i, own))
+        };
         let more_than_own = |count: &Atomic<u32>, at: u16| {
             let owned = own.0.iter().filter(|&&half| half == at).count();
             count.load(Acquire) as usize > owned
         };
         let counted = |i: usize| more_than_own(&self.counts[i], COUNTER | i as u16);
 
-        if any_of(COARSE, range, CHUNK_SHIFT, coarse) {
+        if any_of(COARSE / ways, range, CHUNK_SHIFT, coarse) {
             Overlap::Exact
         } else if self.wide.overlaps(range, CHUNK_SHIFT, FINE + COARSE, own)
             || more_than_own(&self.everywhere, EVERYWHERE)

@@ -39,7 +39,7 @@ pub fn main(args: &ExploreArgs, cancel: &Cancel) -> Result<ExitCode> {
         dirs.repo.join("results").join(format!("explore-{arm_name}-{time}"))
     });
 
-    prepare::set_up(&dirs, args.session.no_install, &ui, cancel)?;
+    prepare::set_up_for_config(&dirs, &args.session.kernel, args.session.no_install, &ui, cancel)?;
     let mut ready =
         prepare::prepare(&dirs, &arms, &args.session.kernel, args.session.accel, &ui, cancel)?;
     ready.tools.jobs = args.session.jobs.map_or_else(run::default_jobs, |jobs| jobs as usize);

@@ -55,6 +55,7 @@ Examples:
   cargo xtask run                                  base, v1 and rust on every quick scenario
   cargo xtask run --arm base --scenario S1         one case
   cargo xtask run --arm base --arm mine=fix.patch  your own patch beside the unpatched kernel
+  cargo xtask run --arm rust --config lockdep      a kernel that checks itself; a report is exit code 1
   cargo xtask run --kernel-src ~/linux             your own tree (a clean git tree, a folder or a tarball)
   cargo xtask run --scenario L1 --quick            fio under load: every arm, three runs of each
   cargo xtask run --scenario L3 --arm rust --hours 8   power cuts under load, all night
@@ -134,7 +135,8 @@ pub struct KernelArgs {
     /// [default: the newest linux-source-7.x].
     #[arg(long, value_name = "WHERE")]
     pub kernel_src: Option<String>,
-    /// Kernel configuration from kernel-config/.
+    /// Kernel configuration from kernel-config/: plain, or one with checks of
+    /// the kernel's own (lockdep, kasan, kcsan) or failing allocations (fault).
     #[arg(long, value_name = "NAME", default_value = "plain")]
     pub config: String,
 }
@@ -263,7 +265,8 @@ pub enum PerfPart {
 const SETUP_EXAMPLES: &str = "\
 Examples:
   cargo xtask setup --check   only report; exit code 3 when something is missing
-  cargo xtask setup           install what is missing (as root, or with sudo -n)";
+  cargo xtask setup           install what is missing (as root, or with sudo -n)
+  cargo xtask setup --config kasan   and clang";
 
 #[derive(Debug, Clone, Args)]
 #[command(after_help = SETUP_EXAMPLES)]
@@ -274,6 +277,10 @@ pub struct SetupArgs {
     /// Also what only the tests need (libnbd's clients).
     #[arg(long)]
     pub tests: bool,
+    /// Also what this configuration needs: kasan and kcsan are built with
+    /// clang.
+    #[arg(long, value_name = "NAME", default_value = "plain")]
+    pub config: String,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -312,6 +319,11 @@ pub struct TestArgs {
     /// Only the tests that need no kernel and no VM.
     #[arg(long)]
     pub no_vm: bool,
+    /// Also every debugging configuration: all scenarios on rust, c and
+    /// ordered must stay clean, and a faulty kernel must be reported. Builds a
+    /// kernel from nothing for each (an hour or more on two cores).
+    #[arg(long, conflicts_with_all = ["no_vm", "filter"])]
+    pub full: bool,
     /// Only tests whose name contains this.
     pub filter: Option<String>,
 }

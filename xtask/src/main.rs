@@ -5,6 +5,7 @@ mod bench;
 mod bench_disks;
 mod build;
 mod clean;
+mod configurations;
 mod estimate;
 mod exit;
 mod explore;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use evidence::nightly::Unbuilt;
 use evidence::{ArmRecord, ConfigRecord, GuestRecord, QemuRecord, SourceRecord, ToolchainRecord};
 use kbuild::setup::{self, Fix, Scope, SetupError};
-use kbuild::{Arm, Builder, Dirs, Event, Image, KernelConfig, Source, SourceSpec};
+use kbuild::{Arm, Builder, CcKind, Dirs, Event, Image, KernelConfig, Source, SourceSpec};
 use lab::{ArmImage, Tools};
 use proc::Cancel;
 use std::path::Path;
@@ -104,13 +104,21 @@ pub fn prepare(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<Prepared> {
+    let config = load_config(dirs, &kernel.config)?;
     let images = build_arms(dirs, arms, kernel, ui, cancel)?;
     let guest = guest_image(dirs, ui, cancel)?;
     let first = images.first().context("no arm to run")?;
     let accel = choose_accel(dirs, accel, first, &guest, ui, cancel)?;
     Ok(Prepared {
         arm_records: arms.iter().zip(&images).map(|(arm, image)| arm_record(arm, image)).collect(),
-        tools: Tools { initramfs: guest.path, accel, ..Tools::default() },
+        tools: Tools {
+            initramfs: guest.path,
+            accel,
+            memory_mib: config.memory_mib.unwrap_or(Tools::default().memory_mib),
+            cmdline: config.cmdline,
+            slowness: config.slowness,
+            ..Tools::default()
+        },
         qemu: QemuRecord {
             version: qemu_version()?,
             accelerator: accel.to_string().to_lowercase(),
@@ -151,8 +159,7 @@ pub fn build_arms(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<Vec<Image>> {
-    let config =
-        KernelConfig::load(dirs, &kernel.config).map_err(|error| exit::usage(error.to_string()))?;
+    let config = load_config(dirs, &kernel.config)?;
     let source = obtain_source(dirs, kernel, ui, cancel)?;
     let builder = Builder::new(dirs, &source, &config).map_err(build_error)?;
     let mut images = Vec::new();
@@ -203,6 +210,11 @@ pub fn build_what_fits(
         hash: source.provenance.hash,
     };
     Ok((fit, unbuilt, source))
+}
+
+/// `kernel-config/NAME.toml`.
+pub fn load_config(dirs: &Dirs, name: &str) -> Result<KernelConfig> {
+    KernelConfig::load(dirs, name).map_err(|error| exit::usage(error.to_string()))
 }
 
 fn obtain_source(dirs: &Dirs, kernel: &KernelArgs, ui: &Ui, cancel: &Cancel) -> Result<Source> {
@@ -307,9 +319,29 @@ fn qemu_version() -> Result<String> {
     Ok(text.lines().next().unwrap_or("unknown").to_owned())
 }
 
+/// What a kernel of this configuration takes.
+pub fn scope(config: &KernelConfig) -> Scope {
+    match config.toolchain {
+        CcKind::Gcc => Scope::Run,
+        CcKind::Clang => Scope::Clang,
+    }
+}
+
 /// Installs what a run needs; with `no_install`, says what is missing.
 pub fn set_up(dirs: &Dirs, no_install: bool, ui: &Ui, cancel: &Cancel) -> Result<()> {
     complete(dirs, Scope::Run, no_install, ui, cancel)
+}
+
+/// As [`set_up`], with what kernels of the configuration are built with.
+pub fn set_up_for_config(
+    dirs: &Dirs,
+    kernel: &KernelArgs,
+    no_install: bool,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<()> {
+    let scope = scope(&load_config(dirs, &kernel.config)?);
+    complete(dirs, scope, no_install, ui, cancel)
 }
 
 /// As [`set_up`], with the foreign clients that the tests use.
@@ -317,7 +349,14 @@ pub fn set_up_for_tests(dirs: &Dirs, ui: &Ui, cancel: &Cancel) -> Result<()> {
     complete(dirs, Scope::Test, false, ui, cancel)
 }
 
-fn complete(dirs: &Dirs, scope: Scope, no_install: bool, ui: &Ui, cancel: &Cancel) -> Result<()> {
+/// Installs what `scope` needs; with `no_install`, says what is missing.
+pub fn complete(
+    dirs: &Dirs,
+    scope: Scope,
+    no_install: bool,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<()> {
     let survey = setup::survey(dirs, scope);
     if survey.is_complete() {
         return Ok(());

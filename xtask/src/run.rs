@@ -49,7 +49,7 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     });
     let store = Store::open(&out).map_err(|error| exit::usage(error.to_string()))?;
 
-    prepare::set_up(&dirs, args.session.no_install, &ui, cancel)?;
+    prepare::set_up_for_config(&dirs, &args.session.kernel, args.session.no_install, &ui, cancel)?;
     let mut ready =
         prepare::prepare(&dirs, &arms, &args.session.kernel, args.session.accel, &ui, cancel)?;
     let mut record = new_record(args, &out, &dirs.repo, &ready, &scenarios);

@@ -11,25 +11,33 @@ use std::process::ExitCode;
 
 pub fn main(args: &SetupArgs, cancel: &Cancel) -> Result<ExitCode> {
     let dirs = prepare::dirs()?;
-    let scope = if args.tests { Scope::Test } else { Scope::Run };
-    if !args.check {
-        let ui = Ui::new();
-        if args.tests {
-            prepare::set_up_for_tests(&dirs, &ui, cancel)?;
-        } else {
-            prepare::set_up(&dirs, false, &ui, cancel)?;
-        }
+    let config = prepare::load_config(&dirs, &args.config)?;
+    let mut scopes = vec![prepare::scope(&config)];
+    if args.tests {
+        scopes.push(Scope::Test);
     }
-    let survey = setup::survey(&dirs, scope);
-    print(&survey);
-    if survey.is_complete() {
+    let mut complete = true;
+    for scope in scopes {
+        if !args.check {
+            prepare::complete(&dirs, scope, false, &Ui::new(), cancel)?;
+        }
+        complete &= report(&setup::survey(&dirs, scope));
+    }
+    if complete {
         return Ok(ExitCode::SUCCESS);
     }
+    Err(exit::setup("the set-up is incomplete; `cargo xtask setup` completes it"))
+}
+
+/// The table, and the command that installs what is missing; whether nothing
+/// is.
+fn report(survey: &Survey) -> bool {
+    print(survey);
     let packages = survey.packages();
     if !packages.is_empty() {
         println!("\nby hand: apt-get install --no-install-recommends {}", packages.join(" "));
     }
-    Err(exit::setup("the set-up is incomplete; `cargo xtask setup` completes it"))
+    survey.is_complete()
 }
 
 fn print(survey: &Survey) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask test`: every test of the project, on real parts.
 
+use crate::configurations;
 use crate::flags::{AccelArg, KernelArgs, TestArgs};
 use crate::prepare;
 use crate::ui::Ui;
@@ -51,6 +52,7 @@ pub fn main(args: &TestArgs, cancel: &Cancel) -> Result<ExitCode> {
     ui.say("running the tests");
     let (counts, success) = run(&mut cargo, cancel)?;
     println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
+    let success = success && (!args.full || configurations::all(&dirs, &ui, cancel)?);
     // A build error, or a test program that died, fails without a count.
     Ok(if success && counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -58,8 +60,12 @@ pub fn main(args: &TestArgs, cancel: &Cancel) -> Result<ExitCode> {
 /// Builds what the machine tests boot and tells them where it is.
 fn with_machines(cargo: &mut Command, repo: &Path, ui: &Ui, cancel: &Cancel) -> Result<()> {
     let dirs = prepare::dirs()?;
-    let panics = repo.join("xtask/tests/data/panics.patch");
-    let names = ["base".to_owned(), "rust".to_owned(), format!("panics={}", panics.display())];
+    let data = |name: &str| {
+        format!("{name}={}", repo.join("xtask/tests/data").join(format!("{name}.patch")).display())
+    };
+    let mut names =
+        ["base", "rust", "kunit", "kunit-c", "mutant-16-bit"].map(str::to_owned).to_vec();
+    names.extend(["panics", "warns"].map(data));
     let arms = prepare::choose_arms(&dirs, &names)?;
     let kernel = KernelArgs { kernel_src: None, config: "plain".to_owned() };
     let ready = prepare::prepare(&dirs, &arms, &kernel, AccelArg::Auto, ui, cancel)?;
@@ -70,7 +76,10 @@ fn with_machines(cargo: &mut Command, repo: &Path, ui: &Ui, cancel: &Cancel) -> 
     cargo.env("BCLAB_INITRAMFS", &ready.tools.initramfs);
     cargo.env("BCLAB_ACCEL", &ready.qemu.accelerator);
     for image in &ready.images {
-        cargo.env(format!("BCLAB_KERNEL_{}", image.name.to_uppercase()), &image.kernel);
+        cargo.env(
+            format!("BCLAB_KERNEL_{}", image.name.to_uppercase().replace('-', "_")),
+            &image.kernel,
+        );
     }
     Ok(())
 }

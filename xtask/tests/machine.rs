@@ -59,6 +59,21 @@ fn a_panicking_kernel_is_four_with_its_console() {
     assert!(stdout.contains("next:"), "{stdout}");
 }
 
+/// The blocks are right, but the kernel is not: never a clean case.
+#[test]
+fn a_kernel_that_warns_is_one_with_its_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let arm = "warns=xtask/tests/data/warns.patch";
+    let out = run(&["--arm", arm, "--scenario", "S3"], dir.path()).output().unwrap();
+    assert_eq!(out.status.code(), Some(1), "{}", String::from_utf8_lossy(&out.stderr));
+    let stdout = String::from_utf8_lossy(&out.stdout);
+    assert!(stdout.contains("report, EXPECTED ok"), "{stdout}");
+    assert!(stdout.contains("the kernel reported (warning)"), "{stdout}");
+    assert!(stdout.contains("warns on purpose"), "{stdout}");
+    let verdict = Outcome::Verdict { verdict: Verdict::Report };
+    assert_eq!(record(dir.path()).cases[0].outcome, verdict);
+}
+
 /// Processes whose command line names the folder: QEMU has it in its paths.
 fn left_over(folder: &Path) -> Vec<String> {
     let folder = folder.to_str().unwrap().to_owned();

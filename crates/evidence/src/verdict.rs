@@ -28,11 +28,15 @@ pub enum Verdict {
     Torn,
     /// Something never written there.
     Alien,
+    /// The kernel reported a fault of its own on the console (lockdep, KASAN,
+    /// KCSAN, UBSAN, a warning, a hung task), whatever the blocks hold. Of a
+    /// case, never of a sector; no arm is expected to.
+    Report,
 }
 
 impl Verdict {
     /// All of them, harmless first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Ok,
         Self::Imprecise,
         Self::Diverged,
@@ -40,6 +44,7 @@ impl Verdict {
         Self::Lost,
         Self::Torn,
         Self::Alien,
+        Self::Report,
     ];
 
     /// Lower case, as in files and tables.
@@ -53,6 +58,7 @@ impl Verdict {
             Self::Lost => "lost",
             Self::Torn => "torn",
             Self::Alien => "alien",
+            Self::Report => "report",
         }
     }
 }
@@ -80,7 +86,7 @@ impl SectorCounts {
     /// Counts `sectors` more.
     pub fn add(&mut self, verdict: Verdict, sectors: u64) {
         *match verdict {
-            Verdict::Imprecise => return,
+            Verdict::Imprecise | Verdict::Report => return,
             Verdict::Ok => &mut self.ok,
             Verdict::Diverged => &mut self.diverged,
             Verdict::Stale => &mut self.stale,
@@ -101,6 +107,7 @@ impl SectorCounts {
             Verdict::Lost => self.lost,
             Verdict::Torn => self.torn,
             Verdict::Alien => self.alien,
+            Verdict::Report => 0,
         }
     }
 
@@ -123,6 +130,7 @@ mod tests {
         assert_eq!(counts.worst(), Some(Verdict::Ok));
         counts.add(Verdict::Stale, 1);
         counts.add(Verdict::Diverged, 5);
+        counts.add(Verdict::Report, 5);
         assert_eq!(counts.worst(), Some(Verdict::Stale));
     }
 }

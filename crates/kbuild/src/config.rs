@@ -30,6 +30,15 @@ pub struct KernelConfig {
     pub title: String,
     /// The C compiler that it is for.
     pub toolchain: CcKind,
+    /// Words for the kernel's command line.
+    pub cmdline: Vec<String>,
+    /// What a guest needs, in MiB, where that is more than usual.
+    pub memory_mib: Option<u32>,
+    /// How much slower than a plain kernel this one may be, as a factor.
+    pub slowness: u32,
+    /// A patch of the lab's tests, relative to the checkout: a kernel with a
+    /// fault that this configuration, and not the plain one, must report.
+    pub proof: Option<PathBuf>,
     /// Without the Rust fragment's, which is used where the source allows.
     requests: Vec<Request>,
     rust: Vec<Request>,
@@ -125,6 +134,16 @@ struct ConfigFile {
     fragments: Vec<String>,
     #[serde(default)]
     toolchain: CcKind,
+    #[serde(default)]
+    cmdline: Vec<String>,
+    memory_mib: Option<u32>,
+    #[serde(default = "one")]
+    slowness: u32,
+    proof: Option<PathBuf>,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// The fragment that is left out where the source knows no Rust.
@@ -151,8 +170,17 @@ impl KernelConfig {
             let into = if fragment == RUST_FRAGMENT { &mut rust } else { &mut requests };
             into.extend(parse(&shown, &read(&path)?)?);
         }
-        let (title, toolchain) = (file.title, file.toolchain);
-        Ok(Self { name: name.into(), title, toolchain, requests, rust })
+        Ok(Self {
+            name: name.into(),
+            title: file.title,
+            toolchain: file.toolchain,
+            cmdline: file.cmdline,
+            memory_mib: file.memory_mib,
+            slowness: file.slowness.max(1),
+            proof: file.proof,
+            requests,
+            rust,
+        })
     }
 
     /// The names of all configurations, sorted.

@@ -30,6 +30,7 @@ pub struct ToolchainError {
 /// The kernel's own minima (scripts/min-tool-version.sh).
 pub(crate) const MIN_RUSTC: [u32; 3] = [1, 85, 0];
 pub(crate) const MIN_BINDGEN: [u32; 3] = [0, 71, 1];
+pub(crate) const MIN_CLANG: [u32; 3] = [17, 0, 1];
 /// bindgen opens this library at run time.
 pub(crate) const LIBCLANG_MAJORS: [u32; 7] = [22, 21, 20, 19, 18, 17, 16];
 
@@ -79,7 +80,7 @@ impl Tools {
                 (cc, ld, None)
             }
             CcKind::Clang => find_llvm().ok_or_else(|| {
-                missing("clang 17 or newer with lld and llvm (packages clang-19, lld-19, llvm-19)")
+                missing("clang 17 or newer with its lld and llvm (--config kasan for setup)")
             })?,
         };
         let mut versions = Toolchain { cc: format!("{cc}; {ld}"), rustc: None, bindgen: None };
@@ -127,8 +128,7 @@ impl Tools {
 
 /// Versions of clang and its linker, and where they are: all of LLVM's tools
 /// must come from one release.
-fn find_llvm() -> Option<(String, String, Option<PathBuf>)> {
-    const MIN_CLANG: [u32; 3] = [17, 0, 1];
+pub(crate) fn find_llvm() -> Option<(String, String, Option<PathBuf>)> {
     LIBCLANG_MAJORS.iter().find_map(|major| {
         let bin = PathBuf::from(format!("/usr/lib/llvm-{major}/bin"));
         let complete = ["ld.lld", "llvm-ar", "llvm-nm"].iter().all(|tool| bin.join(tool).exists());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One attempt of one arm at one scenario, from fresh disks to its record.
 
+use crate::kernel_report;
 use crate::load;
 use crate::run::{ArmImage, Event, Tools};
 use crate::scenario::{Disks, Scenario};
@@ -109,10 +110,20 @@ pub fn run_case(
         case.observations = std::mem::take(&mut session.observations);
         case.cuts = std::mem::take(&mut session.cuts);
         case.boots_ms = std::mem::take(&mut session.boots_ms);
-        result.and_then(|()| whole_log(&session)).and_then(|()| kernel_report(&run_dir.join(&logs)))
+        result.and_then(|()| whole_log(&session))
     });
+    let result = match result {
+        // A guest that was ended by an interrupt may have been caught at anything.
+        Err(Stop::Cancelled) => Err(Stop::Cancelled),
+        result => kernel_report::judge(result, &run_dir.join(&logs)),
+    };
     match result {
-        Ok(()) => {}
+        Ok(None) => {}
+        Ok(Some(report)) => {
+            case.outcome = Outcome::Verdict { verdict: Verdict::Report };
+            // First, as it outweighs all that follows.
+            case.observations.splice(0..0, report.lines());
+        }
         Err(Stop::Closed(why)) => case.outcome = Outcome::Inconclusive { why },
         Err(Stop::Trouble(trouble)) => case.outcome = trouble.into_outcome(),
         Err(Stop::Cancelled) => return Err(Cancelled),
@@ -166,6 +177,9 @@ fn set_up(
     );
     config.memory_mib = tools.memory_mib;
     config.cpus = tools.cpus;
+    config.cmdline_extra.clone_from(&tools.cmdline);
+    config.boot_deadline *= tools.slowness;
+    config.silence *= tools.slowness;
     if let Some(guests) = &tools.guests {
         config.saved = guests.get(&config, spec.scenario.disks, cancel)?;
     }
@@ -179,29 +193,6 @@ fn whole_log(session: &Session<'_>) -> Result<(), Stop> {
                     verdict are repeated";
         Trouble::new("no-space", format!("the event log cannot be written: {error}"), next).into()
     })
-}
-
-/// Lines that a kernel prints when it has found something wrong with itself
-/// and goes on: `__warn`, lockdep, KASAN, KCSAN, hung tasks.
-const REPORTS: [&str; 6] =
-    ["WARNING: ", "BUG: ", "INFO: task ", "INFO: rcu", "UBSAN: ", "possible recursive locking"];
-
-/// A kernel that complained is not a clean one, whatever its blocks hold.
-pub(crate) fn kernel_report(logs: &Path) -> Result<(), Stop> {
-    let boots = std::fs::read_dir(logs).into_iter().flatten().flatten();
-    for boot in boots {
-        let console = std::fs::read(boot.path().join("console.log")).unwrap_or_default();
-        let console = String::from_utf8_lossy(&console);
-        let lines: Vec<&str> = console.lines().collect();
-        let hit = |line: &&str| REPORTS.iter().any(|report| line.contains(report));
-        if let Some(at) = lines.iter().position(hit) {
-            let next = "read the report: a bug of the kernel under test, or of its configuration";
-            let mut trouble = Trouble::new("kernel-report", lines[at], next);
-            trouble.console_tail = lines[at..lines.len().min(at + 40)].join("\n");
-            return Err(trouble.into());
-        }
-    }
-    Ok(())
 }
 
 /// The steps, one after the other, to the last judgement.
@@ -225,24 +216,4 @@ fn play(
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_kernel_that_complains_is_trouble() {
-        let logs = tempfile::tempdir().unwrap();
-        let boot = logs.path().join("boot-1");
-        std::fs::create_dir(&boot).unwrap();
-        let console = boot.join("console.log");
-        std::fs::write(&console, "[ 0.1] bcache: register_bdev() registered\n").unwrap();
-        assert!(kernel_report(logs.path()).is_ok());
-        let report = "[ 0.1] fine\n[ 1.0] WARNING: CPU: 0 PID: 7 at drivers/md/bcache/btree.c:1\n";
-        std::fs::write(&console, report).unwrap();
-        let Err(Stop::Trouble(trouble)) = kernel_report(logs.path()) else { panic!() };
-        assert_eq!(trouble.what, "kernel-report");
-        assert!(trouble.console_tail.starts_with("[ 1.0] WARNING"));
-    }
 }

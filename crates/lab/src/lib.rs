@@ -6,6 +6,8 @@ mod case;
 mod error;
 pub mod explore;
 mod guest;
+mod kernel_report;
+mod kunit;
 mod lifecycle;
 mod load;
 mod oracle;
@@ -25,6 +27,7 @@ mod witness;
 
 pub use case::{CaseSpec, run_case};
 pub use error::ScenarioError;
+pub use kunit::{KunitCase, KunitEnd, KunitError, kunit_cases};
 pub use load::{Bypass, Cycles, Delays, Job, LoadPlan, Settings, StampedArea};
 pub use oracle::{Finding, Judgement, Readback, judge};
 pub use provenance::{host, now, tool};

@@ -22,6 +22,11 @@ pub struct Tools {
     pub memory_mib: u32,
     /// Guest processors.
     pub cpus: u32,
+    /// Words for the kernel's command line.
+    pub cmdline: Vec<String>,
+    /// How much slower than a plain kernel this one may be: a factor for the
+    /// time to boot and the time to answer.
+    pub slowness: u32,
     /// Machines at once.
     pub jobs: usize,
     /// Whether [`run`] saves a guest that it boots often, and restores it.
@@ -37,6 +42,8 @@ impl Default for Tools {
             accel: Accel::Tcg,
             memory_mib: 512,
             cpus: 2,
+            cmdline: Vec::new(),
+            slowness: 1,
             jobs: 1,
             restore: false,
             guests: None,

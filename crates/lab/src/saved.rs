@@ -6,10 +6,10 @@
 //! booted one, in a quarter of the time. `tests/restored.rs` shows that the
 //! verdicts are the same.
 
-use crate::case::kernel_report;
+use crate::kernel_report;
 use crate::scenario::Disks;
 use crate::session::disk_trouble;
-use crate::trouble::Stop;
+use crate::trouble::{Stop, Trouble};
 use proc::Cancel;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -120,7 +120,15 @@ fn save(
     let work_dir = logs.join("boot-1");
     let config = VmConfig { disks: disks.into(), work_dir, saved: None, ..config.clone() };
     Vm::boot(&config, cancel)?.save(path, cancel)?;
-    kernel_report(logs)
+    match kernel_report::judge(Ok(()), logs)? {
+        None => Ok(()),
+        Some(report) => {
+            let next = "read the report: a bug of the kernel under test, or of its configuration";
+            let mut trouble = Trouble::new("kernel-report", report.kind, next);
+            trouble.console_tail = report.text.join("\n");
+            Err(trouble.into())
+        }
+    }
 }
 
 #[cfg(test)]

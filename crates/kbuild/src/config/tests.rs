@@ -102,3 +102,21 @@ fn damaged_fragments_are_named_by_file_and_line() {
     assert!(error("key").contains("key.toml"), "{}", error("key"));
     assert!(error("none").contains("there are cc, key, twice, typo"), "{}", error("none"));
 }
+
+/// The lab's own configurations, and the faulty kernels that must upset them.
+#[test]
+fn every_configuration_of_the_lab_can_be_read_and_has_its_proof() {
+    let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let dirs = Dirs { cache: repo.clone(), repo: repo.clone() };
+    let names = KernelConfig::list(&dirs);
+    for name in ["plain", "lockdep", "kasan", "kcsan", "fault"] {
+        assert!(names.iter().any(|known| known == name), "{names:?}");
+    }
+    for name in names {
+        let config = KernelConfig::load(&dirs, &name).unwrap();
+        assert!(!config.requests(true, &[]).unwrap().is_empty());
+        if let Some(proof) = config.proof {
+            assert!(repo.join(&proof).is_file(), "{name}: {}", proof.display());
+        }
+    }
+}

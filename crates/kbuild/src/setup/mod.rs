@@ -21,6 +21,8 @@ pub enum Scope {
     Run,
     /// That, and the lab's own tests against other people's clients.
     Test,
+    /// A run of configurations that are built with clang.
+    Clang,
 }
 
 /// Why the set-up is not complete. The command line ends with code 3.

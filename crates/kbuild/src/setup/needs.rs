@@ -18,6 +18,8 @@ pub(super) enum Probe {
     Libclang,
     /// bindgen, new enough.
     Bindgen,
+    /// clang, new enough, with the linker and the tools of its release.
+    Llvm,
     /// A module of the system's Python.
     Python(&'static str),
 }
@@ -28,7 +30,7 @@ pub(super) struct Need {
     pub(super) name: &'static str,
     pub(super) purpose: &'static str,
     pub(super) probe: Probe,
-    /// Debian packages; several of [`Probe::Rustc`] are decided elsewhere.
+    /// Debian packages; those that depend on the release are decided elsewhere.
     pub(super) packages: &'static [&'static str],
     pub(super) scope: Scope,
 }
@@ -106,6 +108,13 @@ pub(super) const NEEDS: &[Need] = &[
         Probe::File(&["/bin/busybox", "/usr/bin/busybox"]),
         &["busybox-static"],
     ),
+    Need {
+        name: "clang and lld",
+        purpose: "compile kernels with KASAN or KCSAN (17 or newer)",
+        probe: Probe::Llvm,
+        packages: &[],
+        scope: Scope::Clang,
+    },
     test(
         "libnbd",
         "an NBD client that is not ours, for the disks' tests",

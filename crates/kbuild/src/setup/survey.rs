@@ -7,8 +7,8 @@ use super::install::candidate;
 use super::needs::{NEEDS, Need, Probe};
 use crate::Dirs;
 use crate::toolchain::{
-    LIBCLANG_MAJORS, MIN_BINDGEN, MIN_RUSTC, find_bindgen, find_libclang, find_rustc, in_path,
-    numbers,
+    LIBCLANG_MAJORS, MIN_BINDGEN, MIN_CLANG, MIN_RUSTC, find_bindgen, find_libclang, find_llvm,
+    find_rustc, in_path, numbers,
 };
 use proc::{Cancel, run_lines};
 use std::path::{Path, PathBuf};
@@ -94,7 +94,7 @@ impl Survey {
 /// Looks for everything that `scope` needs.
 #[must_use]
 pub fn survey(dirs: &Dirs, scope: Scope) -> Survey {
-    let wanted = NEEDS.iter().filter(|need| need.scope == Scope::Run || scope == Scope::Test);
+    let wanted = NEEDS.iter().filter(|need| need.scope == Scope::Run || need.scope == scope);
     Survey { scope, items: wanted.map(|need| look(dirs, need)).collect() }
 }
 
@@ -125,6 +125,10 @@ fn look(dirs: &Dirs, need: &Need) -> Item {
             .map_or_else(|| State::Missing(libclang_fix()), |dir| found(dir, String::new())),
         Probe::Bindgen => find_bindgen(dirs)
             .map_or_else(|| State::Missing(bindgen_fix()), |tool| found(tool.path, tool.version)),
+        Probe::Llvm => find_llvm().map_or_else(
+            || State::Missing(llvm_fix()),
+            |(cc, _, bin)| found(bin.unwrap_or_default(), cc),
+        ),
         Probe::Python(module) => {
             let import = format!("import {module}; print({module}.__file__)");
             version(Command::new("/usr/bin/python3").args(["-c", &import])).map_or_else(
@@ -160,6 +164,16 @@ fn libclang_fix() -> Fix {
         .map(|major| format!("libclang1-{major}"))
         .find(|package| candidate(package).is_some());
     Fix::Packages(vec![known.unwrap_or_else(|| "libclang1-19".into())])
+}
+
+/// All of LLVM's tools from one release, the newest that there is.
+fn llvm_fix() -> Fix {
+    let known = LIBCLANG_MAJORS
+        .iter()
+        .filter(|&&major| major >= MIN_CLANG[0])
+        .find(|major| candidate(&format!("clang-{major}")).is_some());
+    let major = known.copied().unwrap_or(19);
+    Fix::Packages(["clang", "lld", "llvm"].map(|tool| format!("{tool}-{major}")).into())
 }
 
 fn bindgen_fix() -> Fix {

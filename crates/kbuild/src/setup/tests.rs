@@ -31,6 +31,8 @@ fn a_survey_names_each_thing_once_and_tests_want_more() {
     names.dedup();
     assert_eq!(names.len(), test.items.len());
     assert!(!run.items.iter().any(|item| item.purpose.is_empty()));
+    let clang = survey(&dirs, Scope::Clang);
+    assert_eq!(clang.items.len(), run.items.len() + 1);
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn ask(path: &Path) -> (usize, bool) {
             events += 1;
         }
     }
-    (events, log.torn)
+    (events, log.stop.is_some())
 }
 
 #[test]
