@@ -26,6 +26,8 @@ pub enum Command {
     Run(RunArgs),
     /// Try every crash state of a recorded run.
     Explore(ExploreArgs),
+    /// Show one case: what was seen, and its race event by event.
+    Show(ShowArgs),
     /// Say what is missing on this machine, and install it.
     Setup(SetupArgs),
     /// Build kernels; prints a line per arm: name, tab, path of the image.
@@ -139,6 +141,30 @@ pub struct ExploreArgs {
     pub limit: Option<u32>,
     #[command(flatten)]
     pub session: SessionArgs,
+}
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  cargo xtask show results/20261124t101500z base/S1   the case and its time line
+  cargo xtask show latest rust/S3/2                   second attempt, newest run below results/
+  cargo xtask show latest base/L1 --sector 40960      another block of the bcache device
+
+Time runs downwards; a column per disk shows which requests were under way. What bcache did by
+itself cannot be seen at the disks: it is inferred, and marked so.";
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SHOW_EXAMPLES)]
+pub struct ShowArgs {
+    /// A run: its folder, its name below results/, or `latest`.
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// A case: ARM/SCENARIO, or ARM/SCENARIO/ATTEMPT.
+    #[arg(value_name = "CASE")]
+    pub case: String,
+    /// The block to follow, by a sector of the bcache device
+    /// [default: the one that the case is about].
+    #[arg(long, value_name = "SECTOR")]
+    pub sector: Option<u64>,
 }
 
 const SETUP_EXAMPLES: &str = "\

@@ -10,7 +10,9 @@ mod flags;
 mod list;
 mod prepare;
 mod run;
+mod runs;
 mod setup;
+mod show;
 mod test;
 mod ui;
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::main(&args, &cancel),
         Command::Explore(args) => explore::main(&args, &cancel),
+        Command::Show(args) => show::main(&args),
         Command::Setup(args) => setup::main(&args, &cancel),
         Command::Build(args) => build::main(&args, &cancel),
         Command::List => list::main(),

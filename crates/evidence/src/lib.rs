@@ -8,6 +8,7 @@ mod perf;
 mod record;
 mod store;
 mod table;
+mod timeline;
 mod verdict;
 
 pub use load::{Load, StaleSample};
@@ -19,4 +20,5 @@ pub use record::{
 };
 pub use store::{Store, StoreError};
 pub use table::{cell, matrix};
+pub use timeline::{Bar, Lane, Row, Timeline, Tone, svg as timeline_svg, text as timeline_text};
 pub use verdict::{SectorCounts, Verdict};

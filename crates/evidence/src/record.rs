@@ -7,6 +7,7 @@ use crate::verdict::{SectorCounts, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
 
 /// Raised whenever a field changes its meaning or disappears.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -272,6 +273,16 @@ impl Case {
     #[must_use]
     pub fn contradicts(&self) -> bool {
         matches!(self.outcome, Outcome::Verdict { verdict } if verdict != self.expected)
+    }
+
+    /// Path of one of `files` below the run's folder `run`. `None` where the
+    /// case has no such file, or names one outside: a record may be somebody
+    /// else's.
+    #[must_use]
+    pub fn file(&self, run: &Path, key: &str) -> Option<PathBuf> {
+        let relative = Path::new(self.files.get(key)?);
+        let inside = relative.components().all(|part| matches!(part, Component::Normal(_)));
+        inside.then(|| run.join(relative))
     }
 }
 

@@ -26,3 +26,4 @@ pub use kind::{Cause, Expectations, Kind};
 pub use record::Recording;
 pub use report::{Counterexample, Exploration, Outcome, StateRecord};
 pub use search::{Progress, Spec, explore};
+pub(crate) use story::{What, what};

@@ -178,7 +178,8 @@ impl Story {
     }
 }
 
-fn what(ssd: bool, sector: u64, data: &[u8]) -> What {
+/// What a write of `data` to `sector` is.
+pub(crate) fn what(ssd: bool, sector: u64, data: &[u8]) -> What {
     if ssd {
         match recognise(bcache::SET_MAGIC, sector, data) {
             Written::Journal(entry) => {
