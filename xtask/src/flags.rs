@@ -26,6 +26,8 @@ pub enum Command {
     Run(RunArgs),
     /// Try every crash state of a recorded run.
     Explore(ExploreArgs),
+    /// Report, cover letter and exports from complete runs.
+    Evidence(EvidenceArgs),
     /// Show one case: what was seen, and its race event by event.
     Show(ShowArgs),
     /// Say what is missing on this machine, and install it.
@@ -141,6 +143,36 @@ pub struct ExploreArgs {
     pub limit: Option<u32>,
     #[command(flatten)]
     pub session: SessionArgs,
+}
+
+const EVIDENCE_EXAMPLES: &str = "\
+Examples:
+  cargo xtask evidence                          the newest run below results/, into its folder evidence/
+  cargo xtask evidence r1 soak --out /tmp/e     two runs of the same kernels as one
+  cargo xtask evidence latest --publish full    also keep it, small, as results/published/full
+  cargo xtask evidence --readme --check         exit code 1 when README.md is not what is published
+
+Written: report.html, cover-letter.txt, run.json, kcidb.json (KCIDB I/O 5.3), junit.xml, results.ktap.
+Runs whose kernels or tools differ, and incomplete ones, are refused.";
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EVIDENCE_EXAMPLES)]
+pub struct EvidenceArgs {
+    /// Runs: folders, names below results/, or `latest` [default: latest].
+    #[arg(value_name = "RUN")]
+    pub runs: Vec<String>,
+    /// Folder to write to [default: evidence/ in the first run's folder].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Also keep the evidence and replay bundles in results/published/NAME.
+    #[arg(long, value_name = "NAME")]
+    pub publish: Option<String>,
+    /// Rewrite the block of README.md that comes from results/published/.
+    #[arg(long, conflicts_with_all = ["runs", "out", "publish"])]
+    pub readme: bool,
+    /// With --readme: change nothing, exit code 1 when it is out of date.
+    #[arg(long, requires = "readme")]
+    pub check: bool,
 }
 
 const SHOW_EXAMPLES: &str = "\

@@ -4,6 +4,7 @@
 mod bench;
 mod build;
 mod clean;
+mod evidence;
 mod exit;
 mod explore;
 mod flags;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::main(&args, &cancel),
         Command::Explore(args) => explore::main(&args, &cancel),
+        Command::Evidence(args) => evidence::main(&args),
         Command::Show(args) => show::main(&args),
         Command::Setup(args) => setup::main(&args, &cancel),
         Command::Build(args) => build::main(&args, &cancel),
@@ -45,7 +47,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::main(&args, &cancel),
         Command::Clean(args) => clean::main(&args),
         Command::Schema => {
-            print!("{}", evidence::schema_json());
+            print!("{}", ::evidence::schema_json());
             Ok(ExitCode::SUCCESS)
         }
     };

@@ -3,14 +3,21 @@
 //! tables that people read. The one place that knows what `run.json` looks
 //! like.
 
+mod cover;
+mod export;
+mod gather;
 mod load;
 mod perf;
 mod record;
+mod report;
 mod store;
 mod table;
 mod timeline;
 mod verdict;
 
+pub use cover::cover_letter;
+pub use export::{junit, kcidb, ktap};
+pub use gather::{GatherError, gather};
 pub use load::{Load, StaleSample};
 pub use perf::{HitPoint, MemoryPoint, Perf, Series};
 pub use record::{
@@ -18,6 +25,7 @@ pub use record::{
     RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, SourceRecord, Summary, ToolRecord,
     ToolchainRecord, schema_json,
 };
+pub use report::{Exhibits, report};
 pub use store::{Store, StoreError};
 pub use table::{cell, matrix};
 pub use timeline::{Bar, Lane, Row, Timeline, Tone, svg as timeline_svg, text as timeline_text};
