@@ -59,12 +59,17 @@ fn section(out: &mut String, title: &str, body: &str) {
 
 /// Words of a record are kept from being lines of the letter.
 pub(crate) fn wrap(text: &str) -> String {
-    textwrap::fill(&one_line(text), WIDTH)
+    textwrap::fill(&one_line(text), whole_words(WIDTH))
+}
+
+/// Versions and paths are not broken at their dashes.
+fn whole_words(width: usize) -> textwrap::Options<'static> {
+    textwrap::Options::new(width).word_splitter(textwrap::WordSplitter::NoHyphenation)
 }
 
 /// A point of a list.
 pub(crate) fn item(text: &str) -> String {
-    let options = textwrap::Options::new(WIDTH).initial_indent("  - ").subsequent_indent("    ");
+    let options = whole_words(WIDTH).initial_indent("  - ").subsequent_indent("    ");
     format!("{}\n", textwrap::fill(&one_line(text), options))
 }
 
@@ -169,8 +174,7 @@ fn reproduce(run: &RunRecord) -> String {
         words.push("--full".to_owned());
     }
     words.push(format!("--seed {}", run.seed));
-    let options =
-        textwrap::Options::new(WIDTH - 2).initial_indent("  ").subsequent_indent("      ");
+    let options = whole_words(WIDTH - 2).initial_indent("  ").subsequent_indent("      ");
     let command = textwrap::wrap(&words.join(" "), options).join(" \\\n");
     let commit = match &run.tool.commit {
         Some(commit) => format!("commit {}", one_line(commit)),

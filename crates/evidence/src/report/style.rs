@@ -68,7 +68,7 @@ svg .t-step{fill:var(--fg);font-weight:600}svg .t-note,svg .t-skipped{fill:var(-
 svg .t-skipped{font-style:italic}svg .t-proof,svg .t-verdict{fill:var(--ok)}
 svg .t-write{fill:var(--write)}svg .t-read{fill:var(--read)}svg .t-hold{fill:var(--dim)}
 svg .t-journal{fill:var(--journal)}svg .t-leaf{fill:var(--leaf)}svg .t-fill{fill:var(--fill)}
-svg .t-inferred{fill:var(--hold);font-style:italic}svg .t-cut,svg .t-bad{fill:var(--bad);
+svg .t-inferred{fill:var(--hold)}svg text.t-inferred{fill:var(--dim);font-style:italic}svg .t-cut,svg .t-bad{fill:var(--bad);
 font-weight:600}
 .chart text{fill:var(--fg)}.chart .axis{stroke:var(--line)}.chart .tick{fill:var(--dim)}
 .chart .bar{stroke:var(--a);stroke-width:2}.chart .dot{fill:var(--a)}

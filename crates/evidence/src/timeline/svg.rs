@@ -11,7 +11,8 @@ const ROW: usize = 19;
 const TOP: usize = 26;
 const TIME: usize = 78;
 const COLUMN: usize = 16;
-const GAP: usize = 18;
+const GAP: usize = 8;
+const NARROWEST: usize = 44;
 /// About as wide as a character of the 12 px system font gets.
 const CHARACTER: usize = 7;
 /// Longer lines are cut; the whole text is in the tooltip.
@@ -50,15 +51,21 @@ pub fn svg(line: &Timeline) -> Markup {
 }
 
 fn lane_edges(places: &Layout, lane: usize) -> (usize, usize) {
-    let (first, count) = places.lanes[lane];
-    let from = TIME + lane * GAP + first * COLUMN;
-    (from, from + count * COLUMN)
+    let from = (0..lane).map(|lane| lane_width(places, lane) + GAP).sum::<usize>() + TIME;
+    (from, from + lane_width(places, lane))
+}
+
+/// Room for the title at least.
+fn lane_width(places: &Layout, lane: usize) -> usize {
+    (places.lanes[lane].1 * COLUMN).max(NARROWEST)
 }
 
 fn column_middle(places: &Layout, column: usize) -> usize {
     let lane = places.lanes.iter().rposition(|(first, _)| *first <= column).unwrap_or(0);
-    let (from, _) = lane_edges(places, lane);
-    from + (column - places.lanes[lane].0) * COLUMN + COLUMN / 2
+    let (from, to) = lane_edges(places, lane);
+    let (first, count) = places.lanes[lane];
+    let left = from + (to - from - count * COLUMN) / 2;
+    left + (column - first) * COLUMN + COLUMN / 2
 }
 
 fn text_left(places: &Layout) -> usize {
