@@ -30,6 +30,10 @@ pub enum Command {
     Evidence(EvidenceArgs),
     /// Show one case: what was seen, and its race event by event.
     Show(ShowArgs),
+    /// Play a case again and say whether its verdict comes back.
+    Replay(ReplayArgs),
+    /// A machine with bcache set up, its console on this terminal.
+    Shell(ShellArgs),
     /// Say what is missing on this machine, and install it.
     Setup(SetupArgs),
     /// Build kernels; prints a line per arm: name, tab, path of the image.
@@ -197,6 +201,87 @@ pub struct ShowArgs {
     /// [default: the one that the case is about].
     #[arg(long, value_name = "SECTOR")]
     pub sector: Option<u64>,
+}
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  cargo xtask replay latest base/S2                     same kernel, seed, schedule and holds
+  cargo xtask replay latest base/S2 --bundle s2.bundle  one small file for somebody else
+  cargo xtask replay s2.bundle                          theirs: builds the same kernel, checks its hash
+
+A bundle is data: its scenario is played in a virtual machine. Its kernel is built from the arm of
+this checkout when that has the same content; a patch that came with the bundle is built only with
+--trust, because a kernel's Makefiles run on this machine. Read it first: --show-patch.
+
+Exit codes: 0 the same outcome, 1 another one, 2 wrong usage, 3 set-up incomplete, 4 no verdict.";
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = REPLAY_EXAMPLES)]
+pub struct ReplayArgs {
+    /// A run (folder, name below results/, `latest`), or a bundle.
+    #[arg(value_name = "RUN|BUNDLE")]
+    pub from: String,
+    /// A case of the run: ARM/SCENARIO, or ARM/SCENARIO/ATTEMPT.
+    #[arg(value_name = "CASE")]
+    pub case: Option<String>,
+    /// Write a bundle of the case instead of playing it.
+    #[arg(long, value_name = "FILE", requires = "case")]
+    pub bundle: Option<PathBuf>,
+    /// Build the patch that came with a bundle.
+    #[arg(long)]
+    pub trust: bool,
+    /// Print the patch that came with a bundle, and do nothing else.
+    #[arg(long)]
+    pub show_patch: bool,
+    /// Go on with a kernel that other compilers have built.
+    #[arg(long)]
+    pub other_compiler: bool,
+    /// Kernel source, as for `run`; it must have the recorded content
+    /// [default: as recorded].
+    #[arg(long, value_name = "WHERE")]
+    pub kernel_src: Option<String>,
+    /// Folder of the replay's results [default: below results/].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Stop when something is missing instead of installing it.
+    #[arg(long)]
+    pub no_install: bool,
+}
+
+const SHELL_EXAMPLES: &str = "\
+Examples:
+  cargo xtask shell base                 /dev/bcache0 is there, fio too
+  cargo xtask shell rust --gdb           and `gdb` may attach to the kernel on port 1234
+  echo 'cat /sys/block/bcache0/bcache/state' | cargo xtask shell base
+
+Leave with `exit`, `poweroff`, Ctrl-D or Ctrl-]; nothing stays behind. The disks are virtual and
+forgotten at the end.";
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SHELL_EXAMPLES)]
+pub struct ShellArgs {
+    /// An arm of the project, or NAME=PATH for your own patch.
+    #[arg(value_name = "ARM[=PATH]")]
+    pub arm: String,
+    /// Let gdb attach to the guest's kernel on this port of this machine only.
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "1234")]
+    pub gdb: Option<u16>,
+    /// Size of the cache device.
+    #[arg(long, value_name = "MIB", default_value_t = 512,
+        value_parser = clap::value_parser!(u64).range(512..=65536))]
+    pub ssd_mib: u64,
+    /// Size of the backing device.
+    #[arg(long, value_name = "MIB", default_value_t = 1024,
+        value_parser = clap::value_parser!(u64).range(16..=1_048_576))]
+    pub hdd_mib: u64,
+    #[command(flatten)]
+    pub kernel: KernelArgs,
+    /// Accelerator; `auto` boots once with KVM to see whether it works.
+    #[arg(long, value_enum, default_value_t)]
+    pub accel: AccelArg,
+    /// Stop when something is missing instead of installing it.
+    #[arg(long)]
+    pub no_install: bool,
 }
 
 const SETUP_EXAMPLES: &str = "\

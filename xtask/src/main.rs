@@ -10,9 +10,11 @@ mod explore;
 mod flags;
 mod list;
 mod prepare;
+mod replay;
 mod run;
 mod runs;
 mod setup;
+mod shell;
 mod show;
 mod test;
 mod ui;
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
         Command::Explore(args) => explore::main(&args, &cancel),
         Command::Evidence(args) => evidence::main(&args),
         Command::Show(args) => show::main(&args),
+        Command::Replay(args) => replay::main(&args, &cancel),
+        Command::Shell(args) => shell::main(&args, &cancel),
         Command::Setup(args) => setup::main(&args, &cancel),
         Command::Build(args) => build::main(&args, &cancel),
         Command::List => list::main(),

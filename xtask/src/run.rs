@@ -44,6 +44,7 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
         })?;
         ui.say(&format!("resuming {}: {} cases are there", out.display(), record.cases.len()));
     }
+    crate::replay::inputs::keep(&out, &dirs.repo, &arms, &scenarios)?;
     ready.tools.jobs = args.session.jobs.map_or_else(default_jobs, |jobs| jobs as usize);
     ui.say(&format!(
         "{} arms x {} scenarios x {} attempts, {} machines at once ({}), seed {}",
