@@ -81,10 +81,7 @@ impl Shell {
         config.cpus = spec.tools.cpus;
         config.console_socket = Some(socket.clone());
         config.disks = ["ssd", "hdd"]
-            .map(|name| VmDisk {
-                serial: name.to_owned(),
-                backend: Backend::Nbd(rig.socket(name)),
-            })
+            .map(|name| VmDisk { serial: name.to_owned(), backend: Backend::Nbd(rig.socket(name)) })
             .into();
         if let Some(port) = spec.gdb {
             config.gdb = Some(format!("tcp:127.0.0.1:{port}"));

@@ -4,6 +4,7 @@
 
 use super::layout::{Layout, layout};
 use super::{Bar, Lane, Row, Timeline, Tone};
+use crate::export::one_line;
 use maud::{Markup, html};
 
 /// Pixels.
@@ -29,7 +30,7 @@ pub fn svg(line: &Timeline) -> Markup {
     let bottom = TOP + line.rows.len() * ROW;
     html! {
         svg class="timeline" xmlns="http://www.w3.org/2000/svg" role="img"
-            aria-label={ "time line, " (line.focus) }
+            aria-label={ "time line, " (one_line(&line.focus)) }
             viewBox={ "0 0 " (width) " " (height) } width=(width) height=(height) {
             @for (at, row) in line.rows.iter().enumerate() {
                 @if matches!(row.tone, Tone::Cut) {
@@ -81,7 +82,7 @@ fn drawn(bar: &Bar, x: usize) -> Markup {
     let tone = class(bar.tone);
     html! {
         g class=(tone) {
-            title { (bar.label) }
+            title { (one_line(&bar.label)) }
             @if top == bottom {
                 circle cx=(x) cy=(top) r="5" {}
             } @else {
@@ -100,8 +101,9 @@ fn drawn(bar: &Bar, x: usize) -> Markup {
 
 fn worded(row: &Row, at: usize, left: usize) -> Markup {
     let y = middle(at) + 4;
-    let short: String = row.text.chars().take(LONGEST).collect();
-    let cut = short.len() < row.text.len();
+    let text = one_line(&row.text);
+    let short: String = text.chars().take(LONGEST).collect();
+    let cut = short.len() < text.len();
     html! {
         @if let Some(ns) = row.at_ns {
             text class="t-time" x=(TIME - 10) y=(y) text-anchor="end" {
@@ -109,7 +111,7 @@ fn worded(row: &Row, at: usize, left: usize) -> Markup {
             }
         }
         text class={ "t-text " (class(row.tone)) } x=(left) y=(y) {
-            @if cut { title { (row.text) } }
+            @if cut { title { (text) } }
             (lead(row)) (short) @if cut { "…" }
         }
     }
