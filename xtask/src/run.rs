@@ -65,13 +65,15 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     Ok(ExitCode::from(record.exit_code()))
 }
 
-/// The scenarios that were asked for, by id or by name; all by default.
+/// The scenarios that were asked for, by id or by name; by default all but
+/// the loads.
 pub fn choose_scenarios(folders: &[PathBuf], wanted: &[String]) -> Result<Vec<Scenario>> {
     let mut all = Vec::new();
     for folder in folders {
         all.extend(lab::load_all(folder).map_err(|error| exit::usage(error.to_string()))?);
     }
     if wanted.is_empty() {
+        all.retain(|scenario| scenario.load.is_none());
         return Ok(all);
     }
     let known: Vec<String> = all.iter().map(|s| format!("{} ({})", s.id, s.name)).collect();

@@ -7,9 +7,11 @@ mod cover;
 mod export;
 mod gather;
 mod load;
+mod load_table;
 mod perf;
 mod record;
 mod report;
+pub mod stats;
 mod store;
 mod table;
 mod timeline;
@@ -19,6 +21,7 @@ pub use cover::cover_letter;
 pub use export::{junit, kcidb, ktap};
 pub use gather::{GatherError, gather};
 pub use load::{Load, StaleSample};
+pub use load_table::load_table;
 pub use perf::{HitPoint, MemoryPoint, Perf, Series};
 pub use record::{
     ArmRecord, Case, ConfigRecord, Cut, GuestRecord, HostRecord, Opportunity, Outcome, QemuRecord,

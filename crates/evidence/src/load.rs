@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a load case (`L1`, `L2`, `L3`) counted, beside its verdict.
 
+use crate::verdict::Verdict;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,11 +20,13 @@ pub struct Load {
     pub seconds: f64,
     /// Power cuts during the load.
     pub cuts: u32,
-    /// Blocks read from the cache (`cache_hits` of the stripped counters).
+    /// Blocks read from the cache: what fio read less what the backing device
+    /// gave; where a cut took fio's own count, what the cache device gave.
+    /// (`stats_total` of bcache lags by up to 23 s, longer than a case.)
     pub cached_reads: u64,
-    /// Reads that missed.
+    /// Reads that missed: reads of the user's sectors on the backing device.
     pub cache_misses: u64,
-    /// Writes that bypassed the cache.
+    /// Writes that bypassed the cache: keys without pointers in the journal.
     pub bypass_writes: u64,
     /// Misses that overlapped a write in flight, as the disks' event log
     /// shows: each could have planted a stale key.
@@ -41,6 +44,10 @@ pub struct Load {
     /// When the stale blocks were seen, in seconds from the start of the
     /// load; as often as the load was swept while it ran.
     pub stale_over_time: Vec<StaleSample>,
+    /// Verdicts that are no contradiction beside the expected one: what the
+    /// crash model permits the arm, but does not force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permitted: Vec<Verdict>,
 }
 
 /// One sweep during a load.

@@ -269,10 +269,13 @@ pub struct Summary {
 }
 
 impl Case {
-    /// Whether a verdict was reached and is not the expected one.
+    /// Whether a verdict was reached and is neither the expected one nor, for
+    /// a load, permitted beside it.
     #[must_use]
     pub fn contradicts(&self) -> bool {
-        matches!(self.outcome, Outcome::Verdict { verdict } if verdict != self.expected)
+        let permitted = self.load.as_ref().map_or(&[][..], |load| &load.permitted);
+        matches!(self.outcome, Outcome::Verdict { verdict }
+            if verdict != self.expected && !permitted.contains(&verdict))
     }
 
     /// Path of one of `files` below the run's folder `run`. `None` where the

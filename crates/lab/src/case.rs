@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One attempt of one arm at one scenario, from fresh disks to its record.
 
+use crate::load;
 use crate::run::{ArmImage, Event, Tools};
 use crate::scenario::Scenario;
 use crate::session::Session;
@@ -88,7 +89,15 @@ pub fn run_case(
     let result = set_up(spec, tools, &run_dir.join(&logs), cancel).and_then(|(config, sockets)| {
         let (sockets, events) = (sockets.path(), run_dir.join(&events));
         let mut session = Session::start(scenario, config, spec.seed, sockets, &events, cancel)?;
-        let mut result = play(&mut session, spec, &mut case, on_event);
+        let mut result = match &scenario.load {
+            Some(plan) => {
+                let say = |number, of, what| {
+                    on_event(Event::Step { id: &spec.id, number, of, what });
+                };
+                load::play(&mut session, plan, &mut case, &say)
+            }
+            None => play(&mut session, spec, &mut case, on_event),
+        };
         if let Err(Stop::Trouble(trouble)) = &mut result
             && trouble.what == "no-answer"
         {

@@ -6,6 +6,7 @@ mod case;
 mod error;
 pub mod explore;
 mod guest;
+mod load;
 mod oracle;
 mod provenance;
 mod run;
@@ -21,6 +22,7 @@ mod witness;
 
 pub use case::{CaseSpec, run_case};
 pub use error::ScenarioError;
+pub use load::{Bypass, Cycles, Delays, Job, LoadPlan, Settings, StampedArea};
 pub use oracle::{Finding, Judgement, Readback, judge};
 pub use provenance::{host, now, tool};
 pub use run::{ArmImage, Event, RunError, Tools, run};

@@ -7,6 +7,7 @@
 //! window was not open and the case is inconclusive, whatever was read.
 
 use crate::error::ScenarioError;
+use crate::load::{self, LoadPlan};
 use crate::step::Step;
 use evidence::Verdict;
 use serde::Deserialize;
@@ -37,6 +38,8 @@ pub struct Scenario {
     pub expect: BTreeMap<String, Verdict>,
     /// blake3 of the file.
     pub hash: String,
+    /// What a load scenario has instead of steps.
+    pub load: Option<LoadPlan>,
 }
 
 impl Scenario {
@@ -154,10 +157,12 @@ pub fn load_all(dir: &Path) -> Result<Vec<Scenario>, ScenarioError> {
     Ok(scenarios)
 }
 
-/// `S2` before `S10`, and any letter before the next one.
-fn natural(id: &str) -> (String, u32) {
-    let digits = id.trim_start_matches(|c: char| !c.is_ascii_digit());
-    (id[..id.len() - digits.len()].to_owned(), digits.parse().unwrap_or(0))
+/// `S2` before `S10`, any letter before the next one, `L1` before `L1-v2`.
+fn natural(id: &str) -> (String, u32, String) {
+    let rest = id.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let tail = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number = rest[..rest.len() - tail.len()].parse().unwrap_or(0);
+    (id[..id.len() - rest.len()].to_owned(), number, tail.to_owned())
 }
 
 /// Parses one scenario; `path` is only for messages.
@@ -165,6 +170,9 @@ fn natural(id: &str) -> (String, u32) {
 /// # Errors
 /// [`ScenarioError`] naming the line and what is allowed there.
 pub fn parse(path: &Path, text: &str) -> Result<Scenario, ScenarioError> {
+    if let Some(load) = load::parse(path, text) {
+        return load;
+    }
     let wrong = |at: Option<usize>, message: String| ScenarioError::Syntax {
         path: path.to_owned(),
         line: at.map_or(1, |at| text[..at.min(text.len())].matches('\n').count() + 1),
@@ -217,6 +225,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Scenario, ScenarioError> {
         steps,
         expect: raw.expect,
         hash: blake3::hash(text.as_bytes()).to_hex().to_string(),
+        load: None,
     })
 }
 
@@ -282,6 +291,8 @@ base = "stale"
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workloads/scenarios");
         let scenarios = load_all(&dir).unwrap();
         let ids: Vec<_> = scenarios.iter().map(|s| s.id.as_str()).collect();
-        assert!(ids.starts_with(&["S1", "S2", "S3"]), "{ids:?}");
+        let staged: Vec<_> = ids.iter().copied().filter(|id| id.starts_with('S')).collect();
+        assert!(staged.starts_with(&["S1", "S2", "S3"]), "{ids:?}");
+        assert!(ids.contains(&"L1") && scenarios[0].load.is_some(), "{ids:?}");
     }
 }

@@ -13,7 +13,7 @@ use crate::witness::Witness;
 use evidence::{Cut, Opportunity};
 use proc::Cancel;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vdisk::{DiskSpec, HoldId, Profile, Rig};
 use vm::{Backend, CallError, Pending, Vm, VmConfig, VmDisk};
@@ -32,6 +32,8 @@ pub(crate) struct Session<'a> {
     pub scenario: &'a Scenario,
     pub cancel: &'a Cancel,
     pub rig: Rig,
+    /// The disks' event log.
+    pub events: PathBuf,
     vm: Option<Vm>,
     vm_config: VmConfig,
     /// Number in every stamp of this case.
@@ -85,6 +87,7 @@ impl<'a> Session<'a> {
             scenario,
             cancel,
             rig,
+            events: events.to_owned(),
             vm: None,
             vm_config,
             run: seed | 1,
@@ -155,7 +158,7 @@ impl<'a> Session<'a> {
         self.holds.clear();
     }
 
-    fn vm(&self) -> Result<&Vm, Stop> {
+    pub fn vm(&self) -> Result<&Vm, Stop> {
         self.vm.as_ref().ok_or_else(|| {
             Trouble::new("scenario", "a step needs a running machine after a cut", MEND_SCENARIO)
                 .into()
@@ -231,6 +234,18 @@ impl<'a> Session<'a> {
         let (device, run, writer) = (Device::Bcache, self.run, 0);
         let op = Op::Write { device, extents, run, first_seq, writer, fua, depth };
         Ok((self.vm()?.start(op), first_seq))
+    }
+
+    /// Takes `count` sequence numbers for stamps, and tells nobody yet.
+    pub fn take_seqs(&mut self, count: u64) -> u64 {
+        self.next_seq += count;
+        self.next_seq - count
+    }
+
+    /// Takes a number for a flush.
+    pub fn take_flush(&mut self) -> u64 {
+        self.next_flush += 1;
+        self.next_flush - 1
     }
 
     /// Starts one write and does not wait.

@@ -345,7 +345,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn judge(&mut self) -> Result<Judgement, Stop> {
+    /// Reads everything back and asks the oracle.
+    pub fn judge(&mut self) -> Result<Judgement, Stop> {
         const PIECE: u64 = 2048;
         let footprint: Vec<Extent> = self
             .witness

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! bcache's settings and counters for a load.
+
+use super::job::{Delays, Settings};
+use crate::bcache;
+use crate::guest::{Guest, GuestError};
+use std::time::Duration;
+use vdisk::{OpMatch, Rig};
+
+const DEVICE_DIR: &str = "/sys/block/bcache0/bcache";
+
+/// Fills that the tracker skipped since the device was registered; `None` on
+/// kernels without it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Skipped {
+    pub exactly: Option<u64>,
+    pub by_collision: Option<u64>,
+}
+
+impl Skipped {
+    /// Reads both counters.
+    ///
+    /// # Errors
+    /// The guest's failure; a missing file is none.
+    pub fn read(guest: &Guest<'_>) -> Result<Self, GuestError> {
+        let counter = |name: &str| match guest.read_file(&format!("{DEVICE_DIR}/{name}")) {
+            Ok(text) => Ok(text.trim().parse().ok()),
+            Err(GuestError::Refused { .. }) => Ok(None),
+            Err(other) => Err(other),
+        };
+        Ok(Self {
+            exactly: counter("inflight_skipped_exact")?,
+            by_collision: counter("inflight_skipped_possible")?,
+        })
+    }
+
+    /// Added to what was counted before a cut set the counters back.
+    pub fn add(&mut self, other: Self) {
+        for (sum, more) in
+            [(&mut self.exactly, other.exactly), (&mut self.by_collision, other.by_collision)]
+        {
+            *sum = more.map(|more| sum.unwrap_or(0) + more).or(*sum);
+        }
+    }
+}
+
+/// Puts a job's settings in place, after [`bcache::configure`].
+///
+/// # Errors
+/// A sysfs file that is missing or refuses the value.
+pub fn apply(guest: &Guest<'_>, settings: &Settings) -> Result<(), GuestError> {
+    let set = |name: &str| format!("/sys/fs/bcache/{}/{name}", bcache::SET_UUID);
+    bcache::set_cache_mode(guest, settings.cache_mode)?;
+    let cutoff = (settings.sequential_cutoff_kib << 10).to_string();
+    guest.write_file(&format!("{DEVICE_DIR}/sequential_cutoff"), &cutoff)?;
+    let (read, write) = (settings.congested_read_us, settings.congested_write_us);
+    guest.write_file(&set("congested_read_threshold_us"), &read.to_string())?;
+    guest.write_file(&set("congested_write_threshold_us"), &write.to_string())
+}
+
+/// Makes the virtual disks slow, or with the default quick again.
+pub fn delay(rig: &Rig, delays: Delays) {
+    let Delays { hdd_write, hdd_trim, ssd_read, ssd_write } = delays;
+    for (disk, op, ms) in [
+        ("hdd", OpMatch::Write, hdd_write),
+        ("hdd", OpMatch::Trim, hdd_trim),
+        ("ssd", OpMatch::Read, ssd_read),
+        ("ssd", OpMatch::Write, ssd_write),
+    ] {
+        rig.delay(disk, op, Duration::from_millis(ms));
+    }
+}
+
+/// Has everything dirty written back, as fast as the disks can, and waits for
+/// it. The cache mode is `none` afterwards: nothing new is cached, and hits
+/// are still hits.
+///
+/// # Errors
+/// The guest's failure. Still dirty after `limit` is no error: the state that
+/// it returns says so.
+pub fn drain(guest: &Guest<'_>, limit: Duration) -> Result<String, GuestError> {
+    bcache::set_cache_mode(guest, crate::scenario::CacheMode::None)?;
+    let end = std::time::Instant::now() + limit;
+    let mut state = bcache::state(guest)?;
+    if state == "dirty" {
+        // `writeback_delay` of writeback.c: no waiting without a percentage.
+        guest.write_file(&format!("{DEVICE_DIR}/writeback_percent"), "0")?;
+        guest.write_file(&format!("{DEVICE_DIR}/writeback_delay"), "0")?;
+    }
+    while state == "dirty" && std::time::Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(50));
+        state = bcache::state(guest)?;
+    }
+    Ok(state)
+}

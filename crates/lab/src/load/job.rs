@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A job of `workloads/fio`: the `.fio` file, and the `.toml` file beside it
+//! with what fio cannot say.
+
+use super::jobfile::JobFile;
+use crate::error::ScenarioError;
+use crate::scenario::CacheMode;
+use serde::Deserialize;
+use std::path::Path;
+
+/// A job with its settings.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// File name without its ending.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// How its writes are to bypass the cache.
+    pub bypass: Bypass,
+    /// What is set in sysfs.
+    pub settings: Settings,
+    /// How slow the virtual disks are.
+    pub delays: Delays,
+    pub(crate) file: JobFile,
+}
+
+/// Why a write bypasses the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bypass {
+    /// The cache mode says so.
+    Writearound,
+    /// `sequential_cutoff`.
+    Sequential,
+    /// The SSD is slow: `congested_*_threshold_us`.
+    Congestion,
+    /// Discards always do.
+    Discard,
+    /// It is not to bypass.
+    None,
+}
+
+impl Bypass {
+    /// As in files and tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Writearound => "writearound",
+            Self::Sequential => "sequential",
+            Self::Congestion => "congestion",
+            Self::Discard => "discard",
+            Self::None => "none",
+        }
+    }
+}
+
+/// bcache's sysfs files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `cache_mode`.
+    pub cache_mode: CacheMode,
+    /// `sequential_cutoff` in KiB; 0 switches it off.
+    #[serde(default)]
+    pub sequential_cutoff_kib: u64,
+    /// `congested_read_threshold_us`; 0 switches it off.
+    #[serde(default)]
+    pub congested_read_us: u64,
+    /// `congested_write_threshold_us`; 0 switches it off.
+    #[serde(default)]
+    pub congested_write_us: u64,
+}
+
+/// Time that the virtual disks add to each request before its media, in
+/// milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs)]
+pub struct Delays {
+    pub hdd_write: u64,
+    pub hdd_trim: u64,
+    pub ssd_read: u64,
+    pub ssd_write: u64,
+}
+
+/// The file beside the job.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    title: String,
+    bypass: Bypass,
+    bcache: Settings,
+    #[serde(default)]
+    delay_ms: Delays,
+}
+
+impl Job {
+    /// Reads both files of job `name` in folder `dir`.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] with the file and the line.
+    pub fn load(dir: &Path, name: &str) -> Result<Self, ScenarioError> {
+        let read = |ending: &str| {
+            let path = dir.join(format!("{name}.{ending}"));
+            match std::fs::read_to_string(&path) {
+                Ok(text) => Ok((path, text)),
+                Err(source) => Err(ScenarioError::Read { path, source }),
+            }
+        };
+        let (path, text) = read("fio")?;
+        let syntax = |(line, message)| ScenarioError::Syntax { path: path.clone(), line, message };
+        let file = JobFile::parse(&path, &text).map_err(syntax)?;
+        let (path, text) = read("toml")?;
+        let raw: Raw = toml::from_str(&text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start.min(text.len()));
+            let line = text[..at].matches('\n').count() + 1;
+            ScenarioError::Syntax { path, line, message: error.message().to_owned() }
+        })?;
+        let Raw { title, bypass, bcache: settings, delay_ms: delays } = raw;
+        Ok(Self { name: name.to_owned(), title, bypass, settings, delays, file })
+    }
+
+    /// What identifies the job: both files.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("{}\n{:?}\n{:?}\n{:?}", self.file.text, self.bypass, self.settings, self.delays)
+    }
+}

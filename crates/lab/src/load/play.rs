@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `L1`: the job from its start to its end, in a few rounds with a sweep after
+//! each, then a sweep of the whole device.
+
+use super::flight::{Counts, Flight};
+use super::job::Job;
+use super::plan::LoadPlan;
+use super::{counters, cycles, fio};
+use crate::session::Session;
+use crate::trouble::{Stop, Trouble};
+use evidence::{Case, Load, Opportunity, Outcome, StaleSample, Verdict};
+use std::time::{Duration, Instant};
+use wire::Answer;
+
+/// Sweeps during a load: as many points has stale-over-time.
+const ROUNDS: u64 = 5;
+
+/// Looking at the disks' events, in between waiting for fio.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// Says what is going on: number, of how many, words.
+pub(crate) type Say<'a> = &'a dyn Fn(usize, usize, String);
+
+/// A load case as a whole.
+pub(crate) fn play(
+    session: &mut Session<'_>,
+    plan: &LoadPlan,
+    case: &mut Case,
+    say: Say<'_>,
+) -> Result<(), Stop> {
+    counters::apply(&session.guest()?, &plan.job.settings)?;
+    let load = Load {
+        job: plan.job.name.clone(),
+        bypass: plan.job.bypass.as_str().to_owned(),
+        cache_mode: plan.job.settings.cache_mode.as_str().to_owned(),
+        permitted: plan.tolerated(&case.arm),
+        ..Load::default()
+    };
+    case.load = Some(load.clone());
+    match &plan.cycles {
+        Some(cycles) => cycles::play(session, plan, cycles, load, case, say),
+        None => once(session, &plan.job, load, case, say),
+    }
+}
+
+fn once(
+    session: &mut Session<'_>,
+    job: &Job,
+    mut load: Load,
+    case: &mut Case,
+    say: Say<'_>,
+) -> Result<(), Stop> {
+    let runtime = job.file.runtime_s();
+    let rounds = runtime.map_or(1, |seconds| ROUNDS.min(seconds));
+    let of = rounds as usize + 1;
+    let mut flight = Flight::new(&session.rig);
+    let mut sum = fio::Report::default();
+    for round in 0..rounds {
+        say(round as usize + 1, of, format!("fio {}, round {}", job.name, round + 1));
+        session.note(format!("fio {}, round {} of {rounds}", job.name, round + 1));
+        let seconds = runtime.map(|all| all.div_ceil(rounds));
+        let report = one_round(session, job, session.seed ^ round, seconds, &mut flight)?;
+        sum.add(&report);
+        // The last one is the whole device's.
+        if round + 1 < rounds
+            && let Some((end, _)) = job.file.farthest()
+        {
+            let first = job.file.nearest() / 512;
+            let swept = session.sweep(Some((first, end / 512 - first)))?;
+            let stale_blocks = swept.blocks();
+            load.stale_over_time.push(StaleSample { seconds: sum.seconds, stale_blocks });
+        }
+    }
+    // Sweeps read the backing device as well: no more counting.
+    flight.update(&session.rig);
+    say(of, of, "sweep of the whole device".to_owned());
+    let swept = session.sweep(None)?;
+    let skipped = counters::Skipped::read(&session.guest()?)?;
+    let counts = flight.counts;
+    load.seconds = sum.seconds;
+    // Every block that fio read and the backing device did not give.
+    load.cached_reads = (sum.read_bytes / 512).saturating_sub(counts.missed_sectors) / 8;
+    load.cache_misses = counts.misses;
+    load.bypass_writes = counts.invalidations;
+    load.opportunities = counts.overlapped;
+    load.skipped_exactly = skipped.exactly;
+    load.skipped_by_collision = skipped.by_collision;
+    load.swept_bytes = swept.sectors * 512;
+    load.stale_blocks = swept.blocks();
+    load.verify_errors = sum.verify_errors;
+    load.stale_over_time
+        .push(StaleSample { seconds: sum.seconds, stale_blocks: load.stale_blocks });
+    session.note(format!(
+        "swept {} MiB in {:.1} s: {} blocks differ; fio refused {} blocks",
+        load.swept_bytes >> 20,
+        swept.took.as_secs_f64(),
+        load.stale_blocks,
+        load.verify_errors
+    ));
+    for extent in swept.differing.iter().take(8) {
+        session.note(format!("stale at sectors {}+{}", extent.sector, extent.sectors));
+    }
+    case.sectors.add(Verdict::Stale, swept.bad_sectors());
+    case.sectors.add(Verdict::Ok, swept.sectors - swept.bad_sectors());
+    let stale_once = load.stale_over_time.iter().any(|sample| sample.stale_blocks > 0);
+    let verdict = if load.stale_blocks > 0 || stale_once {
+        Verdict::Stale
+    } else if load.verify_errors > 0 {
+        // Refused, though bcache and its backing device agree: or stale only
+        // until the next write of the block.
+        refused(&load)
+    } else {
+        Verdict::Ok
+    };
+    let shown = opportunities(session, &counts, &sum, job);
+    case.load = Some(load);
+    match shown {
+        // Bad data are bad data; good ones prove nothing without the window.
+        Err(why) if verdict == Verdict::Ok => return Err(Stop::Closed(why)),
+        _ => case.outcome = Outcome::Verdict { verdict },
+    }
+    Ok(())
+}
+
+/// fio's verify reads each pass back while nothing is on its way to that
+/// block. With a window open beside it, a refused block was stale; without
+/// one, nobody had it.
+fn refused(load: &Load) -> Verdict {
+    if load.opportunities > 0 { Verdict::Stale } else { Verdict::Lost }
+}
+
+/// Runs fio once and watches the disks meanwhile.
+fn one_round(
+    session: &Session<'_>,
+    job: &Job,
+    seed: u64,
+    seconds: Option<u64>,
+    flight: &mut Flight,
+) -> Result<fio::Report, Stop> {
+    // fio's random numbers take 64 bits, its parser a signed number.
+    let text = job.file.instance(seed & 0x7fff_ffff, seconds);
+    fio::hand_over(&session.guest()?, &job.file, &text)?;
+    // Emulation on a busy machine: starting and verifying take their time.
+    let limit = Duration::from_secs(seconds.unwrap_or(60) * 4 + 120);
+    *flight = flight.from_now(&session.rig);
+    counters::delay(&session.rig, job.delays);
+    let pending =
+        session.vm()?.start(fio::run(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)));
+    let deadline = Instant::now() + limit + Duration::from_secs(10);
+    let answer = loop {
+        flight.update(&session.rig);
+        match pending.wait(GLANCE, session.cancel) {
+            Err(vm::CallError::Deadline { .. }) if Instant::now() < deadline => {}
+            outcome => break outcome?,
+        }
+    };
+    flight.update(&session.rig);
+    counters::delay(&session.rig, super::Delays::default());
+    match answer {
+        Answer::Exec(out) => fio::report(&job.file, &out),
+        other => {
+            let text = format!("unexpected answer {other:?}");
+            Err(Trouble::new("guest-refused", text, "a bug of the lab").into())
+        }
+    }
+}
+
+/// Writes down what the counters show; the first that shows nothing, as the
+/// reason why nothing follows from a clean sweep.
+fn opportunities(
+    session: &mut Session<'_>,
+    counts: &Counts,
+    sum: &fio::Report,
+    job: &Job,
+) -> Result<(), String> {
+    let mut claims = vec![
+        ("fio read something", sum.read_bytes >> 12, "blocks read by fio"),
+        ("reads missed the cache", counts.misses, "reads of the backing device"),
+    ];
+    if job.bypass != super::Bypass::None {
+        let what = "keys without pointers in the journal";
+        claims.push(("writes bypassed the cache", counts.invalidations, what));
+    }
+    let what = "misses that took their data while a write to the same sectors was on its way";
+    claims.push(("a miss overlapped a write in flight", counts.overlapped, what));
+    shown(session, &claims, counts)
+}
+
+/// Claim, count, what was counted.
+pub(crate) type Claim<'a> = (&'a str, u64, &'a str);
+
+/// As [`opportunities`], for given claims.
+pub(crate) fn shown(
+    session: &mut Session<'_>,
+    claims: &[Claim<'_>],
+    counts: &Counts,
+) -> Result<(), String> {
+    let mut closed = None;
+    for (claim, count, what) in claims {
+        let detail = format!("{count} {what}");
+        let open = *count > 0;
+        if !open {
+            closed.get_or_insert(format!("{claim}: {detail}"));
+        }
+        session.opportunities.push(Opportunity { claim: (*claim).to_owned(), open, detail });
+    }
+    if counts.unseen > 0 {
+        session.note(format!("{} events came too fast to be counted", counts.unseen));
+    }
+    closed.map_or(Ok(()), Err)
+}
