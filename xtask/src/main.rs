@@ -9,6 +9,7 @@ mod exit;
 mod explore;
 mod flags;
 mod list;
+mod perf;
 mod prepare;
 mod replay;
 mod run;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Show(args) => show::main(&args),
         Command::Replay(args) => replay::main(&args, &cancel),
         Command::Shell(args) => shell::main(&args, &cancel),
+        Command::Perf(args) => perf::main(&args, &cancel),
         Command::Setup(args) => setup::main(&args, &cancel),
         Command::Build(args) => build::main(&args, &cancel),
         Command::List => list::main(),

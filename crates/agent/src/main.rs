@@ -7,6 +7,7 @@
 
 mod devices;
 mod direct;
+mod drive;
 mod errno;
 mod exec;
 mod failure;

@@ -3,7 +3,7 @@
 
 use crate::failure::Failure;
 use crate::link::{Link, park_forever};
-use crate::{devices, exec, files, power, reads, writes};
+use crate::{devices, drive, exec, files, power, reads, writes};
 use std::cell::Cell;
 use std::thread;
 use wire::{Answer, FromGuest, MAX_LINE, Op, Request};
@@ -110,6 +110,9 @@ fn carry_out(link: &Link, request: Request) -> Result<Answer, Failure> {
         }
         Op::Compare { first, sectors, data_offset } => {
             reads::compare(first, sectors, data_offset).map(Answer::Extents)
+        }
+        Op::Drive { device, write, extents } => {
+            drive::run(device, write, &extents).map(|()| Answer::Done)
         }
         Op::Flush { device } => devices::flush(device).map(|()| Answer::Done),
         Op::Discard { device, extent } => devices::discard(device, extent).map(|()| Answer::Done),

@@ -9,6 +9,7 @@ mod gather;
 mod load;
 mod load_table;
 mod perf;
+mod perf_table;
 mod record;
 mod report;
 pub mod stats;
@@ -23,6 +24,8 @@ pub use gather::{GatherError, gather};
 pub use load::{Load, StaleSample};
 pub use load_table::load_table;
 pub use perf::{HitPoint, MemoryPoint, Perf, Series};
+pub use perf::{HitPoint, MemoryPoint, Perf, Series, again};
+pub use perf_table::tables as perf_tables;
 pub use record::{
     ArmRecord, Case, ConfigRecord, Cut, GuestRecord, HostRecord, Opportunity, Outcome, QemuRecord,
     RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, SourceRecord, Summary, ToolRecord,

@@ -22,6 +22,9 @@ pub struct Perf {
     pub memory: Vec<MemoryPoint>,
     /// Hit ratio against bypass writes in flight.
     pub hit_ratio: Vec<HitPoint>,
+    /// What was surprising on the way: boots that had to be repeated, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One metric of one arm under one workload; one sample per boot.
@@ -53,6 +56,11 @@ pub struct MemoryPoint {
     pub peak_bytes: u64,
     /// Writes in flight at the peak.
     pub in_flight: u64,
+    /// Growth of the guest's unreclaimable slab memory from idle to peak,
+    /// everything that a write needs included: less that of the unpatched
+    /// kernel, a check of `peak_bytes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slab_growth_bytes: Option<u64>,
 }
 
 /// Cache misses that overlap nothing, and how many of them were not filled.
@@ -70,4 +78,45 @@ pub struct HitPoint {
     pub skipped_needlessly: u64,
     /// Of a read workload beside those writes, from 0 to 1.
     pub hit_ratio: Option<f64>,
+}
+
+/// What the reference's second series is called, for instance `base (again)`.
+#[must_use]
+pub fn again(reference: &str) -> String {
+    format!("{reference} (again)")
+}
+
+impl Perf {
+    /// The series of one metric, workload and arm.
+    #[must_use]
+    pub fn find(&self, metric: &str, workload: &str, arm: &str) -> Option<&Series> {
+        self.series.iter().find(|s| s.metric == metric && s.workload == workload && s.arm == arm)
+    }
+
+    /// Adds a sample to its series; `like` describes it where it is new.
+    pub fn push(&mut self, like: Series, value: f64) {
+        let same = |s: &&mut Series| {
+            s.metric == like.metric && s.workload == like.workload && s.arm == like.arm
+        };
+        match self.series.iter_mut().find(same) {
+            Some(series) => series.samples.push(value),
+            None => self.series.push(Series { samples: vec![value], ..like }),
+        }
+    }
+}
+
+impl Series {
+    /// The middle sample, or the mean of the two in the middle; `None` without
+    /// samples.
+    #[must_use]
+    pub fn median(&self) -> Option<f64> {
+        let mut sorted = self.samples.clone();
+        sorted.sort_by(f64::total_cmp);
+        let middle = sorted.len() / 2;
+        match sorted.len() {
+            0 => None,
+            even if even % 2 == 0 => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
+            _ => Some(sorted[middle]),
+        }
+    }
 }

@@ -38,7 +38,7 @@ pub fn build(dirs: &ImageDirs, cancel: &Cancel) -> Result<Vec<u8>, ImageError> {
 
 /// Name of the folder for one checkout's objects. The flags name the checkout,
 /// so two that shared a folder would have Cargo build everything again in turns.
-fn checkout(repo: &Path) -> String {
+pub fn checkout(repo: &Path) -> String {
     let hash = blake3::hash(repo.as_os_str().as_encoded_bytes()).to_hex();
     hash[..12].to_owned()
 }

@@ -8,6 +8,7 @@
 mod agent;
 mod build;
 mod cache;
+mod counter;
 mod cpio;
 mod elf;
 mod error;
@@ -15,4 +16,5 @@ mod fio;
 mod manifest;
 
 pub use build::{GuestImage, ImageDirs, ImageEvent, build};
+pub use counter::counter;
 pub use error::ImageError;

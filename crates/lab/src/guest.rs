@@ -135,6 +135,21 @@ impl<'a> Guest<'a> {
         self.ask(|| format!("flushing {device:?}"), Op::Flush { device }).map(|_| ())
     }
 
+    /// Plain requests, one after the other; see [`Op::Drive`].
+    ///
+    /// # Errors
+    /// The guest's errno, or its failure.
+    pub fn drive(
+        &self,
+        device: Device,
+        write: bool,
+        extents: Vec<Extent>,
+    ) -> Result<(), GuestError> {
+        let doing = || format!("{} requests to {device:?}", extents.len());
+        let doing = doing();
+        self.ask(|| doing, Op::Drive { device, write, extents }).map(|_| ())
+    }
+
     /// Reads ranges; see [`Op::Read`] for `stamp_shift` (sectors).
     ///
     /// # Errors

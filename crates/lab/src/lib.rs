@@ -8,6 +8,7 @@ pub mod explore;
 mod guest;
 mod load;
 mod oracle;
+pub mod perf;
 mod provenance;
 mod run;
 mod scenario;

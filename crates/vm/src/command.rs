@@ -136,9 +136,10 @@ fn add_disk(command: &mut Command, disk: &VmDisk) -> Result<(), VmError> {
     command.args(["-blockdev", &blockdev]);
     // `werror`, `rerror`: an injected ENOSPC must reach the guest, by default
     // it would pause it. `queue-size`: one bio of 1 MiB has 256 segments and
-    // fits in one request with 510 of them.
+    // fits in one request with 510 of them. `id`: QMP names a disk's limits by
+    // it (`Vm::hold_back_writes`).
     let device = format!(
-        "virtio-blk-pci-non-transitional,drive={serial},serial={serial},\
+        "virtio-blk-pci-non-transitional,id={serial},drive={serial},serial={serial},\
          werror=report,rerror=report,queue-size=512"
     );
     command.args(["-device", &device]);

@@ -191,6 +191,22 @@ impl Vm {
         Ok(self.qmp.execute(command, arguments, QMP_PATIENCE)?)
     }
 
+    /// Lets the writes to a disk wait inside QEMU, before its backend sees
+    /// them, while reads pass; `false` lets them go. The disks' own holds stop
+    /// a backend's connection after 16 requests; this one never fills up.
+    ///
+    /// # Errors
+    /// [`VmError::Qmp`].
+    pub fn hold_back_writes(&self, serial: &str, hold: bool) -> Result<(), VmError> {
+        // One byte a second: the first write passes, the next waits for hours.
+        let limits = json!({
+            "id": format!("/machine/peripheral/{serial}/virtio-backend"),
+            "bps": 0, "bps_rd": 0, "bps_wr": u8::from(hold),
+            "iops": 0, "iops_rd": 0, "iops_wr": 0,
+        });
+        self.qmp("block_set_io_throttle", limits).map(drop)
+    }
+
     /// QMP events so far, in order: name and data.
     #[must_use]
     pub fn events(&self) -> Vec<(String, Value)> {

@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; host and guest must agree exactly.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// A block device of the guest, by its role; the agent knows its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -131,6 +131,16 @@ pub enum Op {
         sectors: u64,
         /// `data_offset` of the backing device, in sectors.
         data_offset: u64,
+    },
+    /// Plain O_DIRECT requests, one after the other: no stamps, and nothing
+    /// said in between, for measurements of the requests themselves.
+    Drive {
+        /// Where.
+        device: Device,
+        /// Write (zeroes) instead of reading.
+        write: bool,
+        /// What.
+        extents: Vec<Extent>,
     },
     /// `fdatasync(2)` on the device: a flush.
     Flush {

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The figures of `perf` as text that fits a mail: 72 columns at most.
+
+use crate::perf::{Perf, Series, again};
+use crate::stats::paired::{self, Equivalence, Ratio};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+/// Version 2 of the patch (June 2026), as its author published it: bytes of
+/// the device, idle, peak.
+const V2: [(u64, &str, &str); 2] =
+    [(1 << 40, "256 B", "64.25 KB"), (100 << 40, "25 KB", "6.27 MB")];
+
+/// All tables, each with a heading; sections without data are left out.
+#[must_use]
+pub fn tables(perf: &Perf, seed: u64) -> String {
+    let mut text = String::new();
+    compared(&mut text, perf, seed);
+    memory(&mut text, perf);
+    hits(&mut text, perf);
+    for note in &perf.notes {
+        let _ = writeln!(text, "note: {note}");
+    }
+    text
+}
+
+/// One block per metric and workload: every arm against the reference.
+fn compared(text: &mut String, perf: &Perf, seed: u64) {
+    let margin = perf.margin * 100.0;
+    let mut seen = BTreeSet::new();
+    for first in &perf.series {
+        if !seen.insert((&first.metric, &first.workload)) {
+            continue;
+        }
+        let Some(reference) = perf.find(&first.metric, &first.workload, &perf.reference) else {
+            continue;
+        };
+        let better = if first.higher_is_better { "more is better" } else { "less is better" };
+        let _ = writeln!(text, "\n{}, {} [{}; {better}]", first.metric, first.workload, first.unit);
+        let _ = writeln!(
+            text,
+            "{:<16} {:>10}  {:>6}  {:<16} within ±{margin} %",
+            "", "median", "ratio", "95 % interval"
+        );
+        for series in
+            perf.series.iter().filter(|s| s.metric == first.metric && s.workload == first.workload)
+        {
+            let _ = writeln!(text, "{}", row(perf, series, reference, seed).trim_end());
+        }
+        if first.metric == "instructions-bcache" {
+            extra(text, perf, reference);
+        }
+    }
+    if perf.indicative && perf.series.iter().any(|s| s.unit == "ns") {
+        let _ = writeln!(text, "\nTimes are by an emulated processor: indicative only.");
+    }
+}
+
+fn row(perf: &Perf, series: &Series, reference: &Series, seed: u64) -> String {
+    let median = series.median().map_or_else(|| "-".to_owned(), figure);
+    let start = format!("{:<16} {median:>10}", series.arm);
+    if series.arm == perf.reference {
+        return start;
+    }
+    // The last sample of an interrupted run may have no partner yet.
+    let pairs = series.samples.len().min(reference.samples.len());
+    let (a, b) = (&series.samples[..pairs], &reference.samples[..pairs]);
+    match paired::ratio(a, b, seed) {
+        Ok(ratio) => {
+            let interval = format!("{:.4}..{:.4}", ratio.low, ratio.high);
+            let verdict = if series.arm == again(&perf.reference) {
+                "noise floor"
+            } else {
+                verdict(&ratio, perf.margin)
+            };
+            format!("{start}  {:>6.4}  {interval:<16} {verdict}", ratio.ratio)
+        }
+        Err(paired::PairedError::TooFew { had }) => match paired::point(a, b) {
+            Ok(ratio) => format!("{start}  {ratio:>6.4}  {had} pairs: too few"),
+            Err(_) => start,
+        },
+        Err(_) => start,
+    }
+}
+
+fn verdict(ratio: &Ratio, margin: f64) -> &'static str {
+    match ratio.equivalence(margin) {
+        Equivalence::Within => "yes",
+        Equivalence::Outside => "no",
+        Equivalence::Undecided => "undecided",
+    }
+}
+
+/// Instructions in bcache hardly vary: what they grow by, as a share of all
+/// that the reference's kernel runs for the same request.
+fn extra(text: &mut String, perf: &Perf, reference: &Series) {
+    let whole = perf.find("instructions", &reference.workload, &perf.reference);
+    let (Some(whole), Some(own)) = (whole.and_then(Series::median), reference.median()) else {
+        return;
+    };
+    for series in perf.series.iter().filter(|s| {
+        s.metric == reference.metric && s.workload == reference.workload && s.arm != reference.arm
+    }) {
+        let Some(median) = series.median() else { continue };
+        let more = median - own;
+        let _ = writeln!(
+            text,
+            "  {:<14} {more:>+10.0}  {:>+6.2} % of all {} per request",
+            series.arm,
+            more / whole * 100.0,
+            figure(whole),
+        );
+    }
+}
+
+fn memory(text: &mut String, perf: &Perf) {
+    if perf.memory.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\nmemory of the tracker [bytes]");
+    let _ = writeln!(
+        text,
+        "{:<10} {:<8} {:>10} {:>12} {:>10} {:>14}",
+        "arm", "device", "idle", "peak", "in flight", "slab growth"
+    );
+    for point in &perf.memory {
+        let growth = point.slab_growth_bytes.map_or_else(|| "-".to_owned(), |g| g.to_string());
+        let _ = writeln!(
+            text,
+            "{:<10} {:<8} {:>10} {:>12} {:>10} {growth:>14}",
+            point.arm,
+            size(point.device_bytes),
+            point.idle_bytes,
+            point.peak_bytes,
+            point.in_flight,
+        );
+    }
+    for (device, idle, peak) in V2 {
+        let _ = writeln!(
+            text,
+            "{:<10} {:<8} {idle:>10} {peak:>12} {:>10}",
+            "v2 (said)",
+            size(device),
+            "all"
+        );
+    }
+    let _ = writeln!(text, "Slab growth is the guest's, of everything that a write needs.");
+}
+
+fn hits(text: &mut String, perf: &Perf) {
+    if perf.hit_ratio.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\nmisses that overlap no write in flight, not filled all the same");
+    let _ = writeln!(
+        text,
+        "{:<10} {:<8} {:>16} {:>8} {:>8} {:>7} {:>9}",
+        "arm", "device", "writes in flight", "misses", "skipped", "share", "re-read"
+    );
+    for p in &perf.hit_ratio {
+        let share = 100.0 * p.skipped_needlessly as f64 / p.misses.max(1) as f64;
+        let hit = p.hit_ratio.map_or_else(|| "-".to_owned(), |h| format!("{:.1} %", h * 100.0));
+        let writes = format!("{} x {}", p.in_flight, size(p.write_bytes));
+        let _ = writeln!(
+            text,
+            "{:<10} {:<8} {writes:>16} {:>8} {:>8} {share:>5.1} % {hit:>9}",
+            p.arm,
+            size(p.device_bytes),
+            p.misses,
+            p.skipped_needlessly,
+        );
+    }
+    let _ = writeln!(text, "Re-read: share of the same reads that the cache served afterwards.");
+}
+
+/// A size in the largest unit that divides it.
+fn size(bytes: u64) -> String {
+    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let unit = units.iter().find(|(shift, _)| bytes >= 1 << shift && bytes % (1 << shift) == 0);
+    unit.map_or_else(|| format!("{bytes} B"), |(shift, name)| format!("{} {name}", bytes >> shift))
+}
+
+/// Four or more digits that matter.
+fn figure(value: f64) -> String {
+    match value.abs() {
+        v if v >= 1e9 => format!("{:.3}G", value / 1e9),
+        v if v >= 1e7 => format!("{:.2}M", value / 1e6),
+        v if v >= 1000.0 => format!("{value:.0}"),
+        v if v >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.4}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::perf::{HitPoint, MemoryPoint};
+
+    pub(crate) fn sample() -> Perf {
+        let series = |metric: &str, arm: &str, samples: &[f64]| Series {
+            metric: metric.into(),
+            unit: "instructions".into(),
+            higher_is_better: false,
+            workload: "bypass-write-cached".into(),
+            arm: arm.into(),
+            samples: samples.into(),
+        };
+        let base = [17000.0, 17100.0, 16900.0, 17050.0];
+        Perf {
+            indicative: true,
+            reference: "base".into(),
+            margin: 0.02,
+            series: vec![
+                series("instructions", "base", &base),
+                series("instructions", "base (again)", &[17010.0, 17090.0, 16950.0, 17000.0]),
+                series("instructions", "two-pass", &base.map(|s| s * 1.3)),
+                series("instructions", "late", &base[..2]),
+                series("instructions-bcache", "base", &[3000.0; 4]),
+                series("instructions-bcache", "two-pass", &[3170.0; 4]),
+            ],
+            memory: vec![MemoryPoint {
+                arm: "two-pass".into(),
+                device_bytes: 100 << 40,
+                idle_bytes: 79_000,
+                peak_bytes: 3_700_000,
+                in_flight: 1024,
+                slab_growth_bytes: Some(4_000_000),
+            }],
+            hit_ratio: vec![HitPoint {
+                arm: "two-pass".into(),
+                device_bytes: 1 << 30,
+                in_flight: 1024,
+                write_bytes: 4096,
+                misses: 1000,
+                skipped_needlessly: 630,
+                hit_ratio: Some(0.37),
+            }],
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_tables_fit_a_mail_and_say_what_the_interval_says() {
+        let text = tables(&sample(), 1);
+        let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(longest <= 72, "{longest}\n{text}");
+        let line = |start: &str| text.lines().find(|l| l.starts_with(start)).unwrap();
+        assert!(line("base (again)").ends_with("noise floor"), "{text}");
+        assert!(line("two-pass").ends_with(" no"), "{text}");
+        assert!(line("late").ends_with("2 pairs: too few"), "{text}");
+        assert!(text.contains("+170   +1.00 % of all 17025"), "{text}");
+        assert!(text.contains("63.0 %"), "{text}");
+    }
+
+    #[test]
+    fn sizes_and_figures_are_short() {
+        assert_eq!([size(4096), size(1 << 40), size(512)], ["4 KiB", "1 TiB", "512 B"]);
+        let shown = [0.5, 16.25, 17025.4, 2.5e7].map(figure);
+        assert_eq!(shown, ["0.5000", "16.2", "17025", "25.00M"]);
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the fix costs: instructions, memory, fills that are skipped, time.
+//!
+//! Everything is measured in the guest on the real kernel. A boot on fresh
+//! disks is one sample; which boots are compared with which is
+//! [`evidence::stats`]'s business.
+
+mod bench;
+mod clock;
+mod error;
+mod flight;
+mod instructions;
+mod profile;
+mod random;
+mod speed;
+
+pub use bench::{Bench, Setup, Traffic};
+pub use error::PerfError;
+pub use flight::{Placement, hit_ratio, memory};
+pub use instructions::{Cost, Counting, Work, count};
+pub use profile::{Profile, Symbols};
+pub use speed::{Figure, Job, speed};

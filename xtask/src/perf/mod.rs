@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask perf`: what the fix costs.
+
+mod measure;
+mod plan;
+
+use crate::exit;
+use crate::flags::PerfArgs;
+use crate::prepare::{self, Prepared};
+use crate::ui::Ui;
+use anyhow::{Context, Result};
+use evidence::{Perf, RunRecord, RunStatus, SCHEMA_VERSION, Store, Summary};
+use measure::Bed;
+use plan::{Extent, Plan, Task};
+use proc::Cancel;
+use std::path::Path;
+use std::process::ExitCode;
+use vm::Accel;
+
+pub fn main(args: &PerfArgs, cancel: &Cancel) -> Result<ExitCode> {
+    let ui = Ui::new();
+    let dirs = prepare::dirs()?;
+    if args.session.jobs.is_some_and(|jobs| jobs > 1) {
+        return Err(exit::usage("perf measures one machine at a time: leave --jobs out"));
+    }
+    if !(args.margin > 0.0 && args.margin < 100.0) {
+        return Err(exit::usage("--margin is in per cent, above 0 and below 100"));
+    }
+    let arms = prepare::choose_arms(&dirs, &args.arms)?;
+    prepare::check_kernel_args(&dirs, &args.session.kernel)?;
+    let out = args.session.out.clone().unwrap_or_else(|| {
+        let time = lab::now().replace([':', '-'], "").to_lowercase();
+        dirs.repo.join("results").join(format!("{time}-perf"))
+    });
+    let store = Store::open(&out).map_err(|error| exit::usage(error.to_string()))?;
+    prepare::set_up(&dirs, args.session.no_install, &ui, cancel)?;
+    let ready =
+        prepare::prepare(&dirs, &arms, &args.session.kernel, args.session.accel, &ui, cancel)?;
+    let names: Vec<String> = arms.iter().map(|arm| arm.name.clone()).collect();
+    let mut record = new_record(args, &out, &dirs.repo, &ready, &names);
+    if let Some(earlier) = store.load()? {
+        record = resume(earlier, record).map_err(|why| {
+            exit::usage(format!("{} holds another run: {why}; choose another --out", out.display()))
+        })?;
+        ui.say(&format!("resuming {}", out.display()));
+    }
+    let pairs = args.pairs.unwrap_or(if args.quick { 4 } else { 6 });
+    let extent = Extent { pairs, quick: args.quick, parts: args.only.clone() };
+    let plan = Plan::new(&names, &extent);
+    let bed = Bed::new(&dirs, &ready, args, &ui, cancel)?;
+    let result = play(&mut record, &plan, &names, &bed, &store, &ui, cancel);
+    let perf = record.perf.clone().unwrap_or_default();
+    record.status = match &result {
+        Ok(()) => RunStatus::Complete,
+        Err(_) => RunStatus::Incomplete,
+    };
+    if result.is_ok() {
+        record.finished = Some(lab::now());
+    }
+    store.save(&record)?;
+    println!("{}", evidence::perf_tables(&perf, record.seed).trim_start());
+    println!("results: {}", out.join("run.json").display());
+    result?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn play(
+    record: &mut RunRecord,
+    plan: &Plan,
+    names: &[String],
+    bed: &Bed<'_>,
+    store: &Store,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<()> {
+    let mut perf = record.perf.clone().unwrap_or_default();
+    let todo: Vec<&Task> =
+        plan.tasks.iter().filter(|task| !plan.is_done(task, names, &perf)).collect();
+    let seconds: f64 = todo.iter().map(|task| Plan::seconds(task)).sum();
+    ui.say(&format!(
+        "{} boots, {} of them to do: about {:.0} min on two quiet cores under emulation, seed {}",
+        plan.tasks.len(),
+        todo.len(),
+        (seconds / 60.0).max(1.0),
+        record.seed,
+    ));
+    let stage = ui.stage("measuring");
+    for (done, task) in todo.iter().enumerate() {
+        cancel.check()?;
+        let what = plan.describe(task, names);
+        stage.progress(done as u64, todo.len() as u64, &what);
+        let began = std::time::Instant::now();
+        bed.measure(task, plan, &mut perf, ui, cancel).with_context(|| what.clone())?;
+        ui.say(&format!("{what} ({:.1} s)", began.elapsed().as_secs_f64()));
+        record.perf = Some(perf.clone());
+        store.save(record)?;
+    }
+    stage.done(&format!("{} boots", todo.len()));
+    Ok(())
+}
+
+fn new_record(
+    args: &PerfArgs,
+    out: &Path,
+    repo: &Path,
+    ready: &Prepared,
+    names: &[String],
+) -> RunRecord {
+    let name = out.file_name().map_or_else(|| "perf".into(), |name| name.to_string_lossy());
+    RunRecord {
+        schema_version: SCHEMA_VERSION,
+        run_id: name.into_owned(),
+        status: RunStatus::Incomplete,
+        started: lab::now(),
+        finished: None,
+        seed: args.session.seed,
+        tool: lab::tool(repo),
+        host: lab::host(),
+        qemu: ready.qemu.clone(),
+        source: ready.source.clone(),
+        config: ready.config.clone(),
+        toolchain: ready.toolchain.clone(),
+        guest: ready.guest.clone(),
+        arms: ready.arm_records.clone(),
+        scenarios: Vec::new(),
+        attempts: 0,
+        cases: Vec::new(),
+        perf: Some(Perf {
+            indicative: ready.tools.accel == Accel::Tcg,
+            reference: names[0].clone(),
+            margin: args.margin / 100.0,
+            ..Perf::default()
+        }),
+        summary: Summary::default(),
+    }
+}
+
+/// The earlier record, when it is of the same kernels, guest and seed;
+/// otherwise what differs.
+fn resume(earlier: RunRecord, now: RunRecord) -> Result<RunRecord, &'static str> {
+    let differs = [
+        ("no measurement", earlier.perf.is_none()),
+        ("other arms", earlier.arms != now.arms),
+        ("another seed", earlier.seed != now.seed),
+        ("another guest image", earlier.guest != now.guest),
+        ("another accelerator or QEMU", earlier.qemu != now.qemu),
+    ];
+    match differs.iter().find(|(_, differs)| *differs) {
+        Some((what, _)) => Err(what),
+        None => Ok(RunRecord { started: earlier.started, perf: earlier.perf, ..now }),
+    }
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Which machine is booted when.
+
+use crate::flags::PerfPart;
+use evidence::{Perf, again};
+
+/// An arm as it is measured: the reference is there twice, an arm with a
+/// switch once for each position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// In the results.
+    pub label: String,
+    /// Which of the run's arms.
+    pub arm: usize,
+    /// Files of bcache in sysfs that are written first.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// One boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Instructions of one variant, in round so-and-so.
+    Count { variant: usize, round: u32 },
+    /// fio on one variant.
+    Speed { variant: usize, round: u32 },
+    /// Memory of an arm's tracker.
+    Memory { arm: usize, bytes: u64 },
+    /// Hit ratio beside so many writes in flight.
+    Hits { arm: usize, in_flight: u32 },
+}
+
+/// Everything that will be measured.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub variants: Vec<Variant>,
+    pub tasks: Vec<Task>,
+}
+
+/// What the plan is made from.
+#[derive(Clone, Debug)]
+pub struct Extent {
+    pub pairs: u32,
+    pub quick: bool,
+    pub parts: Vec<PerfPart>,
+}
+
+const TIB: u64 = 1 << 40;
+
+/// Writes in flight for the memory's peak.
+pub const PEAK: u32 = 1024;
+
+impl Plan {
+    /// `arms` are the names in order, the first being the reference.
+    #[must_use]
+    pub fn new(arms: &[String], extent: &Extent) -> Self {
+        let variants = variants(arms);
+        let wants = |part| extent.parts.is_empty() || extent.parts.contains(&part);
+        let mut tasks = Vec::new();
+        if wants(PerfPart::Instructions) {
+            rounds(extent.pairs, variants.len(), |variant, round| {
+                tasks.push(Task::Count { variant, round });
+            });
+        }
+        // Only arms with a tracker; the reference is the check of the memory.
+        let tracked = |arm: &usize| *arm > 0 && arms[*arm] != "two-pass" && arms[*arm] != "v1";
+        if wants(PerfPart::Memory) {
+            for tib in if extent.quick { vec![1, 100] } else { vec![1, 10, 100] } {
+                for arm in (0..arms.len()).filter(|arm| *arm == 0 || tracked(arm)) {
+                    tasks.push(Task::Memory { arm, bytes: tib * TIB });
+                }
+            }
+        }
+        if wants(PerfPart::Hits) {
+            let points: &[u32] =
+                if extent.quick { &[8, 32, 256] } else { &[8, 16, 32, 64, 128, 256, 512, 1024] };
+            for &in_flight in points {
+                for arm in (0..arms.len()).filter(|arm| tracked(arm) && arms[*arm] != "ordered") {
+                    tasks.push(Task::Hits { arm, in_flight });
+                }
+            }
+        }
+        let named = extent.parts.contains(&PerfPart::Speed);
+        if wants(PerfPart::Speed) && (named || !extent.quick) {
+            rounds(extent.pairs, variants.len(), |variant, round| {
+                tasks.push(Task::Speed { variant, round });
+            });
+        }
+        Self { variants, tasks }
+    }
+
+    /// Whether the results have it already.
+    #[must_use]
+    pub fn is_done(&self, task: &Task, arms: &[String], perf: &Perf) -> bool {
+        let samples = |speed: bool, variant: usize| {
+            let label = &self.variants[variant].label;
+            let first = perf.series.iter().find(|s| {
+                s.arm == *label && s.metric == (if speed { "cpu-per-io" } else { "instructions" })
+            });
+            first.map_or(0, |series| series.samples.len())
+        };
+        match *task {
+            Task::Count { variant, round } => samples(false, variant) > round as usize,
+            Task::Speed { variant, round } => samples(true, variant) > round as usize,
+            Task::Memory { arm, bytes } => {
+                perf.memory.iter().any(|p| p.arm == arms[arm] && p.device_bytes == bytes)
+            }
+            Task::Hits { arm, in_flight } => perf
+                .hit_ratio
+                .iter()
+                .any(|p| p.arm == arms[arm] && p.in_flight == u64::from(in_flight)),
+        }
+    }
+
+    /// Seconds that a boot takes on two quiet cores under emulation.
+    #[must_use]
+    pub fn seconds(task: &Task) -> f64 {
+        match task {
+            Task::Count { .. } => 8.0,
+            Task::Speed { .. } => 28.0,
+            Task::Memory { .. } => 12.0,
+            Task::Hits { .. } => 8.0,
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn describe(&self, task: &Task, arms: &[String]) -> String {
+        match task {
+            Task::Count { variant, round } => {
+                format!("instructions, {}, round {}", self.variants[*variant].label, round + 1)
+            }
+            Task::Speed { variant, round } => {
+                format!("fio, {}, round {}", self.variants[*variant].label, round + 1)
+            }
+            Task::Memory { arm, bytes } => format!("memory, {}, {} TiB", arms[*arm], bytes / TIB),
+            Task::Hits { arm, in_flight } => {
+                format!("hit ratio, {}, {in_flight} writes in flight", arms[*arm])
+            }
+        }
+    }
+}
+
+fn variants(arms: &[String]) -> Vec<Variant> {
+    let plain = |(arm, name): (usize, &String)| Variant {
+        label: name.clone(),
+        arm,
+        attributes: Vec::new(),
+    };
+    let mut variants: Vec<Variant> = arms.iter().enumerate().map(plain).collect();
+    if let Some(at) = arms.iter().position(|name| name == "ordered") {
+        let attributes = vec![("ordered_invalidation".to_owned(), "0".to_owned())];
+        variants.push(Variant { label: "ordered (off)".to_owned(), arm: at, attributes });
+    }
+    let again = again(&arms[0]);
+    variants.push(Variant { label: again, arm: 0, attributes: Vec::new() });
+    variants
+}
+
+/// A B B A: every other round runs backwards.
+fn rounds(pairs: u32, variants: usize, mut add: impl FnMut(usize, u32)) {
+    for round in 0..pairs {
+        for step in 0..variants {
+            add(if round % 2 == 0 { step } else { variants - 1 - step }, round);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use evidence::Series;
+
+    fn plan(quick: bool, parts: Vec<PerfPart>) -> (Vec<String>, Plan) {
+        let arms = ["base", "rust", "ordered"].map(str::to_owned).to_vec();
+        let plan = Plan::new(&arms, &Extent { pairs: 2, quick, parts });
+        (arms, plan)
+    }
+
+    #[test]
+    fn boots_come_in_abba_order_with_the_reference_at_both_ends() {
+        let (_, plan) = plan(true, vec![PerfPart::Instructions]);
+        let labels: Vec<&str> = plan
+            .tasks
+            .iter()
+            .map(|task| match task {
+                Task::Count { variant, .. } => plan.variants[*variant].label.as_str(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let round = ["base", "rust", "ordered", "ordered (off)", "base (again)"];
+        let back: Vec<&str> = round.iter().rev().copied().collect();
+        assert_eq!(labels, [&round[..], &back[..]].concat());
+    }
+
+    #[test]
+    fn what_is_there_is_not_measured_again() {
+        let (arms, plan) = plan(true, vec![PerfPart::Instructions]);
+        let mut perf = Perf::default();
+        let like = Series {
+            metric: "instructions".into(),
+            unit: "instructions".into(),
+            higher_is_better: false,
+            workload: "bypass-write".into(),
+            arm: "rust".into(),
+            samples: Vec::new(),
+        };
+        perf.push(like, 1.0);
+        let left: Vec<&Task> =
+            plan.tasks.iter().filter(|task| !plan.is_done(task, &arms, &perf)).collect();
+        assert_eq!(left.len(), 9);
+        assert!(!left.contains(&&Task::Count { variant: 1, round: 0 }));
+    }
+
+    #[test]
+    fn quick_leaves_fio_out_unless_it_is_asked_for() {
+        let speed = |plan: &Plan| plan.tasks.iter().any(|t| matches!(t, Task::Speed { .. }));
+        assert!(!speed(&plan(true, vec![]).1) && speed(&plan(false, vec![]).1));
+        assert!(speed(&plan(true, vec![PerfPart::Speed]).1));
+    }
+}
