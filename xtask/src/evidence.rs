@@ -2,6 +2,7 @@
 //! `cargo xtask evidence`: what a stranger reads.
 
 mod exhibits;
+mod publish;
 
 use crate::flags::EvidenceArgs;
 use crate::runs::{self, StoredRun};
@@ -13,6 +14,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 pub fn main(args: &EvidenceArgs) -> Result<ExitCode> {
+    if args.readme {
+        return readme(args.check);
+    }
     let repo = prepare::dirs()?.repo;
     let ui = Ui::new();
     let latest = ["latest".to_owned()];
@@ -30,6 +34,9 @@ pub fn main(args: &EvidenceArgs) -> Result<ExitCode> {
     for name in FILES {
         println!("{}", out.join(name).display());
     }
+    if let Some(name) = &args.publish {
+        publish::publish(name, &run, &exhibits, &found)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -39,7 +46,6 @@ pub const FILES: [&str; 6] =
 
 /// Writes all files, each whole or not at all.
 fn write(out: &Path, run: &RunRecord, exhibits: &Exhibits) -> Result<()> {
-    std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let texts = [
         ::evidence::report(run, exhibits),
         ::evidence::cover_letter(run),
@@ -49,10 +55,28 @@ fn write(out: &Path, run: &RunRecord, exhibits: &Exhibits) -> Result<()> {
         ::evidence::ktap(run),
     ];
     for (name, text) in FILES.iter().zip(texts) {
-        let (path, part) = (out.join(name), out.join(format!(".{name}.part")));
-        std::fs::write(&part, text)
-            .and_then(|()| std::fs::rename(&part, &path))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        write_file(&out.join(name), &text)?;
     }
     Ok(())
+}
+
+/// Writes a file, whole or not at all, in a folder that need not exist.
+fn write_file(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let part = folder.join(format!(".{name}.part"));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&part, text))
+        .and_then(|()| std::fs::rename(&part, path))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// `--readme`.
+fn readme(check: bool) -> Result<ExitCode> {
+    if publish::readme(check)? {
+        println!("README.md is what is published");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("README.md is out of date: cargo xtask evidence --readme");
+    Ok(ExitCode::FAILURE)
 }

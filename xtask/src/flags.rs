@@ -284,6 +284,8 @@ pub struct ShellArgs {
     /// Stop when something is missing instead of installing it.
     #[arg(long)]
     pub no_install: bool,
+}
+
 const PERF_EXAMPLES: &str = "\
 Examples:
   cargo xtask perf --quick                      instructions, memory, hits: some ten minutes on two cores

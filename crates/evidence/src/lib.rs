@@ -10,6 +10,7 @@ mod load;
 mod load_table;
 mod perf;
 mod perf_table;
+mod readme;
 mod record;
 mod report;
 pub mod stats;
@@ -23,15 +24,15 @@ pub use export::{junit, kcidb, ktap};
 pub use gather::{GatherError, gather};
 pub use load::{Load, StaleSample};
 pub use load_table::load_table;
-pub use perf::{HitPoint, MemoryPoint, Perf, Series};
 pub use perf::{HitPoint, MemoryPoint, Perf, Series, again};
 pub use perf_table::tables as perf_tables;
+pub use readme::{Published, ReadmeError, block, splice};
 pub use record::{
     ArmRecord, Case, ConfigRecord, Cut, GuestRecord, HostRecord, Opportunity, Outcome, QemuRecord,
     RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, SourceRecord, Summary, ToolRecord,
     ToolchainRecord, schema_json,
 };
-pub use report::{Exhibits, report};
+pub use report::{Exhibits, report, standalone};
 pub use store::{Store, StoreError};
 pub use table::{cell, matrix};
 pub use timeline::{Bar, Lane, Row, Timeline, Tone, svg as timeline_svg, text as timeline_text};

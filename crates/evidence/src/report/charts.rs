@@ -71,7 +71,7 @@ fn px(value: f64) -> String {
 }
 
 /// Four digits are enough for an eye.
-pub(super) fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     let size = value.abs();
     if size >= 1e7 {
         return format!("{value:.3e}");

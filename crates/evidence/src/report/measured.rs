@@ -4,8 +4,10 @@
 use super::charts::{Mark, dots, short};
 use super::{clean, missing};
 use crate::load::Load;
-use crate::perf::Series;
+use crate::load_table::load_table;
+use crate::perf::{Perf, Series};
 use crate::record::{Case, RunRecord};
+use crate::stats::paired::{self, Ratio};
 use maud::{Markup, html};
 
 pub(super) fn load(run: &RunRecord) -> Markup {
@@ -29,6 +31,7 @@ pub(super) fn load(run: &RunRecord) -> Markup {
         p { "Blocks of 4 KiB that bcache and its clean backing device disagree on, after the load. \
              An opportunity is a read miss that overlapped a write in flight, as the disks saw it." }
         (dots(&marks, "stale blocks", Some(0.0), None))
+        pre { (clean(&load_table(run))) }
         div.scroll {
             table {
                 thead {
@@ -77,34 +80,47 @@ pub(super) fn speed(run: &RunRecord) -> Markup {
     html! {
         p {
             "Compared with arm " code { (clean(&perf.reference)) } ", pair by pair: one boot is one \
-             sample, the same index the same pair. The dot is the median of the ratios, the line \
-             goes from the lowest pair to the highest, the band is ±"
+             sample, the same index the same pair. The dot is the geometric mean of the ratios, \
+             the line its 95 % bootstrap interval (no line: too few pairs), the band is ±"
             (short(perf.margin * 100.0)) " %."
             @if perf.indicative { " Wall-clock figures of an emulated, shared machine: indicative." }
         }
+        @for note in &perf.notes { p.missing { (clean(note)) } }
         @for (workload, metric) in groups {
             @let of = || perf.series.iter().filter(|s| s.workload == workload && s.metric == metric);
             @let base = of().find(|s| s.arm == perf.reference);
             h3 { (clean(workload)) ": " (clean(metric)) }
             @if let Some(base) = base {
-                (ratios(base, &of().filter(|s| s.arm != base.arm).collect::<Vec<_>>(), perf.margin))
+                (ratios(base, &of().filter(|s| s.arm != base.arm).collect::<Vec<_>>(), perf, run.seed))
             }
             (medians(&of().collect::<Vec<_>>()))
         }
     }
 }
 
-fn ratios(base: &Series, others: &[&Series], margin: f64) -> Markup {
+fn ratios(base: &Series, others: &[&Series], perf: &Perf, seed: u64) -> Markup {
     let marks: Vec<Mark> = others
         .iter()
         .filter_map(|series| {
-            let pairs = series.samples.iter().zip(&base.samples);
-            let ratios: Vec<f64> = pairs.filter(|(_, b)| **b != 0.0).map(|(a, b)| a / b).collect();
-            let (low, value, high) = spread(&ratios)?;
-            Some(Mark { label: series.arm.clone(), value, spread: Some((low, high)) })
+            let label = series.arm.clone();
+            Some(match compared(series, base, seed)? {
+                Ok(r) => Mark { label, value: r.ratio, spread: Some((r.low, r.high)) },
+                Err(value) => Mark { label, value, spread: None },
+            })
         })
         .collect();
-    dots(&marks, "× reference", Some(1.0), Some((1.0 - margin, 1.0 + margin)))
+    dots(&marks, "× reference", Some(1.0), Some((1.0 - perf.margin, 1.0 + perf.margin)))
+}
+
+/// The ratio of `series` to `base` with its interval, or without one where
+/// there are too few pairs.
+pub(crate) fn compared(series: &Series, base: &Series, seed: u64) -> Option<Result<Ratio, f64>> {
+    let pairs = series.samples.len().min(base.samples.len());
+    let (a, b) = (&series.samples[..pairs], &base.samples[..pairs]);
+    match paired::ratio(a, b, seed) {
+        Ok(ratio) => Some(Ok(ratio)),
+        Err(_) => paired::point(a, b).ok().map(Err),
+    }
 }
 
 fn medians(all: &[&Series]) -> Markup {

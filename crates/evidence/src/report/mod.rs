@@ -8,9 +8,10 @@
 
 mod cases;
 mod charts;
+pub(crate) use charts::short;
 mod matrix;
 mod measured;
-pub(crate) use measured::{bytes, spread};
+pub(crate) use measured::{bytes, compared};
 mod provenance;
 mod style;
 
@@ -59,6 +60,16 @@ pub fn report(run: &RunRecord, exhibits: &Exhibits) -> String {
         }
     };
     page.into_string()
+}
+
+/// A drawing as a file of its own, for a README.
+#[must_use]
+pub fn standalone(drawing: &Markup) -> String {
+    let text = drawing.clone().into_string();
+    let Some(end) = text.find('>').filter(|_| text.starts_with("<svg ")) else { return text };
+    let (open, rest) = text.split_at(end + 1);
+    let paper = "svg{background:var(--bg)}";
+    format!("{open}<style>{}{paper}</style>{rest}\n", style::STYLE)
 }
 
 fn head(run: &RunRecord) -> Markup {

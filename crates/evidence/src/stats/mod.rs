@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Statistics: every figure comes with its interval and the method's name.
-
-pub mod proportion;
-//! What may be concluded from samples, and with how much confidence.
+//! Statistics: what may be concluded from samples, and with how much
+//! confidence. Every figure comes with its interval and the method's name.
 
 pub mod paired;
+pub mod proportion;
