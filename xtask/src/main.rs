@@ -7,6 +7,7 @@ mod build;
 mod clean;
 mod configurations;
 mod estimate;
+mod evidence;
 mod exit;
 mod explore;
 mod flags;
@@ -15,9 +16,13 @@ mod log;
 mod nightly;
 mod perf;
 mod prepare;
+mod replay;
 mod run;
+mod runs;
 mod setup;
 mod shard;
+mod shell;
+mod show;
 mod test;
 mod ui;
 
@@ -42,6 +47,10 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::main(&args, &cancel),
         Command::Explore(args) => explore::main(&args, &cancel),
+        Command::Evidence(args) => evidence::main(&args),
+        Command::Show(args) => show::main(&args),
+        Command::Replay(args) => replay::main(&args, &cancel),
+        Command::Shell(args) => shell::main(&args, &cancel),
         Command::Perf(args) => perf::main(&args, &cancel),
         Command::Setup(args) => setup::main(&args, &cancel),
         Command::Build(args) => build::main(&args, &cancel),
@@ -53,7 +62,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::main(&args, &cancel),
         Command::Clean(args) => clean::main(&args),
         Command::Schema => {
-            print!("{}", evidence::schema_json());
+            print!("{}", ::evidence::schema_json());
             Ok(ExitCode::SUCCESS)
         }
     };

@@ -251,7 +251,8 @@ fn build_error(error: kbuild::BuildError) -> anyhow::Error {
     }
 }
 
-fn guest_image(dirs: &Dirs, ui: &Ui, cancel: &Cancel) -> Result<image::GuestImage> {
+/// The guest's initramfs, built or from the cache.
+pub fn guest_image(dirs: &Dirs, ui: &Ui, cancel: &Cancel) -> Result<image::GuestImage> {
     let stage = ui.stage("guest image");
     let on_event = |event: image::ImageEvent| stage.now(&describe(&event));
     let places = image::ImageDirs { repo: dirs.repo.clone(), cache: dirs.cache.clone() };
@@ -276,7 +277,8 @@ fn describe(event: &image::ImageEvent) -> String {
     }
 }
 
-fn choose_accel(
+/// The accelerator that was asked for, or the one that works.
+pub fn choose_accel(
     dirs: &Dirs,
     wanted: AccelArg,
     kernel: &Image,
@@ -310,7 +312,7 @@ fn choose_accel(
 }
 
 /// First line of `qemu-system-x86_64 --version`.
-fn qemu_version() -> Result<String> {
+pub fn qemu_version() -> Result<String> {
     let out = Command::new("qemu-system-x86_64")
         .arg("--version")
         .output()

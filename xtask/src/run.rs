@@ -59,6 +59,7 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
         })?;
         ui.say(&format!("resuming {}: {} cases are there", out.display(), record.cases.len()));
     }
+    crate::replay::inputs::keep(&out, &dirs.repo, &arms, &scenarios)?;
     ready.tools.jobs = args.session.jobs.map_or_else(default_jobs, |jobs| jobs as usize);
     ready.tools.restore = !args.cold;
     ui.say(&format!(

@@ -4,6 +4,9 @@
 //! like.
 
 mod check;
+mod cover;
+mod export;
+mod gather;
 mod identity;
 mod load;
 mod load_table;
@@ -11,23 +14,32 @@ pub mod nightly;
 mod perf;
 mod perf_table;
 pub mod plot;
+mod readme;
 mod record;
+mod report;
 pub mod shard;
 pub mod stats;
 mod store;
 mod table;
+mod timeline;
 mod verdict;
 
+pub use cover::cover_letter;
+pub use export::{junit, kcidb, ktap};
+pub use gather::{GatherError, gather};
 pub use identity::Difference;
 pub use load::{Load, StaleSample};
 pub use load_table::load_table;
 pub use perf::{HitPoint, MemoryPoint, Perf, Series, again};
 pub use perf_table::tables as perf_tables;
+pub use readme::{Published, ReadmeError, block, splice};
 pub use record::{
     ArmRecord, Case, ConfigRecord, Cut, GuestRecord, HostRecord, Opportunity, Outcome, QemuRecord,
     RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, SourceRecord, Summary, ToolRecord,
     ToolchainRecord, schema_json,
 };
+pub use report::{Exhibits, report, standalone};
 pub use store::{Store, StoreError};
 pub use table::{cell, matrix};
+pub use timeline::{Bar, Lane, Row, Timeline, Tone, svg as timeline_svg, text as timeline_text};
 pub use verdict::{SectorCounts, Verdict};

@@ -7,6 +7,7 @@ use crate::verdict::{SectorCounts, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
 
 /// Raised whenever a field changes its meaning or disappears.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -275,6 +276,16 @@ impl Case {
         let permitted = self.load.as_ref().map_or(&[][..], |load| &load.permitted);
         matches!(self.outcome, Outcome::Verdict { verdict }
             if verdict != self.expected && !permitted.contains(&verdict))
+    }
+
+    /// Path of one of `files` below the run's folder `run`. `None` where the
+    /// case has no such file, or names one outside: a record may be somebody
+    /// else's.
+    #[must_use]
+    pub fn file(&self, run: &Path, key: &str) -> Option<PathBuf> {
+        let relative = Path::new(self.files.get(key)?);
+        let inside = relative.components().all(|part| matches!(part, Component::Normal(_)));
+        inside.then(|| run.join(relative))
     }
 }
 

@@ -235,6 +235,10 @@ impl Arm {
     }
 }
 
+mod portable;
+
+pub use portable::PortableArm;
+
 fn check_name(name: &str) -> Result<(), ArmError> {
     let fine = !name.is_empty()
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');

@@ -2,7 +2,7 @@
 //! Finished kernels, by the hash of everything that went into them.
 
 use crate::files::{remove_dir, write_atomically};
-use crate::{Provenance, Toolchain};
+use crate::{Dirs, Provenance, Toolchain};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -92,6 +92,14 @@ impl Store {
             let _ = fs::remove_dir_all(path);
         }
     }
+}
+
+/// The finished kernel of that key, if it is in the cache. The key may be
+/// anybody's word: only what looks like one is looked up.
+#[must_use]
+pub fn cached(dirs: &Dirs, key: &str) -> Option<Image> {
+    let fine = key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+    fine.then(|| Store { dir: dirs.images() }.find(key)).flatten()
 }
 
 #[cfg(test)]

@@ -31,12 +31,12 @@ mod source;
 mod toolchain;
 mod tree;
 
-pub use arm::{Arm, ArmError};
+pub use arm::{Arm, ArmError, PortableArm};
 pub use build::{BuildError, Builder};
 pub use config::{ConfigError, KernelConfig};
 pub use dirs::Dirs;
 pub use event::{Event, Stage};
-pub use image::Image;
+pub use image::{Image, cached};
 pub use overlay::{Content, Overlay};
 pub use proc::Cancel;
 pub use prune::{Old, prune};

@@ -51,6 +51,12 @@ impl<'a> CaseSpec<'a> {
             seed: u64::from_le_bytes(seed) >> 11,
         }
     }
+
+    /// `case` once more: its id, its attempt, its seed.
+    #[must_use]
+    pub fn again(arm: &'a ArmImage, scenario: &'a Scenario, case: &Case) -> Self {
+        Self { id: case.id.clone(), arm, scenario, attempt: case.attempt, seed: case.seed }
+    }
 }
 
 /// Runs one case. Whatever goes wrong inside is the case's outcome.

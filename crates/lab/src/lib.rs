@@ -19,8 +19,10 @@ mod run;
 mod saved;
 mod scenario;
 mod session;
+mod shell;
 mod step;
 mod steps;
+mod timeline;
 mod trouble;
 mod watch;
 mod witness;
@@ -34,8 +36,10 @@ pub use provenance::{host, now, tool};
 pub use run::{ArmImage, Event, RunError, Tools, run, run_some};
 pub use saved::SavedGuests;
 pub use scenario::{BcacheSetup, Block, CacheMode, DiskSetup, Disks, Scenario, load_all, parse};
+pub use shell::{Shell, ShellError, ShellSpec};
 pub use step::{
     Counter, CutKind, Disk, HoldOp, HoldPhase, LifeEvent, LifeState, OpenWrites, Setting, Spoil,
     Step,
 };
+pub use timeline::{Focus, TimelineError, timeline};
 pub use witness::{Allowed, Tick, Witness};

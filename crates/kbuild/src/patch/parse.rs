@@ -10,6 +10,8 @@ pub struct Patch {
     pub name: String,
     /// In the order of the text.
     pub files: Vec<FilePatch>,
+    /// As it was given, for whoever sends it on.
+    pub text: String,
 }
 
 /// The changes to one file.
@@ -95,7 +97,7 @@ impl Patch {
                 why: "no diff in it".into(),
             });
         }
-        Ok(Self { name: name.into(), files })
+        Ok(Self { name: name.into(), files, text: text.into() })
     }
 }
 

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The letter's figures, or what would bring them.
+
+use super::{fit, item, wrap};
+use crate::export::one_line;
+use crate::load_table::load_table;
+use crate::record::RunRecord;
+use crate::report::{bytes, compared, short};
+use std::fmt::Write;
+
+fn missing(what: &str, command: &str) -> String {
+    wrap(&format!("{what} not measured in this run: \"{command}\" does it."))
+}
+
+/// Per arm, how often the race was lost under load.
+pub(super) fn rates(run: &RunRecord) -> String {
+    if run.cases.iter().all(|case| case.load.is_none()) {
+        return missing(
+            "How often blocks go stale by themselves was",
+            "cargo xtask run --scenario L1 --full",
+        );
+    }
+    let mut out = wrap(
+        "Stale blocks of 4 KiB after fio's readers and bypass writers have run side by side, by \
+         comparing bcache with its clean backing device.",
+    );
+    out.push_str("\n\n");
+    load_table(run).lines().for_each(|line| {
+        let _ = writeln!(out, "{}", fit(&one_line(line)));
+    });
+    out
+}
+
+pub(super) fn memory(run: &RunRecord) -> String {
+    let points = run.perf.as_ref().map_or(&[][..], |perf| &perf.memory);
+    if points.is_empty() {
+        return missing("The tracker's memory was", "cargo xtask perf");
+    }
+    let mut out = String::from("arm             device        idle        peak   in flight\n");
+    for point in points {
+        let _ = writeln!(
+            out,
+            "{:<12} {:>9} {:>11} {:>11} {:>11}",
+            one_line(&point.arm),
+            bytes(point.device_bytes),
+            bytes(point.idle_bytes),
+            bytes(point.peak_bytes),
+            point.in_flight
+        );
+    }
+    out
+}
+
+pub(super) fn speed(run: &RunRecord) -> String {
+    let Some(perf) = run.perf.as_ref().filter(|perf| !perf.series.is_empty()) else {
+        return missing("Speed was", "cargo xtask perf");
+    };
+    let mut out = wrap(&format!(
+        "Medians of the boots, and the geometric mean of the ratios to {}, pair by pair, with its \
+         95 % bootstrap interval.{}",
+        perf.reference,
+        if perf.indicative {
+            " Wall-clock figures come from an emulated, shared machine: indicative only."
+        } else {
+            ""
+        }
+    ));
+    out.push_str("\n\n");
+    for series in &perf.series {
+        let Some(median) = series.median() else { continue };
+        let base = perf.find(&series.metric, &series.workload, &perf.reference);
+        let base = base.filter(|base| base.arm != series.arm);
+        let ratio = match base.and_then(|base| compared(series, base, run.seed)) {
+            None => String::new(),
+            Some(Ok(r)) => format!(", ratio {:.4} ({:.4} to {:.4})", r.ratio, r.low, r.high),
+            Some(Err(ratio)) => format!(", ratio {ratio:.4} (too few pairs for an interval)"),
+        };
+        out.push_str(&item(&format!(
+            "{}, {}, {}: {} {} ({} boots){ratio}",
+            series.workload,
+            series.metric,
+            series.arm,
+            short(median),
+            series.unit,
+            series.samples.len()
+        )));
+    }
+    out
+}

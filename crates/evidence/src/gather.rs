@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Several complete runs as one, if they are of the same kernels and tools.
+//!
+//! Unlike a merge of shards, the runs may have other arms, scenarios and
+//! seeds: a night of S1 beside a soak. What they share has to be the same.
+
+use crate::record::{ArmRecord, Case, RunRecord, RunStatus, ScenarioRecord, Summary};
+use std::collections::BTreeMap;
+
+/// Why runs cannot stand in one report.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GatherError {
+    /// Nothing given.
+    #[error("no run was given")]
+    Nothing,
+    /// Cases are missing.
+    #[error(
+        "run {run} is incomplete: {there} of {planned} cases; `cargo xtask run` with the same \
+         --out (and the same options) goes on where it stopped"
+    )]
+    Incomplete {
+        /// Its id.
+        run: String,
+        /// Cases in it.
+        there: usize,
+        /// Cases planned.
+        planned: u32,
+    },
+    /// Two runs differ in what they have to share.
+    #[error("runs {first} and {second} cannot be reported as one: {what} differs ({a} / {b})")]
+    Differ {
+        /// One run.
+        first: String,
+        /// The other.
+        second: String,
+        /// What differs.
+        what: String,
+        /// As in the first.
+        a: String,
+        /// As in the second.
+        b: String,
+    },
+    /// The same run twice.
+    #[error("run {0} was given twice")]
+    Twice(String),
+}
+
+/// One record out of several; the first gives host and times. Attempts at a
+/// cell that several runs have are numbered on, and paths in `files` begin
+/// with the run's id.
+///
+/// # Errors
+/// [`GatherError`].
+pub fn gather(runs: Vec<RunRecord>) -> Result<RunRecord, GatherError> {
+    for run in &runs {
+        complete(run)?;
+    }
+    let mut runs = runs.into_iter();
+    let first = runs.next().ok_or(GatherError::Nothing)?;
+    let mut merged = first.clone();
+    let mut seen = vec![first];
+    for run in runs {
+        for other in &seen {
+            compare(other, &run)?;
+        }
+        add(&mut merged, &run);
+        seen.push(run);
+    }
+    if seen.len() > 1 {
+        merged.run_id = seen.iter().map(|run| run.run_id.as_str()).collect::<Vec<_>>().join("+");
+        let first = seen.first().map(|run| run.run_id.clone()).unwrap_or_default();
+        let own = seen.first().map_or(0, |run| run.cases.len());
+        merged.cases.iter_mut().take(own).for_each(|case| move_files(case, &first));
+        order(&mut merged);
+        recount(&mut merged);
+    }
+    Ok(merged)
+}
+
+/// A run counts as complete by its cases, not by its own word.
+fn complete(run: &RunRecord) -> Result<(), GatherError> {
+    let planned = run.summary.planned;
+    let there = run.cases.len();
+    // A run of perf only has no cases.
+    if run.status == RunStatus::Complete && there == planned as usize {
+        return Ok(());
+    }
+    Err(GatherError::Incomplete { run: run.run_id.clone(), there, planned })
+}
+
+fn compare(a: &RunRecord, b: &RunRecord) -> Result<(), GatherError> {
+    if a.run_id == b.run_id && a.started == b.started {
+        return Err(GatherError::Twice(a.run_id.clone()));
+    }
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    let tool = |run: &RunRecord| {
+        let changed = if run.tool.dirty { " with uncommitted changes" } else { "" };
+        format!("{} {}{changed}", run.tool.version, or_none(&run.tool.commit))
+    };
+    let qemu = |run: &RunRecord| format!("{}, {}", run.qemu.version, run.qemu.accelerator);
+    let mut pairs = vec![
+        ("the lab's own version".to_owned(), tool(a), tool(b)),
+        ("QEMU".to_owned(), qemu(a), qemu(b)),
+        ("the kernel source".to_owned(), a.source.hash.clone(), b.source.hash.clone()),
+        ("the kernel configuration".to_owned(), a.config.name.clone(), b.config.name.clone()),
+        ("the C compiler".to_owned(), a.toolchain.cc.clone(), b.toolchain.cc.clone()),
+        ("rustc".to_owned(), or_none(&a.toolchain.rustc), or_none(&b.toolchain.rustc)),
+        ("bindgen".to_owned(), or_none(&a.toolchain.bindgen), or_none(&b.toolchain.bindgen)),
+        ("the guest image".to_owned(), a.guest.hash.clone(), b.guest.hash.clone()),
+    ];
+    // The record has the configuration of the first arm, which may add
+    // options of its own.
+    if a.arms.first().map(|arm| &arm.name) == b.arms.first().map(|arm| &arm.name) {
+        let what = "the hash of the kernel configuration".to_owned();
+        pairs.push((what, a.config.hash.clone(), b.config.hash.clone()));
+    }
+    for arm in &a.arms {
+        if let Some(other) = b.arms.iter().find(|other| other.name == arm.name) {
+            pairs.push((format!("arm {}", arm.name), arm.hash.clone(), other.hash.clone()));
+            let kernel = format!("the kernel of arm {}", arm.name);
+            pairs.push((kernel, arm.image.clone(), other.image.clone()));
+        }
+    }
+    for scenario in &a.scenarios {
+        if let Some(other) = b.scenarios.iter().find(|other| other.id == scenario.id) {
+            let what = format!("scenario {}", scenario.id);
+            pairs.push((what, scenario.hash.clone(), other.hash.clone()));
+        }
+    }
+    if a.perf.is_some() && b.perf.is_some() {
+        let what = "the measurement of speed (take one at a time)".to_owned();
+        pairs.push((what, a.started.clone(), b.started.clone()));
+    }
+    match pairs.into_iter().find(|(_, a, b)| a != b) {
+        None => Ok(()),
+        Some((what, left, right)) => Err(GatherError::Differ {
+            first: a.run_id.clone(),
+            second: b.run_id.clone(),
+            what,
+            a: left,
+            b: right,
+        }),
+    }
+}
+
+fn add(merged: &mut RunRecord, run: &RunRecord) {
+    let new_arms = run.arms.iter().filter(|arm| merged.arms.iter().all(|a| a.name != arm.name));
+    let new_arms: Vec<ArmRecord> = new_arms.cloned().collect();
+    merged.arms.extend(new_arms);
+    let known = |s: &ScenarioRecord| merged.scenarios.iter().any(|other| other.id == s.id);
+    let new: Vec<ScenarioRecord> = run.scenarios.iter().filter(|s| !known(s)).cloned().collect();
+    merged.scenarios.extend(new);
+    let mut last: BTreeMap<(String, String), u32> = BTreeMap::new();
+    for case in &merged.cases {
+        let cell = last.entry((case.arm.clone(), case.scenario.clone())).or_default();
+        *cell = (*cell).max(case.attempt);
+    }
+    for case in &run.cases {
+        let mut case = case.clone();
+        let cell = last.entry((case.arm.clone(), case.scenario.clone())).or_default();
+        *cell += 1;
+        case.attempt = *cell;
+        case.id = format!("{}/{}/{}", case.arm, case.scenario, case.attempt);
+        move_files(&mut case, &run.run_id);
+        merged.cases.push(case);
+    }
+    if merged.perf.is_none() {
+        merged.perf.clone_from(&run.perf);
+    }
+}
+
+fn move_files(case: &mut Case, run_id: &str) {
+    case.files.values_mut().for_each(|path| *path = format!("{run_id}/{path}"));
+}
+
+/// As a single run would have it.
+fn order(merged: &mut RunRecord) {
+    merged.scenarios.sort_by_key(|scenario| natural(&scenario.id));
+    let arms: BTreeMap<&str, usize> =
+        merged.arms.iter().enumerate().map(|(at, arm)| (arm.name.as_str(), at)).collect();
+    let rank = |case: &Case| arms.get(case.arm.as_str()).copied();
+    merged.cases.sort_by_key(|case| (case.attempt, natural(&case.scenario), rank(case)));
+}
+
+/// `S2` before `S10`.
+fn natural(id: &str) -> (String, u64) {
+    let digits = id.trim_start_matches(|c: char| !c.is_ascii_digit());
+    (id[..id.len() - digits.len()].to_owned(), digits.parse().unwrap_or(0))
+}
+
+/// The cells need not be equally full: what was planned is what is there.
+fn recount(merged: &mut RunRecord) {
+    merged.attempts = merged.cases.iter().map(|case| case.attempt).max().unwrap_or(merged.attempts);
+    merged.summarise();
+    let planned = u32::try_from(merged.cases.len()).unwrap_or(u32::MAX);
+    merged.summary = Summary { planned, ..merged.summary.clone() };
+    merged.status = RunStatus::Complete;
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What was seen in every case.
+
+use super::matrix::Look;
+use super::{Exhibits, anchor, clean};
+use crate::record::{Case, Outcome, RunRecord};
+use crate::table::cell;
+use crate::timeline::svg;
+use crate::verdict::Verdict;
+use maud::{Markup, html};
+
+pub(super) fn cases(run: &RunRecord, exhibits: &Exhibits) -> Markup {
+    html! {
+        @if run.cases.is_empty() { (super::missing("No cases:", "cargo xtask run")) }
+        @for scenario in &run.scenarios {
+            @let of: Vec<&Case> =
+                run.cases.iter().filter(|case| case.scenario == scenario.id).collect();
+            @if !of.is_empty() {
+                h3 { (clean(&scenario.id)) " " (clean(&scenario.name)) }
+                p { (clean(&scenario.title)) }
+                @for case in of { (one(run, case, exhibits)) }
+            }
+        }
+    }
+}
+
+fn one(run: &RunRecord, case: &Case, exhibits: &Exhibits) -> Markup {
+    let look = Look::of(case).class();
+    let seconds = format!("{:.1} s", case.took_ms as f64 / 1e3);
+    html! {
+        details id=(anchor(&case.id)) {
+            summary {
+                code { (clean(&case.id)) } " "
+                span class=(look) { (clean(&cell(&[case], 1))) } " " small { (seconds) }
+            }
+            @match &case.outcome {
+                Outcome::Harness { message, next_step, .. } => {
+                    p { b { "The harness failed: " } (clean(message)) }
+                    p { b { "Next: " } (clean(next_step)) }
+                }
+                Outcome::Inconclusive { why } => p { b { "Inconclusive: " } (clean(why)) }
+                Outcome::Verdict { .. } => {}
+            }
+            @if !case.opportunities.is_empty() {
+                h4 { "The window" }
+                ul.proofs {
+                    @for proof in &case.opportunities {
+                        li.open[proof.open].closed[!proof.open] {
+                            b { (clean(&proof.claim)) } br; (clean(&proof.detail))
+                        }
+                    }
+                }
+            }
+            @if let Some(line) = exhibits.timelines.get(&case.id) {
+                h4 { "Event by event" }
+                p.focus { (clean(&line.focus)) }
+                div.scroll { (svg(line)) }
+            } @else if case.files.contains_key("events") {
+                p.missing {
+                    "Event by event: "
+                    code { "cargo xtask show " (clean(&run.run_id)) " " (clean(&case.id)) }
+                }
+            }
+            @if !case.observations.is_empty() {
+                h4 { "Seen on the way" }
+                ul { @for line in &case.observations { li { (clean(line)) } } }
+            }
+            (console(case, exhibits))
+            dl.facts {
+                dt { "sectors judged" } dd { (sectors(case)) }
+                @for cut in &case.cuts {
+                    dt { (clean(&cut.kind)) " cut" }
+                    dd { "at event " (cut.at_event) ", " (cut.writes_lost) " completed writes lost" }
+                }
+                dt { "seed" } dd { (case.seed) }
+                dt { "boots" }
+                dd {
+                    @for (at, ms) in case.boots_ms.iter().enumerate() {
+                        @if at > 0 { ", " } (ms) " ms"
+                    }
+                }
+                dt { "again" }
+                dd { code { "cargo xtask replay " (clean(&run.run_id)) " " (clean(&case.id)) } }
+            }
+        }
+    }
+}
+
+fn sectors(case: &Case) -> String {
+    let count = |verdict: Verdict| match case.sectors.of(verdict) {
+        0 => None,
+        sectors => Some(format!("{sectors} {verdict}")),
+    };
+    let words: Vec<String> = Verdict::ALL.into_iter().filter_map(count).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
+fn console(case: &Case, exhibits: &Exhibits) -> Markup {
+    let tail = match &case.outcome {
+        Outcome::Harness { console_tail, .. } if !console_tail.is_empty() => Some(console_tail),
+        _ => exhibits.consoles.get(&case.id).filter(|tail| !tail.trim().is_empty()),
+    };
+    html! {
+        @if let Some(tail) = tail {
+            h4 { "The guest's console, at its end" }
+            pre { (clean(tail)) }
+        }
+    }
+}

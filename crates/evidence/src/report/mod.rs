@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One page that says it all: self-contained, without a network, light and
+//! dark, on a phone as on a desk. What stands in it comes from the record and
+//! the case's own logs; a section without data says what would fill it.
+//!
+//! Everything in a record may be somebody else's words: it reaches the page
+//! through maud, which escapes, and never as markup.
+
+mod cases;
+mod charts;
+pub(crate) use charts::short;
+mod matrix;
+mod measured;
+pub(crate) use measured::{bytes, compared};
+mod provenance;
+mod style;
+
+use crate::record::{RunRecord, Summary};
+use crate::timeline::Timeline;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use std::collections::BTreeMap;
+
+/// What stands beside the record, by case id.
+#[derive(Clone, Debug, Default)]
+pub struct Exhibits {
+    /// Time lines of the races.
+    pub timelines: BTreeMap<String, Timeline>,
+    /// The ends of the guests' consoles.
+    pub consoles: BTreeMap<String, String>,
+}
+
+/// The page.
+#[must_use]
+pub fn report(run: &RunRecord, exhibits: &Exhibits) -> String {
+    let title = format!("bcache-lab: {}", run.run_id);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                // Nothing is fetched and nothing is run, whatever a record says.
+                meta http-equiv="Content-Security-Policy"
+                    content="default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+                title { (clean(&title)) }
+                style { (PreEscaped(style::STYLE)) }
+            }
+            body {
+                main {
+                    (head(run))
+                    section id="verdicts" { h2 { "Verdicts" } (matrix::matrix(run)) (matrix::legend()) }
+                    section id="rates" { h2 { "Stale blocks under load" } (measured::load(run)) }
+                    section id="speed" { h2 { "Speed" } (measured::speed(run)) }
+                    section id="memory" { h2 { "Memory and precision" } (measured::memory(run)) }
+                    section id="cases" { h2 { "Cases" } (cases::cases(run, exhibits)) }
+                    section id="provenance" { h2 { "Provenance" } (provenance::provenance(run)) }
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// A drawing as a file of its own, for a README.
+#[must_use]
+pub fn standalone(drawing: &Markup) -> String {
+    let text = drawing.clone().into_string();
+    let Some(end) = text.find('>').filter(|_| text.starts_with("<svg ")) else { return text };
+    let (open, rest) = text.split_at(end + 1);
+    let paper = "svg{background:var(--bg)}";
+    format!("{open}<style>{}{paper}</style>{rest}\n", style::STYLE)
+}
+
+fn head(run: &RunRecord) -> Markup {
+    let Summary { planned, as_expected, contradictions, inconclusive, harness_failures } =
+        run.summary;
+    html! {
+        header {
+            h1 { "bcache stale-read-fill race" }
+            p.lead {
+                "Linux " (clean(&run.source.kernel_version)) ", "
+                (run.arms.len()) " kernels × " (run.scenarios.len()) " scenarios, "
+                (run.started.get(..10).unwrap_or(&run.started)) "; run " code { (clean(&run.run_id)) }
+            }
+            ul.tally {
+                li { strong { (planned) } " cases" }
+                li.ok { strong { (as_expected) } " as expected" }
+                li.bad[contradictions > 0] { strong { (contradictions) } " contradict" }
+                li.warn[inconclusive > 0] { strong { (inconclusive) } " inconclusive" }
+                li.warn[harness_failures > 0] { strong { (harness_failures) } " without a verdict" }
+            }
+            nav {
+                a href="#verdicts" { "verdicts" } a href="#rates" { "rates" }
+                a href="#speed" { "speed" } a href="#memory" { "memory" }
+                a href="#cases" { "cases" } a href="#provenance" { "provenance" }
+            }
+        }
+    }
+}
+
+/// Escaping keeps text from being markup; this keeps it from being control
+/// characters.
+fn clean(text: &str) -> String {
+    crate::export::printable(text)
+}
+
+/// An id that is safe in a link, whatever the case is called.
+fn anchor(id: &str) -> String {
+    let fine = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    format!("case-{}", id.chars().map(fine).collect::<String>())
+}
+
+/// A section without data: what would fill it.
+fn missing(what: &str, command: &str) -> Markup {
+    html! { p.missing { (what) " " code { (command) } } }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask evidence`: what a stranger reads.
+
+mod exhibits;
+mod publish;
+
+use crate::flags::EvidenceArgs;
+use crate::runs::{self, StoredRun};
+use crate::ui::Ui;
+use crate::{exit, prepare};
+use ::evidence::{Exhibits, RunRecord};
+use anyhow::{Context, Result};
+use std::path::Path;
+use std::process::ExitCode;
+
+pub fn main(args: &EvidenceArgs) -> Result<ExitCode> {
+    if args.readme {
+        return readme(args.check);
+    }
+    let repo = prepare::dirs()?.repo;
+    let ui = Ui::new();
+    let latest = ["latest".to_owned()];
+    let wanted = if args.runs.is_empty() { &latest[..] } else { &args.runs };
+    let found: Vec<StoredRun> =
+        wanted.iter().map(|word| runs::find(&repo, word)).collect::<Result<_>>()?;
+    let out = args.out.clone().unwrap_or_else(|| found[0].dir.join("evidence"));
+    let stage = ui.stage("evidence");
+    stage.now("reading event logs");
+    let records = found.iter().map(|run| run.record.clone()).collect();
+    let run = ::evidence::gather(records).map_err(|error| exit::usage(error.to_string()))?;
+    let exhibits = exhibits::collect(&run, &found);
+    write(&out, &run, &exhibits)?;
+    stage.done(&format!("{} cases, {} time lines", run.cases.len(), exhibits.timelines.len()));
+    for name in FILES {
+        println!("{}", out.join(name).display());
+    }
+    if let Some(name) = &args.publish {
+        publish::publish(name, &run, &exhibits, &found)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is written, in the order in which it is read.
+pub const FILES: [&str; 6] =
+    ["report.html", "cover-letter.txt", "run.json", "kcidb.json", "junit.xml", "results.ktap"];
+
+/// Writes all files, each whole or not at all.
+fn write(out: &Path, run: &RunRecord, exhibits: &Exhibits) -> Result<()> {
+    let texts = [
+        ::evidence::report(run, exhibits),
+        ::evidence::cover_letter(run),
+        serde_json::to_string_pretty(run)? + "\n",
+        format!("{:#}\n", ::evidence::kcidb(run)),
+        ::evidence::junit(run),
+        ::evidence::ktap(run),
+    ];
+    for (name, text) in FILES.iter().zip(texts) {
+        write_file(&out.join(name), &text)?;
+    }
+    Ok(())
+}
+
+/// Writes a file, whole or not at all, in a folder that need not exist.
+fn write_file(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let part = folder.join(format!(".{name}.part"));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&part, text))
+        .and_then(|()| std::fs::rename(&part, path))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// `--readme`.
+fn readme(check: bool) -> Result<ExitCode> {
+    if publish::readme(check)? {
+        println!("README.md is what is published");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("README.md is out of date: cargo xtask evidence --readme");
+    Ok(ExitCode::FAILURE)
+}

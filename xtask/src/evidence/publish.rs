@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A run in the repository: small, and without a word about whose machine it
+//! was.
+
+use super::write_file;
+use crate::replay;
+use crate::runs::{self, StoredRun};
+use crate::{exit, prepare};
+use ::evidence::{Case, Exhibits, Outcome, Published, RunRecord, Tone, Verdict};
+use anyhow::{Context, Result};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Time lines in the published report, in rows: some 300 bytes each.
+const ROWS: usize = 900;
+
+/// Writes `results/published/NAME`.
+pub fn publish(
+    name: &str,
+    run: &RunRecord,
+    exhibits: &Exhibits,
+    found: &[StoredRun],
+) -> Result<()> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_' || b == b'.';
+    if name.is_empty() || name.starts_with('.') || !name.bytes().all(plain) {
+        let why = "use letters, digits, '-', '_' and '.'";
+        return Err(exit::usage(format!("--publish {name:?}: {why}")));
+    }
+    let dirs = prepare::dirs()?;
+    let dir = dirs.repo.join("results/published").join(name);
+    let record = anonymous(run, name);
+    let fewer = fewer(run, exhibits);
+    let mut files = vec![
+        (PathBuf::from("report.html"), ::evidence::report(&record, &fewer)),
+        ("cover-letter.txt".into(), ::evidence::cover_letter(&record)),
+        ("run.json".into(), serde_json::to_string_pretty(&record)? + "\n"),
+    ];
+    if let Some((case, line)) = picture(run, exhibits) {
+        let drawing = ::evidence::timeline_svg(line);
+        files.push(("race.svg".into(), ::evidence::standalone(&drawing)));
+        files.push(("race.txt".into(), format!("the race, event by event: {}\n", case.id)));
+    }
+    for (stored, case) in worth_a_bundle(found) {
+        let bundle = replay::of_case(&dirs, stored, case)?;
+        let file = format!("bundles/{}.json", case.id.replace('/', "-"));
+        files.push((file.into(), serde_json::to_string(&bundle)? + "\n"));
+    }
+    for (file, text) in &files {
+        if let Some(leak) = leak(text, &private(&dirs.repo, &dirs.cache)) {
+            let file = file.display();
+            return Err(exit::usage(format!(
+                "not published: {file} would tell {leak:?}, which names this machine"
+            )));
+        }
+    }
+    // Only now: what was there before goes as a whole.
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).with_context(|| format!("cannot clear {}", dir.display()))?;
+    }
+    let mut bytes = 0;
+    for (file, text) in &files {
+        write_file(&dir.join(file), text)?;
+        bytes += text.len();
+    }
+    println!("{}: {} files, {} KiB", dir.display(), files.len(), bytes / 1024);
+    Ok(())
+}
+
+/// Paths lead nowhere in the repository.
+fn anonymous(run: &RunRecord, name: &str) -> RunRecord {
+    let mut record = run.clone();
+    record.run_id = name.to_owned();
+    record.cases.iter_mut().for_each(|case| case.files.clear());
+    record
+}
+
+fn is_bad(case: &Case) -> bool {
+    !matches!(case.outcome, Outcome::Verdict { verdict: Verdict::Ok })
+}
+
+/// Bad cases first, up to [`ROWS`].
+fn fewer(run: &RunRecord, exhibits: &Exhibits) -> Exhibits {
+    let mut kept = Exhibits::default();
+    let mut rows = 0;
+    let (bad, good): (Vec<&Case>, Vec<&Case>) = run.cases.iter().partition(|case| is_bad(case));
+    for case in bad.into_iter().chain(good) {
+        let Some(line) = exhibits.timelines.get(&case.id) else { continue };
+        if rows + line.rows.len() > ROWS {
+            continue;
+        }
+        rows += line.rows.len();
+        kept.timelines.insert(case.id.clone(), line.clone());
+    }
+    kept
+}
+
+/// The race as README shows it: the first one that went stale, the shortest
+/// story of its kind.
+fn picture<'a>(
+    run: &'a RunRecord,
+    exhibits: &'a Exhibits,
+) -> Option<(&'a Case, &'a ::evidence::Timeline)> {
+    let stale = |case: &&Case| {
+        matches!(case.outcome, Outcome::Verdict { verdict: Verdict::Stale }) && case.cuts.is_empty()
+    };
+    let with_line = |case: &'a Case| Some((case, exhibits.timelines.get(&case.id)?));
+    let told = |line: &::evidence::Timeline| line.rows.iter().any(|row| row.tone == Tone::Fill);
+    let mut candidates = run.cases.iter().filter(stale).filter_map(with_line);
+    candidates.find(|(_, line)| told(line))
+}
+
+/// The first case of every arm and scenario that is not clean.
+fn worth_a_bundle(found: &[StoredRun]) -> Vec<(&StoredRun, &Case)> {
+    let mut seen = BTreeSet::new();
+    let cases = found.iter().flat_map(|run| run.record.cases.iter().map(move |case| (run, case)));
+    cases.filter(|(_, case)| is_bad(case) && seen.insert((&case.arm, &case.scenario))).collect()
+}
+
+/// Words that must not leave this machine.
+fn private(repo: &Path, cache: &Path) -> Vec<String> {
+    let mut words: Vec<String> =
+        [repo, cache].iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    words.extend(std::env::var("HOME").ok().filter(|home| home.len() > 1));
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    words.push(host.trim().to_owned());
+    words.extend(["/home/", "/root/", "/tmp/"].map(str::to_owned));
+    words.retain(|word| word.len() > 3 && word != "localhost");
+    words
+}
+
+/// The first private word in a text; a host's name counts only as a word of
+/// its own.
+fn leak<'a>(text: &str, private: &'a [String]) -> Option<&'a str> {
+    let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '-');
+    private.iter().map(String::as_str).find(|word| {
+        text.match_indices(word).any(|(at, _)| {
+            word.starts_with('/')
+                || (edge(text[..at].chars().next_back())
+                    && edge(text[at + word.len()..].chars().next()))
+        })
+    })
+}
+
+/// Rewrites README's block, or says whether it is fresh.
+pub fn readme(check: bool) -> Result<bool> {
+    let repo = prepare::dirs()?.repo;
+    let path = repo.join("README.md");
+    let before = std::fs::read_to_string(&path).context("cannot read README.md")?;
+    let after = ::evidence::splice(&before, |name| published(&repo, name))?;
+    if after == before {
+        return Ok(true);
+    }
+    if !check {
+        write_file(&path, &after)?;
+    }
+    Ok(!check)
+}
+
+fn published(repo: &Path, name: &str) -> Result<Published> {
+    let dir = repo.join("results/published").join(name);
+    if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
+        return Err(exit::usage(format!("README.md asks for a published run {name:?}")));
+    }
+    let run = runs::find(repo, &dir.to_string_lossy())
+        .with_context(|| format!("README.md asks for the published run {name:?}"))?;
+    let mut pictures = Vec::new();
+    if dir.join("race.svg").is_file() {
+        let caption = std::fs::read_to_string(dir.join("race.txt")).unwrap_or_default();
+        pictures.push(("race.svg".to_owned(), caption.trim().to_owned()));
+    }
+    Ok(Published { name: name.to_owned(), run: run.record, pictures })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_this_machine_is_found() {
+        let private = ["/home/".to_owned(), "buildbox".to_owned()];
+        assert_eq!(leak("git tree /home/eve/linux", &private), Some("/home/"));
+        assert_eq!(leak("on buildbox, twice", &private), Some("buildbox"));
+        assert_eq!(leak("a buildboxes plural, /homely", &private), None);
+    }
+}
