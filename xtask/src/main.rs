@@ -10,6 +10,7 @@ mod flags;
 mod list;
 mod prepare;
 mod run;
+mod series;
 mod setup;
 mod test;
 mod ui;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::main(&args, &cancel),
         Command::Explore(args) => explore::main(&args, &cancel),
+        Command::Series(args) => series::main(&args, &cancel),
         Command::Setup(args) => setup::main(&args, &cancel),
         Command::Build(args) => build::main(&args, &cancel),
         Command::List => list::main(),
