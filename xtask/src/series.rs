@@ -35,7 +35,6 @@ pub fn main(args: &SeriesArgs, cancel: &Cancel) -> Result<ExitCode> {
         .map_err(coded)?;
     stage.done(&format!("{} in {}", mails.patches.len() + 1, args.out.display()));
 
-    let earlier = read(&args.out);
     let stage = ui.stage("checks");
     let (findings, recipients) = series::check(&plan, &mails, &source, cancel).map_err(coded)?;
     stage.done(&format!("{} made", findings.len()));
@@ -48,15 +47,9 @@ pub fn main(args: &SeriesArgs, cancel: &Cancel) -> Result<ExitCode> {
         answered: plan.answered(),
         findings,
     });
-    // What was built before is not lost when this run only checks, or stops.
-    let save = |more: &[Finding]| save(&args.out, &report.borrow(), more);
+    save(&args.out, &report.borrow())?;
     if args.build {
-        save(&earlier.findings)?;
-        let built = build(&plan, &mails, &dirs, args, &earlier, &report, &ui, cancel);
-        save(if built.is_ok() { &[] } else { &earlier.findings })?;
-        built?;
-    } else {
-        save(&[])?;
+        build(&plan, &mails, &dirs, args, &report, &ui, cancel)?;
     }
     let report = report.into_inner();
     print!("{}", report.text());
@@ -79,19 +72,19 @@ fn choose_kernels(plan: &mut Plan, wanted: &[String]) -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::too_many_arguments, reason = "one call, each of another kind")]
 fn build(
     plan: &Plan,
     mails: &series::Mails,
     dirs: &Dirs,
     args: &SeriesArgs,
-    earlier: &Report,
     report: &RefCell<Report>,
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<()> {
     let config =
         KernelConfig::load(dirs, "plain").map_err(|error| exit::usage(error.to_string()))?;
+    let earlier = read_builds(&args.out);
+    let memory = RefCell::new(earlier.clone());
     let stage = ui.stage("builds");
     let now = RefCell::new((0, 0, String::new()));
     let on_progress = |progress: &Progress| {
@@ -117,7 +110,13 @@ fn build(
         ui.say(&format!("{} {}: {word} ({:.0} s)", finding.check, finding.on, finding.seconds));
         report.borrow_mut().findings.push(finding.clone());
         // Saved at once: an interrupted run goes on here.
-        if let Err(error) = save(&args.out, &report.borrow(), &earlier.findings) {
+        if !finding.key.is_empty() {
+            memory.borrow_mut().retain(|known| known.key != finding.key);
+            memory.borrow_mut().push(finding.clone());
+        }
+        let saved = save(&args.out, &report.borrow())
+            .and_then(|()| replace(&args.out, BUILDS, &json(&*memory.borrow())?));
+        if let Err(error) = saved {
             ui.say(&format!("{error:#}"));
         }
     };
@@ -128,7 +127,7 @@ fn build(
         dirs,
         config: &config,
         logs: &logs,
-        earlier: &earlier.findings,
+        earlier: &earlier,
         on_progress: &on_progress,
         on_finding: &on_finding,
         on_event: &on_event,
@@ -139,31 +138,32 @@ fn build(
     Ok(())
 }
 
-/// Results of an earlier run; unreadable ones are none.
-fn read(out: &Path) -> Report {
-    let text = std::fs::read(out.join("series.json")).unwrap_or_default();
+/// Builds that were finished, whatever the series was: by their keys, what is
+/// still the same is not built again.
+const BUILDS: &str = "builds.json";
+
+/// Unreadable ones are none.
+fn read_builds(out: &Path) -> Vec<Finding> {
+    let text = std::fs::read(out.join(BUILDS)).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
-/// `series.json` and `series.txt`, each replaced by rename. `more` are builds
-/// of an earlier run that this one has not come to yet.
-fn save(out: &Path, report: &Report, more: &[Finding]) -> Result<()> {
-    let text = report.text();
-    let mut report = report.clone();
-    for finding in more.iter().filter(|finding| !finding.key.is_empty()) {
-        if !report.findings.iter().any(|known| known.key == finding.key) {
-            report.findings.push(finding.clone());
-        }
-    }
-    let json = serde_json::to_string_pretty(&report).context("series.json")? + "\n";
-    for (name, text) in [("series.json", &json), ("series.txt", &text)] {
-        let place = out.join(name);
-        let fresh = out.join(format!(".{name}.{}", std::process::id()));
-        std::fs::write(&fresh, text)
-            .and_then(|()| std::fs::rename(&fresh, &place))
-            .with_context(|| format!("cannot write {}", place.display()))?;
-    }
-    Ok(())
+fn save(out: &Path, report: &Report) -> Result<()> {
+    replace(out, "series.json", &json(report)?)?;
+    replace(out, "series.txt", &report.text())
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    Ok(serde_json::to_string_pretty(value).context("cannot write JSON")? + "\n")
+}
+
+/// By rename: an interruption leaves the old file or the new one.
+fn replace(out: &Path, name: &str, text: &str) -> Result<()> {
+    let place = out.join(name);
+    let fresh = out.join(format!(".{name}.{}", std::process::id()));
+    std::fs::write(&fresh, text)
+        .and_then(|()| std::fs::rename(&fresh, &place))
+        .with_context(|| format!("cannot write {}", place.display()))
 }
 
 /// The exit code that an error deserves: a step that does not apply to the

@@ -25,6 +25,7 @@ mod make;
 mod objects;
 mod overlay;
 pub mod patch;
+pub mod series;
 pub mod setup;
 mod source;
 mod toolchain;
