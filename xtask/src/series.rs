@@ -31,8 +31,8 @@ pub fn main(args: &SeriesArgs, cancel: &Cancel) -> Result<ExitCode> {
     let stage = ui.stage("mails");
     let letter = Letter { sign_off: args.sign_off.as_deref(), version: args.reroll };
     let pristine = |path: &str| source.pristine(path);
-    let mails = series::write(&plan, &pristine, &letter, &dirs.repo, &args.out, cancel)
-        .map_err(coded)?;
+    let mails =
+        series::write(&plan, &pristine, &letter, &dirs.repo, &args.out, cancel).map_err(coded)?;
     stage.done(&format!("{} in {}", mails.patches.len() + 1, args.out.display()));
 
     let stage = ui.stage("checks");

@@ -9,6 +9,7 @@ use super::plan::{On, Plan, Step, overlays};
 use super::report::{Finding, Outcome};
 use super::slim::Slim;
 use super::{SeriesError, clippy};
+use crate::Dirs;
 use crate::config::{self, KernelConfig, Request};
 use crate::event::{Event, Stage};
 use crate::kconfig::Kconfig;
@@ -17,7 +18,6 @@ use crate::objects::Objects;
 use crate::overlay::Overlay;
 use crate::source::{RustSupport, Source, SourceSpec};
 use crate::toolchain::Tools;
-use crate::Dirs;
 use proc::{Cancel, RunError};
 use std::collections::BTreeSet;
 use std::fs;
@@ -110,7 +110,11 @@ impl Builds<'_> {
                 source => source?,
             };
             if index > 0 {
-                let found = applies(self.plan, on, self.mails, &source, self.cancel)?;
+                let found = {
+                    let pristine = |path: &str| source.pristine(path);
+                    let version = &source.provenance.kernel;
+                    applies(self.plan, on, self.mails, version, &pristine, self.cancel)?
+                };
                 let applied = found.iter().all(|finding| finding.outcome == Outcome::Ok);
                 found.iter().for_each(self.on_finding);
                 if !applied {
@@ -179,7 +183,12 @@ impl<'a> Kernel<'a> {
                 })
             };
             let steps = (1..=last).filter(touches);
-            cells.extend(steps.map(|steps| Cell { steps, rust: true, module: false, clippy: true }));
+            cells.extend(steps.map(|steps| Cell {
+                steps,
+                rust: true,
+                module: false,
+                clippy: true,
+            }));
         }
         cells
     }
@@ -406,7 +415,8 @@ impl Job<'_> {
             })
             .cloned()
             .collect();
-        if let Err(error) = config::verify(&ours, &text, &|| Kconfig::read(&self.kernel.slim.tree()))
+        if let Err(error) =
+            config::verify(&ours, &text, &|| Kconfig::read(&self.kernel.slim.tree()))
         {
             return Ok(Some(error.to_string()));
         }

@@ -34,9 +34,10 @@ pub fn check(
     findings.extend(maintained(&tree, mails, source, cancel)?);
     findings.extend(rustfmt(&tree, plan, mails, cancel)?);
     if let Some(on) = plan.on.first() {
-        findings.extend(applies(plan, on, mails, source, cancel)?);
+        let (version, pristine) = (&source.provenance.kernel, |path: &str| source.pristine(path));
+        findings.extend(applies(plan, on, mails, version, &pristine, cancel)?);
     }
-    findings.extend(arms(plan, source)?);
+    findings.extend(arms(plan, mails, source));
     Ok((findings, recipients))
 }
 
@@ -90,11 +91,7 @@ fn checkpatch(
     Ok(Finding::of("checkpatch", &name(mail), &complaint))
 }
 
-fn recipients(
-    tree: &Path,
-    mails: &[PathBuf],
-    cancel: &Cancel,
-) -> Result<Vec<String>, SeriesError> {
+fn recipients(tree: &Path, mails: &[PathBuf], cancel: &Cancel) -> Result<Vec<String>, SeriesError> {
     let args = ["--nogit", "--nogit-fallback", "--norolestats"];
     let (success, said) = script(tree, "scripts/get_maintainer.pl", &args, mails, cancel)?;
     if !success {
@@ -160,8 +157,8 @@ fn rustfmt(
     Ok(findings)
 }
 
-/// `git am`, mail after mail, on the pristine files of `source`: every file
-/// has to come out, byte for byte, as the lab builds it.
+/// `git am`, mail after mail, on the files of another tree: every file has to
+/// come out, byte for byte, as the lab builds it.
 ///
 /// # Errors
 /// [`SeriesError`] for what says nothing about the series.
@@ -169,17 +166,17 @@ pub(super) fn applies(
     plan: &Plan,
     on: &On,
     mails: &Mails,
-    source: &Source,
+    version: &str,
+    pristine: &dyn Fn(&str) -> Option<Vec<u8>>,
     cancel: &Cancel,
 ) -> Result<Vec<Finding>, SeriesError> {
-    let pristine = |path: &str| source.pristine(path);
     let steps = plan.steps_on(on);
-    let version = format!("linux {}", source.provenance.kernel);
+    let version = format!("linux {version}");
     let work = tempfile::tempdir().map_err(SeriesError::io(&plan.kernel))?;
     let touched: BTreeSet<String> = touched(&mails.overlays);
-    let repo = Repo::create(work.path(), &touched, &pristine, &mails.person, cancel)?;
+    let repo = Repo::create(work.path(), &touched, pristine, &mails.person, cancel)?;
     // Ours may fail where git succeeds and the other way round; both are told.
-    let ours = overlays(&steps, &pristine);
+    let ours = overlays(&steps, pristine);
     let mut findings = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         let Some(mail) = mail_of(plan, mails, step) else { continue };
@@ -194,7 +191,7 @@ pub(super) fn applies(
             Err((_, error)) => error.to_string(),
             Ok(overlays) => match overlays.get(index) {
                 None => String::new(),
-                Some(overlay) => differing(&repo.differences(overlay, &pristine)?, "the lab's"),
+                Some(overlay) => differing(&repo.differences(overlay, pristine)?, "the lab's"),
             },
         };
         findings.push(Finding::of("git am", &what, &complaint));
@@ -203,7 +200,11 @@ pub(super) fn applies(
 }
 
 fn differing(paths: &[String], from: &str) -> String {
-    if paths.is_empty() { String::new() } else { format!("differs from {from}: {}", paths.join(", ")) }
+    if paths.is_empty() {
+        String::new()
+    } else {
+        format!("differs from {from}: {}", paths.join(", "))
+    }
 }
 
 pub(super) fn mail_of<'a>(plan: &Plan, mails: &'a Mails, step: &Step) -> Option<&'a PathBuf> {
@@ -213,18 +214,15 @@ pub(super) fn mail_of<'a>(plan: &Plan, mails: &'a Mails, step: &Step) -> Option<
 
 /// Where a step says that it makes an arm, it must: what is sent is what the
 /// lab has tested.
-fn arms(plan: &Plan, source: &Source) -> Result<Vec<Finding>, SeriesError> {
+fn arms(plan: &Plan, mails: &Mails, source: &Source) -> Vec<Finding> {
     let pristine = |path: &str| source.pristine(path);
-    let steps: Vec<&Step> = plan.steps.iter().collect();
-    let made = overlays(&steps, &pristine)
-        .map_err(|(step, error)| SeriesError::Patch { step, error })?;
-    let mut findings = Vec::new();
-    for (step, overlay) in plan.steps.iter().zip(&made) {
-        if let Some(arm) = &step.arm {
-            findings.push(is_arm(plan, arm, &format!("after {}", step.name), overlay, &pristine));
-        }
-    }
-    Ok(findings)
+    let steps = plan.steps.iter().zip(&mails.overlays);
+    let named = steps.filter_map(|(step, overlay)| Some((step, step.arm.as_ref()?, overlay)));
+    named
+        .map(|(step, arm, overlay)| {
+            is_arm(plan, arm, &format!("after {}", step.name), overlay, &pristine)
+        })
+        .collect()
 }
 
 /// Compares a tree with an arm's.

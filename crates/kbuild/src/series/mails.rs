@@ -51,8 +51,8 @@ pub fn write(
         None => Person::configured(repo, cancel)?,
     };
     let steps: Vec<&Step> = plan.steps.iter().collect();
-    let overlays = overlays(&steps, pristine)
-        .map_err(|(step, error)| SeriesError::Patch { step, error })?;
+    let overlays =
+        overlays(&steps, pristine).map_err(|(step, error)| SeriesError::Patch { step, error })?;
     fs::create_dir_all(out).map_err(SeriesError::io(out))?;
     remove_old(out)?;
 
@@ -69,9 +69,18 @@ pub fn write(
         git.git(&["commit", "--quiet", "--signoff", "--cleanup=verbatim", &file])?;
     }
     let out = std::path::absolute(out).map_err(SeriesError::io(out))?;
-    let (count, into) = (format!("-{}", steps.len()), format!("--output-directory={}", out.display()));
+    let (count, into) =
+        (format!("-{}", steps.len()), format!("--output-directory={}", out.display()));
     let version = letter.version.map(|version| format!("--reroll-count={version}"));
-    let mut args = vec!["format-patch", "--numbered", "--cover-letter", "--stat=72", &into, &count];
+    let mut args = vec![
+        "format-patch",
+        "--numbered",
+        "--cover-letter",
+        "--stat=72",
+        "--summary",
+        &into,
+        &count,
+    ];
     args.extend(version.as_deref());
     let mut mails: Vec<PathBuf> = git.git(&args)?.into_iter().map(PathBuf::from).collect();
     if mails.len() != steps.len() + 1 {
@@ -106,8 +115,7 @@ fn fill_cover(path: &Path, plan: &Plan) -> Result<(), SeriesError> {
     let text = fs::read_to_string(path).map_err(SeriesError::io(path))?;
     let (subject, body) = &plan.cover;
     let body = format!("{body}\n\nBased on {}.", plan.base);
-    let filled = text
-        .replacen("*** SUBJECT HERE ***", subject, 1)
-        .replacen("*** BLURB HERE ***", &body, 1);
+    let filled =
+        text.replacen("*** SUBJECT HERE ***", subject, 1).replacen("*** BLURB HERE ***", &body, 1);
     fs::write(path, filled).map_err(SeriesError::io(path))
 }

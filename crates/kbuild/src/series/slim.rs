@@ -18,14 +18,35 @@ use std::path::{Path, PathBuf};
 
 /// Copied with all that they hold.
 const WHOLE: [&str; 18] = [
-    "arch/x86/", "block/", "certs/", "drivers/md/", "include/", "init/", "kernel/", "lib/", "rust/",
-    "scripts/", "security/", "tools/arch/", "tools/bpf/", "tools/build/", "tools/include/",
-    "tools/lib/", "tools/objtool/", "usr/",
+    "arch/x86/",
+    "block/",
+    "certs/",
+    "drivers/md/",
+    "include/",
+    "init/",
+    "kernel/",
+    "lib/",
+    "rust/",
+    "scripts/",
+    "security/",
+    "tools/arch/",
+    "tools/bpf/",
+    "tools/build/",
+    "tools/include/",
+    "tools/lib/",
+    "tools/objtool/",
+    "usr/",
 ];
 
 /// Copied for their Kconfig and make files only.
 const THIN: [&str; 8] = [
-    "Documentation/", "arch/", "drivers/gpu/", "drivers/net/", "sound/", "tools/", "samples/",
+    "Documentation/",
+    "arch/",
+    "drivers/gpu/",
+    "drivers/net/",
+    "sound/",
+    "tools/",
+    "samples/",
     "drivers/staging/",
 ];
 
@@ -194,7 +215,9 @@ mod tests {
         ] {
             assert!(wanted(path), "{path}");
         }
-        for path in ["drivers/gpu/drm/a.h", "fs/ext4/super.c", "arch/arm/x.S", "Documentation/a.rst"] {
+        for path in
+            ["drivers/gpu/drm/a.h", "fs/ext4/super.c", "arch/arm/x.S", "Documentation/a.rst"]
+        {
             assert!(!wanted(path), "{path}");
         }
     }
