@@ -175,8 +175,6 @@ pub(super) fn applies(
     let work = tempfile::tempdir().map_err(SeriesError::io(&plan.kernel))?;
     let touched: BTreeSet<String> = touched(&mails.overlays);
     let repo = Repo::create(work.path(), &touched, pristine, &mails.person, cancel)?;
-    // Ours may fail where git succeeds and the other way round; both are told.
-    let ours = overlays(&steps, pristine);
     let mut findings = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         let Some(mail) = mail_of(plan, mails, step) else { continue };
@@ -187,9 +185,10 @@ pub(super) fn applies(
             findings.push(Finding::of("git am", &what, &said.join("\n")));
             return Ok(findings);
         }
-        let complaint = match &ours {
+        // Ours may fail where git succeeds; of this step, not of a later one.
+        let complaint = match overlays(&steps[..=index], pristine) {
             Err((_, error)) => error.to_string(),
-            Ok(overlays) => match overlays.get(index) {
+            Ok(made) => match made.last() {
                 None => String::new(),
                 Some(overlay) => differing(&repo.differences(overlay, pristine)?, "the lab's"),
             },

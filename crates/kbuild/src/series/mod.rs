@@ -49,7 +49,7 @@ pub enum SeriesError {
         /// The step's message file.
         step: String,
         /// Which hunk, and why.
-        error: PatchError,
+        error: Box<PatchError>,
     },
     /// A tool is missing; the text says how to get it.
     #[error("{0}")]
