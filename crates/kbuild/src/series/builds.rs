@@ -145,7 +145,7 @@ impl<'a> Kernel<'a> {
         let slim = Slim::open(&all.dirs.cache, &source, all.on_event, all.cancel)?;
         let steps = all.plan.steps_on(on);
         let made = overlays(&steps, &|path| source.pristine(path))
-            .map_err(|(step, error)| SeriesError::Patch { step, error: Box::new(error) })?;
+            .map_err(|(step, error)| SeriesError::Patch { step, error })?;
         if let (Some(arm), Some(last)) = (&on.arm, made.last()) {
             let what = format!("linux {}", source.provenance.kernel);
             let pristine = |path: &str| source.pristine(path);

@@ -51,8 +51,8 @@ pub fn write(
         None => Person::configured(repo, cancel)?,
     };
     let steps: Vec<&Step> = plan.steps.iter().collect();
-    let overlays = overlays(&steps, pristine)
-        .map_err(|(step, error)| SeriesError::Patch { step, error: Box::new(error) })?;
+    let overlays =
+        overlays(&steps, pristine).map_err(|(step, error)| SeriesError::Patch { step, error })?;
     fs::create_dir_all(out).map_err(SeriesError::io(out))?;
     remove_old(out)?;
 

@@ -178,13 +178,13 @@ impl Plan {
 pub(super) fn overlays(
     steps: &[&Step],
     pristine: &dyn Fn(&str) -> Option<Vec<u8>>,
-) -> Result<Vec<Overlay>, (String, PatchError)> {
+) -> Result<Vec<Overlay>, (String, Box<PatchError>)> {
     let mut overlay = Overlay::default();
     let mut all = Vec::new();
     for step in steps {
         for patch in &step.patches {
             patch::apply(patch, Fuzz::Strict, &mut overlay, pristine)
-                .map_err(|error| (step.name.clone(), error))?;
+                .map_err(|error| (step.name.clone(), Box::new(error)))?;
         }
         for (to, data) in &step.files {
             overlay.set(to, Content::File { data: data.clone(), executable: false });
