@@ -4,6 +4,8 @@
 use proc::Cancel;
 use std::process::ExitCode;
 
+/// What was tested is not as it should be.
+pub const CONTRADICTED: u8 = 1;
 /// Something in the command line, or in a file named there, is wrong.
 pub const USAGE: u8 = 2;
 /// Something is missing on this machine.
@@ -24,6 +26,11 @@ pub struct Coded {
 /// A [`USAGE`] error.
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
     Coded { code: USAGE, message: message.into() }.into()
+}
+
+/// A [`CONTRADICTED`] error: the thing under test is at fault.
+pub fn contradicted(message: impl Into<String>) -> anyhow::Error {
+    Coded { code: CONTRADICTED, message: message.into() }.into()
 }
 
 /// A [`SETUP`] error.

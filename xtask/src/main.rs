@@ -19,6 +19,7 @@ mod prepare;
 mod replay;
 mod run;
 mod runs;
+mod series;
 mod setup;
 mod shard;
 mod shell;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::main(&args, &cancel),
         Command::Shell(args) => shell::main(&args, &cancel),
         Command::Perf(args) => perf::main(&args, &cancel),
+        Command::Series(args) => series::main(&args, &cancel),
         Command::Setup(args) => setup::main(&args, &cancel),
         Command::Build(args) => build::main(&args, &cancel),
         Command::List => list::main(),

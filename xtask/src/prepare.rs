@@ -77,7 +77,7 @@ pub fn choose_arms(dirs: &Dirs, wanted: &[String]) -> Result<Vec<Arm>> {
 }
 
 /// Turns the builder's events into progress of one stage.
-fn relay<'a>(ui: &'a Ui, stage: &'a Stage<'_>) -> impl Fn(Event) + 'a {
+pub fn relay<'a>(ui: &'a Ui, stage: &'a Stage<'_>) -> impl Fn(Event) + 'a {
     move |event| match event {
         Event::Progress { what, done, total, .. } => {
             stage.progress(done, total.unwrap_or(0), &what);
@@ -229,7 +229,7 @@ fn obtain_source(dirs: &Dirs, kernel: &KernelArgs, ui: &Ui, cancel: &Cancel) -> 
 }
 
 /// What the user can mend in the command line is usage; the rest is trouble.
-fn source_error(error: kbuild::SourceError) -> anyhow::Error {
+pub fn source_error(error: kbuild::SourceError) -> anyhow::Error {
     use kbuild::SourceError as E;
     match error {
         E::Spec { .. } | E::Dirty { .. } | E::NotKernel { .. } | E::NoBcache { .. } => {

@@ -26,6 +26,7 @@ mod objects;
 mod overlay;
 pub mod patch;
 mod prune;
+pub mod series;
 pub mod setup;
 mod source;
 mod toolchain;

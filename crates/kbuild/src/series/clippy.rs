@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The clippy that belongs to the kernel's Rust compiler.
+//!
+//! It is bound to one version of the compiler. Where the compiler is Debian's,
+//! the package of the same version is unpacked into the cache.
+
+use crate::Dirs;
+use crate::event::{Event, from_debian};
+use crate::toolchain::{Rustc, find_rustc, in_path, numbers};
+use debian::{PrivateApt, unpack_deb};
+use proc::{Cancel, run_lines};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The driver's path; otherwise what would have to be done to have one.
+pub(super) fn find(
+    dirs: &Dirs,
+    on_event: &dyn Fn(Event),
+    cancel: &Cancel,
+) -> Result<PathBuf, String> {
+    let rustc = find_rustc().ok_or("no Rust compiler; `cargo xtask setup` installs one")?;
+    let own = dirs.tools().join(format!("clippy-{}", minor(&rustc.version).unwrap_or_default()));
+    let unpacked = own.join("usr/bin/clippy-driver");
+    let mut candidates = vec![rustc.sysroot.join("bin/clippy-driver"), unpacked.clone()];
+    candidates.extend(in_path("clippy-driver"));
+    if let Some(found) = candidates.into_iter().find(|path| fits(path, &rustc)) {
+        return Ok(found);
+    }
+    let how = format!(
+        "no clippy-driver for {}; `apt-get install rust-web-clippy` (Debian 12), `apt-get install \
+         rust-clippy` (Debian 13) or `rustup component add clippy` has it",
+        rustc.version
+    );
+    let package = debian_package(&rustc.path).ok_or_else(|| how.clone())?;
+    fetch(dirs, &package, &own, on_event, cancel).map_err(|error| format!("{how} ({error})"))?;
+    if fits(&unpacked, &rustc) { Ok(unpacked) } else { Err(how) }
+}
+
+fn fetch(
+    dirs: &Dirs,
+    package: &str,
+    into: &Path,
+    on_event: &dyn Fn(Event),
+    cancel: &Cancel,
+) -> Result<(), debian::AptError> {
+    let on_event = |event| from_debian(on_event, event);
+    let apt = PrivateApt::open(&dirs.cache, &on_event, cancel)?;
+    let deb = apt.download(package, &into.join("deb"))?;
+    unpack_deb(&deb.path, into, &on_event, cancel)
+}
+
+/// `rust-web-clippy=VERSION` for a compiler out of `rustc-web`.
+fn debian_package(rustc: &Path) -> Option<String> {
+    let owner = first_line(Command::new("dpkg-query").arg("-S").arg(rustc))?;
+    let owner = owner.split([':', ',']).next()?.to_owned();
+    let clippy = match owner.as_str() {
+        "rustc" => "rust-clippy",
+        "rustc-web" => "rust-web-clippy",
+        _ => return None,
+    };
+    let version =
+        first_line(Command::new("dpkg-query").args(["-W", "-f", "${Version}\n"]).arg(&owner))?;
+    Some(format!("{clippy}={version}"))
+}
+
+/// `clippy 0.1.85` belongs to `rustc 1.85.x`.
+fn fits(driver: &Path, rustc: &Rustc) -> bool {
+    if !driver.is_file() {
+        return false;
+    }
+    let version = first_line(Command::new(driver).arg("--version"));
+    let clippy = version.as_deref().and_then(numbers).map(|[_, _, minor]| minor);
+    clippy.is_some() && clippy == minor(&rustc.version)
+}
+
+fn minor(rustc: &str) -> Option<u32> {
+    numbers(rustc).map(|[_, minor, _]| minor)
+}
+
+fn first_line(command: &mut Command) -> Option<String> {
+    let mut first = None;
+    let status = run_lines(command.env("LC_ALL", "C"), &Cancel::new(), |line| {
+        first.get_or_insert_with(|| line.to_owned());
+    });
+    first.filter(|_| status.is_ok_and(|status| status.success()))
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask series`: patches ready for git send-email, and what is wrong
+//! with them.
+
+use crate::flags::SeriesArgs;
+use crate::ui::Ui;
+use crate::{exit, prepare};
+use anyhow::{Context, Result};
+use kbuild::series::{self, Builds, Finding, Letter, Outcome, Plan, Progress, Report, SeriesError};
+use kbuild::{Dirs, KernelConfig, Source, SourceSpec};
+use proc::Cancel;
+use std::cell::RefCell;
+use std::path::Path;
+use std::process::ExitCode;
+
+pub fn main(args: &SeriesArgs, cancel: &Cancel) -> Result<ExitCode> {
+    let ui = Ui::new();
+    let dirs = prepare::dirs()?;
+    let kernel = args.from.clone().unwrap_or_else(|| dirs.repo.join("kernel"));
+    let mut plan = Plan::load(&kernel).map_err(|error| exit::usage(error.to_string()))?;
+    choose_kernels(&mut plan, &args.kernels)?;
+
+    let stage = ui.stage("kernel source");
+    let first = plan.on.first().context("series.toml names no kernel")?.kernel.clone();
+    let spec = SourceSpec::parse(&first).map_err(prepare::source_error)?;
+    let source = Source::obtain(&spec, &dirs, &prepare::relay(&ui, &stage), cancel)
+        .map_err(prepare::source_error)?;
+    let origin = format!("linux {} ({})", source.provenance.kernel, source.provenance.origin);
+    stage.done(&origin);
+
+    let stage = ui.stage("mails");
+    let letter = Letter { sign_off: args.sign_off.as_deref(), version: args.reroll };
+    let pristine = |path: &str| source.pristine(path);
+    let mails =
+        series::write(&plan, &pristine, &letter, &dirs.repo, &args.out, cancel).map_err(coded)?;
+    stage.done(&format!("{} in {}", mails.patches.len() + 1, args.out.display()));
+
+    let stage = ui.stage("checks");
+    let (findings, recipients) = series::check(&plan, &mails, &source, cancel).map_err(coded)?;
+    stage.done(&format!("{} made", findings.len()));
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let report = RefCell::new(Report {
+        schema_version: 1,
+        kernel: origin,
+        mails: [&mails.cover].into_iter().chain(&mails.patches).map(|path| name(path)).collect(),
+        recipients,
+        answered: plan.answered(),
+        findings,
+    });
+    save(&args.out, &report.borrow())?;
+    if args.build {
+        build(&plan, &mails, &dirs, args, &report, &ui, cancel)?;
+    }
+    let report = report.into_inner();
+    print!("{}", report.text());
+    println!("\nresults: {}", args.out.join("series.json").display());
+    Ok(ExitCode::from(report.exit_code()))
+}
+
+fn choose_kernels(plan: &mut Plan, wanted: &[String]) -> Result<()> {
+    let known: Vec<String> = plan.on.iter().map(|on| on.kernel.clone()).collect();
+    if let Some(other) = wanted.iter().find(|name| !known.contains(name)) {
+        let known = known.join(", ");
+        return Err(exit::usage(format!("--on {other}: series.toml has {known}")));
+    }
+    // The first is the one that the mails are made for: it always stays.
+    let mut index = 0;
+    plan.on.retain(|on| {
+        index += 1;
+        wanted.is_empty() || wanted.contains(&on.kernel) || index == 1
+    });
+    Ok(())
+}
+
+fn build(
+    plan: &Plan,
+    mails: &series::Mails,
+    dirs: &Dirs,
+    args: &SeriesArgs,
+    report: &RefCell<Report>,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<()> {
+    let config =
+        KernelConfig::load(dirs, "plain").map_err(|error| exit::usage(error.to_string()))?;
+    let earlier = read_builds(&args.out);
+    let memory = RefCell::new(earlier.clone());
+    let stage = ui.stage("builds");
+    let now = RefCell::new((0, 0, String::new()));
+    let on_progress = |progress: &Progress| {
+        let left = progress
+            .left
+            .map_or_else(String::new, |s| format!(", about {:.0} min left", (s / 60.0).ceil()));
+        *now.borrow_mut() = (progress.done, progress.total, format!("{}{left}", progress.now));
+        stage.progress(progress.done as u64, progress.total as u64, &now.borrow().2);
+    };
+    let on_event = |event: kbuild::Event| match event {
+        kbuild::Event::Notice(text) => ui.say(&text),
+        kbuild::Event::Progress { done, .. } => {
+            let (builds, total, what) = &*now.borrow();
+            stage.progress(*builds as u64, *total as u64, &format!("{what}, file {done}"));
+        }
+    };
+    let on_finding = |finding: &Finding| {
+        let word = match finding.outcome {
+            Outcome::Ok => "ok",
+            Outcome::Failed => "FAILED",
+            Outcome::Missing => "missing",
+        };
+        ui.say(&format!("{} {}: {word} ({:.0} s)", finding.check, finding.on, finding.seconds));
+        report.borrow_mut().findings.push(finding.clone());
+        // Saved at once: an interrupted run goes on here.
+        if !finding.key.is_empty() {
+            memory.borrow_mut().retain(|known| known.key != finding.key);
+            memory.borrow_mut().push(finding.clone());
+        }
+        let saved = save(&args.out, &report.borrow())
+            .and_then(|()| replace(&args.out, BUILDS, &json(&*memory.borrow())?));
+        if let Err(error) = saved {
+            ui.say(&format!("{error:#}"));
+        }
+    };
+    let logs = args.out.join("logs");
+    let builds = Builds {
+        plan,
+        mails,
+        dirs,
+        config: &config,
+        logs: &logs,
+        earlier: &earlier,
+        on_progress: &on_progress,
+        on_finding: &on_finding,
+        on_event: &on_event,
+        cancel,
+    };
+    builds.run().map_err(coded)?;
+    drop(stage);
+    Ok(())
+}
+
+/// Builds that were finished, whatever the series was: by their keys, what is
+/// still the same is not built again.
+const BUILDS: &str = "builds.json";
+
+/// Unreadable ones are none.
+fn read_builds(out: &Path) -> Vec<Finding> {
+    let text = std::fs::read(out.join(BUILDS)).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+fn save(out: &Path, report: &Report) -> Result<()> {
+    replace(out, "series.json", &json(report)?)?;
+    replace(out, "series.txt", &report.text())
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    Ok(serde_json::to_string_pretty(value).context("cannot write JSON")? + "\n")
+}
+
+/// By rename: an interruption leaves the old file or the new one.
+fn replace(out: &Path, name: &str, text: &str) -> Result<()> {
+    let place = out.join(name);
+    let fresh = out.join(format!(".{name}.{}", std::process::id()));
+    std::fs::write(&fresh, text)
+        .and_then(|()| std::fs::rename(&fresh, &place))
+        .with_context(|| format!("cannot write {}", place.display()))
+}
+
+/// The exit code that an error deserves: a step that does not apply to the
+/// kernel that it is made for is the series' own fault.
+fn coded(error: SeriesError) -> anyhow::Error {
+    match error {
+        SeriesError::Plan(_) => exit::usage(error.to_string()),
+        SeriesError::Patch { .. } => exit::contradicted(error.to_string()),
+        SeriesError::Missing(_) | SeriesError::Toolchain(_) | SeriesError::Apt(_) => {
+            exit::setup(error.to_string())
+        }
+        SeriesError::Source(error) => prepare::source_error(error),
+        SeriesError::Cancelled(cancelled) => cancelled.into(),
+        other => anyhow::Error::new(other),
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask series` on doctored copies of the series: each kind of fault
+//! turns the exit code to 1, with what is wrong and where.
+#![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
+#![cfg(feature = "vm-tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn repo() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// A copy of `kernel/` to be doctored.
+struct Copy(tempfile::TempDir);
+
+impl Copy {
+    fn new() -> Self {
+        let copy = Self(tempfile::tempdir().unwrap());
+        let done =
+            Command::new("cp").arg("-r").arg(repo().join("kernel")).arg(copy.0.path()).status();
+        assert!(done.unwrap().success());
+        copy
+    }
+
+    fn kernel(&self) -> PathBuf {
+        self.0.path().join("kernel")
+    }
+
+    /// Replaces the first `from`, which must be there.
+    fn edit(&self, path: &str, from: &str, to: &str) {
+        let place = self.kernel().join(path);
+        let text = fs::read_to_string(&place).unwrap();
+        assert!(text.contains(from), "{path} has no {from:?}");
+        fs::write(place, text.replacen(from, to, 1)).unwrap();
+    }
+
+    /// Replaces the kernels that the series claims.
+    fn claim(&self, on: &str) {
+        let place = self.kernel().join("series/series.toml");
+        let text = fs::read_to_string(&place).unwrap();
+        let head = text.split("[[on]]").next().unwrap();
+        let answered = &text[text.find("[answered]").unwrap()..];
+        fs::write(place, format!("{head}{on}\n{answered}")).unwrap();
+    }
+
+    fn series(&self, args: &[&str]) -> (Output, String) {
+        self.series_with(args, |_| {})
+    }
+
+    fn series_with(&self, args: &[&str], more: impl FnOnce(&mut Command)) -> (Output, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.current_dir(repo()).args(["series", "--sign-off", "A B <a@b.example>", "--from"]);
+        command.arg(self.kernel()).arg("--out").arg(self.0.path().join("out")).args(args);
+        more(&mut command);
+        let out = command.output().unwrap();
+        let stdout = String::from_utf8_lossy(&out.stdout).into_owned();
+        (out, stdout)
+    }
+}
+
+#[track_caller]
+fn fails(out: &Output, stdout: &str, parts: &[&str]) {
+    let stderr = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(1), "{stdout}\n{stderr}");
+    for part in parts {
+        assert!(stdout.contains(part), "no {part:?} in {stdout}\n{stderr}");
+    }
+}
+
+#[test]
+fn the_series_is_clean_as_it_is() {
+    let (out, stdout) = Copy::new().series(&[]);
+    let stderr = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(0), "{stdout}\n{stderr}");
+    assert!(stdout.contains(" 0 failed, 0 missing") && stdout.contains("git send-email"));
+}
+
+#[test]
+fn what_checkpatch_says_is_one() {
+    let copy = Copy::new();
+    copy.edit("tracker/inflight_chunks.c", "\tif (!t)\n", "\tif( !t )\n");
+    let (out, stdout) = copy.series(&[]);
+    fails(&out, &stdout, &["FAILED  checkpatch    0001-", "ERROR:SPACING"]);
+}
+
+#[test]
+fn a_series_that_is_not_what_was_tested_is_one() {
+    let copy = Copy::new();
+    copy.edit("arms/series.toml", "\"patches/kunit.patch\", ", "");
+    copy.edit("tracker/inflight.rs", "//! # Ordering\n", "//! # Ordering \n");
+    let (out, stdout) = copy.series(&[]);
+    fails(&out, &stdout, &["FAILED  same as arm", "drivers/md/bcache/Kconfig", "FAILED  rustfmt"]);
+}
+
+#[test]
+fn a_hunk_that_does_not_fit_an_older_kernel_is_one() {
+    let copy = Copy::new();
+    // The Rust bindings of 6.12 look different; nothing is compiled.
+    copy.claim(
+        "[[on]]\nkernel = \"linux-source-7.3\"\nrust = []\n\
+         [[on]]\nkernel = \"linux-source-6.12\"\nrust = []\nsteps = [\"hooks\", \"rust\"]\n",
+    );
+    let (out, stdout) = copy.series(&["--build"]);
+    fails(&out, &stdout, &["ok      git am        linux 6.12", "FAILED  git am        linux 6.12"]);
+}
+
+#[test]
+fn a_step_that_does_not_compile_is_one() {
+    let copy = Copy::new();
+    copy.claim("[[on]]\nkernel = \"linux-source-7.3\"\nrust = [false]\n");
+    copy.edit("tracker/inflight_chunks.c", "if (!t)\n", "if (!undeclared)\n");
+    let (out, stdout) = copy.series(&["--build"]);
+    let place = "drivers/md/bcache/inflight_chunks.c";
+    fails(&out, &stdout, &["ok      build", "FAILED  build", place, "undeclared"]);
+}
+
+#[test]
+fn a_missing_tool_is_three() {
+    let copy = Copy::new();
+    let tools = copy.0.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    for tool in ["git", "perl", "sh"] {
+        let path = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|dir| dir.join(tool))
+            .find(|path| path.exists());
+        std::os::unix::fs::symlink(path.unwrap(), tools.join(tool)).unwrap();
+    }
+    let (out, stdout) = copy.series_with(&[], |command| {
+        command.env("PATH", &tools);
+    });
+    assert_eq!(out.status.code(), Some(3), "{stdout}");
+    assert!(stdout.contains("MISSING rustfmt"), "{stdout}");
+}
+
+#[test]
+fn an_unknown_kernel_is_usage() {
+    let (out, _) = Copy::new().series(&["--on", "linux-source-1.0"]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("linux-source-6.12"));
+}
