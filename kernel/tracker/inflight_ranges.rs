@@ -278,11 +278,13 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
     pub fn record(&self, range: Range) -> Place {
         let () = Self::VALID;
 
-        range
-            .pack(0)
-            .filter(|_| range.len() <= 1 << FINE_SHIFT)
-            .and_then(|word| self.record_fine(range, word))
-            .unwrap_or_else(|| self.record_beyond(range))
+        let place = if range.len() <= 1 << FINE_SHIFT {
+            range.pack(0).and_then(|word| self.record_fine(range, word))
+        } else {
+            None
+        };
+
+        place.unwrap_or_else(|| self.record_beyond(range))
     }
 
     #[inline]
