@@ -278,12 +278,13 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
     pub fn record(&self, range: Range) -> Place {
         let () = Self::VALID;
 
-        if range.len() <= 1 << FINE_SHIFT {
-            if let Some(place) = range.pack(0).and_then(|word| self.record_fine(range, word)) {
-                return place;
-            }
-        }
-        self.record_beyond(range)
+        let place = if range.len() <= 1 << FINE_SHIFT {
+            range.pack(0).and_then(|word| self.record_fine(range, word))
+        } else {
+            None
+        };
+
+        place.unwrap_or_else(|| self.record_beyond(range))
     }
 
     #[inline]

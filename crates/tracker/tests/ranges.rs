@@ -132,6 +132,24 @@ fn precise_enough() {
         assert!(needless(&Table::new(), Load { write: 256, ..load }, seed) <= 0.01);
         // A hot region of 64 MB, as in the fio race.
         assert!(needless(&Table::new(), Load { device: GB / 16, ..load }, seed) <= 0.01);
+        // Large writes there: as long as they overlap no read, they are exact.
+        let large = Load { device: GB / 16, write: 2048, ..load };
+        assert!(needless(&Table::new(), large, seed) <= 0.01);
+    }
+}
+
+/// A sequential writer: all of its writes are in one or two granules.
+#[test]
+fn precise_beside_writes_in_a_row() {
+    for sectors in [8, 32, 256, 2048] {
+        let table = Table::new();
+        let places: Vec<_> = (0..32).map(|n| table.record(range(n * sectors, 8))).collect();
+        let end = 31 * sectors + 8;
+        assert_eq!(table.check(range(end - 1, 8)), Overlap::Exact);
+        for sector in (end..u64::from(CHUNK)).step_by(8) {
+            assert_eq!(table.check(range(sector, 8)), Overlap::None, "{sectors} apart, {sector}");
+        }
+        places.into_iter().for_each(|place| table.clear(place));
     }
 }
 
