@@ -13,7 +13,7 @@ use crate::session::{OVERLOADED, Session, disk_trouble};
 use crate::step::{CutKind, OpenWrites};
 use crate::trouble::{Stop, Trouble};
 use evidence::{Case, Cut, Load, Outcome, StaleSample, Verdict};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use vdisk::Policy;
 use vm::Pending;
@@ -108,7 +108,7 @@ fn add(case: &mut Case, judgement: &Judgement) {
 }
 
 /// Says where the log of the cycle is that went wrong.
-fn keep_log(session: &mut Session<'_>, case: &mut Case, log: &PathBuf, number: u32) {
+fn keep_log(session: &mut Session<'_>, case: &mut Case, log: &Path, number: u32) {
     if let Some(events) = case.files.get_mut("events")
         && let (Some(folder), Some(name)) = (Path::new(events.as_str()).parent(), log.file_name())
     {
@@ -155,7 +155,7 @@ impl Soak<'_> {
         let [least, most] = self.cycles.events;
         let target = session.rig.now() + self.rng.u64(least..=most);
         session.note(format!("cycle {number}: cut planned at event {target}"));
-        self.flight = self.flight.from_now(&session.rig);
+        self.flight = self.flight.resumed(&session.rig);
         counters::delay(&session.rig, job.delays);
         let began = Instant::now();
         let fio = session.vm()?.start(fio::run((FOR_EVER + 60) * 1000));

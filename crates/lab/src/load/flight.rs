@@ -53,7 +53,7 @@ impl Flight {
     }
 
     /// The same sums, without what has happened since the last call.
-    pub fn from_now(&self, rig: &Rig) -> Self {
+    pub fn resumed(&self, rig: &Rig) -> Self {
         Self { counts: self.counts, ..Self::new(rig) }
     }
 

@@ -147,7 +147,7 @@ fn one_round(
     fio::hand_over(&session.guest()?, &job.file, &text)?;
     // Emulation on a busy machine: starting and verifying take their time.
     let limit = Duration::from_secs(seconds.unwrap_or(60) * 4 + 120);
-    *flight = flight.from_now(&session.rig);
+    *flight = flight.resumed(&session.rig);
     counters::delay(&session.rig, job.delays);
     let pending =
         session.vm()?.start(fio::run(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)));
