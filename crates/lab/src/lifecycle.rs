@@ -27,6 +27,15 @@ impl Session<'_> {
                     self.cancel.check()?;
                     std::thread::sleep(Duration::from_millis(5));
                 }
+                // Registering the set attaches what names it, sometimes before
+                // we do (`run_cache_set`): "already attached" is EINVAL.
+                Err(GuestError::Refused { message, .. })
+                    if event == LifeEvent::Attach
+                        && message.contains("EINVAL")
+                        && bcache::state(&guest)? != "no cache" =>
+                {
+                    break;
+                }
                 outcome => break outcome?,
             }
         }

@@ -87,7 +87,7 @@ fn s7_without_a_cutoff() {
 
 #[test]
 fn s7c_without_congestion() {
-    is_shut(&without("s7c-congested.toml", &["spoil-cache-write"]), "round the cache");
+    is_shut(&without("s7c-congested.toml", &["spoil-cache-write", "\"1000\""]), "round the cache");
 }
 
 #[test]

@@ -100,7 +100,9 @@ fn kernel_command_line(config: &VmConfig) -> String {
     let mut words = vec![
         "console=ttyS0",
         // Warnings and worse: each character costs an exit from the guest.
-        "quiet",
+        // `quiet` would keep warnings back, and with them what WARN() and
+        // lockdep report.
+        "loglevel=5",
         // Emulated clocks are wrong whenever the host is busy; comparing them
         // would only make the kernel give up the cheap one.
         "tsc=reliable",
