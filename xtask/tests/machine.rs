@@ -86,12 +86,24 @@ fn left_over(folder: &Path) -> Vec<String> {
 }
 
 /// Starts a run and waits until its first machine is there.
+/// Long enough to be interrupted.
+const FOUR: [&str; 12] = [
+    "--arm",
+    "base",
+    "--jobs",
+    "1",
+    "--scenario",
+    "S1",
+    "--scenario",
+    "S2",
+    "--scenario",
+    "S3",
+    "--scenario",
+    "S4",
+];
+
 fn started(out: &Path) -> Child {
-    let mut child = run(&["--arm", "base", "--jobs", "1"], out)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = run(&FOUR, out).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(120);
     while left_over(out).is_empty() {
         assert!(child.try_wait().unwrap().is_none(), "ended before a machine was seen");
@@ -120,7 +132,7 @@ fn ctrl_c_leaves_nothing_running_and_the_run_resumes() {
     let interrupted = record(dir.path());
     assert_eq!(interrupted.status, RunStatus::Incomplete);
 
-    let again = run(&["--arm", "base", "--jobs", "1"], dir.path()).output().unwrap();
+    let again = run(&FOUR, dir.path()).output().unwrap();
     assert_eq!(again.status.code(), Some(0), "{}", String::from_utf8_lossy(&again.stderr));
     let whole = record(dir.path());
     assert_eq!(whole.status, RunStatus::Complete);

@@ -186,11 +186,18 @@ fn set_up(
     config.cmdline_extra.clone_from(&tools.cmdline);
     config.boot_deadline *= tools.slowness;
     config.silence *= tools.slowness;
-    if let Some(guests) = &tools.guests {
+    if let Some(guests) = &tools.guests
+        && RESTORED.contains(&spec.scenario.id.as_str())
+    {
         config.saved = guests.get(&config, spec.scenario.disks, cancel)?;
     }
     Ok((config, sockets))
 }
+
+/// Scenarios that a restored guest plays as a booted one does, as
+/// `tests/restored.rs` shows. Not S9: restored guests start with the same random
+/// numbers, and what they evict first was not what it needs, three times of three.
+pub const RESTORED: [&str; 6] = ["S1", "S2", "S3", "S4", "S12", "S13"];
 
 /// A verdict without the events that it rests on would be a bare claim.
 fn whole_log(session: &Session<'_>) -> Result<(), Stop> {
