@@ -1,82 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The results format: exit codes, tables, and what a damaged file does.
 
-use evidence::{
-    ArmRecord, Case, ConfigRecord, GuestRecord, HostRecord, Outcome, QemuRecord, RunRecord,
-    RunStatus, SCHEMA_VERSION, ScenarioRecord, SectorCounts, SourceRecord, Store, StoreError,
-    Summary, ToolRecord, ToolchainRecord, Verdict, matrix,
-};
-use std::collections::BTreeMap;
+mod support;
 
-fn case(arm: &str, scenario: &str, expected: Verdict, outcome: Outcome) -> Case {
-    Case {
-        id: format!("{arm}/{scenario}/1"),
-        arm: arm.into(),
-        scenario: scenario.into(),
-        attempt: 1,
-        seed: 5,
-        expected,
-        outcome,
-        opportunities: vec![],
-        observations: vec![],
-        sectors: SectorCounts::default(),
-        cuts: vec![],
-        boots_ms: vec![],
-        took_ms: 1,
-        files: BTreeMap::new(),
-        load: None,
-    }
-}
+use evidence::{Case, Outcome, RunRecord, RunStatus, Store, StoreError, Verdict, matrix};
+use support::{case, verdict};
 
-fn verdict(verdict: Verdict) -> Outcome {
-    Outcome::Verdict { verdict }
-}
-
+/// `base` and `rust` on S1, whichever cases there are.
 fn run(cases: Vec<Case>) -> RunRecord {
-    let arm = |name: &str| ArmRecord {
-        name: name.into(),
-        title: String::new(),
-        hash: "h".into(),
-        image: "i".into(),
-    };
-    let mut record = RunRecord {
-        schema_version: SCHEMA_VERSION,
-        run_id: "r".into(),
-        status: RunStatus::Incomplete,
-        started: "2026-01-01T00:00:00Z".into(),
-        finished: None,
-        seed: 1,
-        tool: ToolRecord { version: "0".into(), commit: None, dirty: false },
-        host: HostRecord {
-            os: String::new(),
-            kernel: String::new(),
-            cpu: String::new(),
-            cores: 2,
-            memory_mib: 1,
-        },
-        qemu: QemuRecord { version: String::new(), accelerator: "tcg".into() },
-        source: SourceRecord {
-            origin: String::new(),
-            kernel_version: String::new(),
-            hash: String::new(),
-        },
-        config: ConfigRecord { name: "plain".into(), hash: String::new() },
-        toolchain: ToolchainRecord { cc: String::new(), rustc: None, bindgen: None },
-        guest: GuestRecord { hash: String::new(), fio: String::new() },
-        arms: vec![arm("base"), arm("rust")],
-        scenarios: vec![ScenarioRecord {
-            id: "S1".into(),
-            name: "race".into(),
-            title: String::new(),
-            hash: String::new(),
-        }],
-        attempts: 1,
-        cases,
-        perf: None,
-        summary: Summary::default(),
-    };
-    record.summarise();
-    record
+    support::record(&["base", "rust"], &["S1"], cases)
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use super::chart::{Chart, Side, arms};
 use super::scale::Scale;
 use crate::perf::{HitPoint, Perf};
+use crate::stats::proportion::wilson;
 
 /// Share of the misses that overlap no write in flight and are kept out of the
 /// cache all the same, with Wilson's 95 % interval.
@@ -34,10 +35,12 @@ pub fn hit_ratio(perf: &Perf) -> String {
             own.iter().map(|p| chart.at(p.in_flight as f64, share(p))).collect();
         chart.svg.path(number, false, &line);
         for p in own {
-            let (low, high) = wilson(p.skipped_needlessly, p.misses);
             let at = |v: f64| chart.at(p.in_flight as f64, v * 100.0);
-            let (from, to, point) = (at(low), at(high), at(share(p) / 100.0));
-            chart.svg.interval(number, from, to);
+            let point = at(share(p) / 100.0);
+            let interval = wilson(p.skipped_needlessly, p.misses, 0.95);
+            if let Ok((from, to)) = interval.map(|i| (at(i.low), at(i.high))) {
+                chart.svg.interval(number, from, to);
+            }
             chart.svg.marker(number, false, point);
         }
     }
@@ -46,23 +49,15 @@ pub fn hit_ratio(perf: &Perf) -> String {
     chart.svg.finish()
 }
 
-/// Wilson's score interval of a proportion, two-sided 95 %.
-fn wilson(hits: u64, of: u64) -> (f64, f64) {
-    const Z: f64 = 1.959_963_984_540_054;
-    let (n, p) = (of.max(1) as f64, hits as f64 / of.max(1) as f64);
-    let middle = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
-    let half = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-    ((middle - half).max(0.0), (middle + half).min(1.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::proportion::Interval;
 
     /// scipy 1.17.1, `binomtest(298, 500).proportion_ci(method="wilson")`.
     #[test]
     fn the_interval_is_scipys() {
-        let (low, high) = wilson(298, 500);
+        let Interval { low, high, .. } = wilson(298, 500, 0.95).unwrap();
         assert!((low - 0.552_415_351).abs() < 1e-8, "{low}");
         assert!((high - 0.638_120_775).abs() < 1e-8, "{high}");
     }

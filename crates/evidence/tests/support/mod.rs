@@ -36,14 +36,24 @@ pub fn verdict(verdict: Verdict) -> Outcome {
 
 /// A record of these cases; arms and scenarios are theirs.
 pub fn run(cases: Vec<Case>) -> RunRecord {
+    let (arms, scenarios) = (names(&cases, |case| &case.arm), names(&cases, |c| &c.scenario));
+    record(&arms, &scenarios, cases)
+}
+
+/// A record of these arms and scenarios, with the cases that there are.
+pub fn record(
+    arms: &[impl AsRef<str>],
+    scenarios: &[impl AsRef<str>],
+    cases: Vec<Case>,
+) -> RunRecord {
     let arm = |name: &str| ArmRecord {
         name: name.into(),
         title: String::new(),
         hash: "h".into(),
         image: "i".into(),
     };
-    let scenario = |id: String| ScenarioRecord {
-        id,
+    let scenario = |id: &str| ScenarioRecord {
+        id: id.into(),
         name: "race".into(),
         title: String::new(),
         hash: String::new(),
@@ -72,8 +82,8 @@ pub fn run(cases: Vec<Case>) -> RunRecord {
         config: ConfigRecord { name: "plain".into(), hash: String::new() },
         toolchain: ToolchainRecord { cc: String::new(), rustc: None, bindgen: None },
         guest: GuestRecord { hash: String::new(), fio: String::new() },
-        arms: names(&cases, |case| &case.arm).iter().map(|name| arm(name)).collect(),
-        scenarios: names(&cases, |case| &case.scenario).into_iter().map(scenario).collect(),
+        arms: arms.iter().map(|name| arm(name.as_ref())).collect(),
+        scenarios: scenarios.iter().map(|id| scenario(id.as_ref())).collect(),
         attempts: 1,
         cases,
         perf: None,
