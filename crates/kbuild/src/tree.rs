@@ -88,7 +88,8 @@ impl WorkTree {
         write_atomically(times, record.as_bytes())
     }
 
-    fn touched(&self) -> io::Result<BTreeSet<String>> {
+    /// Files that some arm has changed, by their path in the tree.
+    pub(crate) fn touched(&self) -> io::Result<BTreeSet<String>> {
         let mut paths = BTreeSet::new();
         list(&self.files, Path::new(""), &mut paths)?;
         list(&self.absent, Path::new(""), &mut paths)?;

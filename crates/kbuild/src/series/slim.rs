@@ -103,7 +103,7 @@ impl Slim {
             meter.at(copied, None);
         })?;
         // An arm of the lab may be applied to the original just now.
-        for path in changed(&source.entry.dir).map_err(SeriesError::io(&slim.dir))? {
+        for path in source.tree().touched().map_err(SeriesError::io(&slim.dir))? {
             let place = to.join(&path);
             let done = match source.pristine(&path) {
                 Some(data) if wanted(&path) => fs::write(&place, data),
@@ -126,31 +126,6 @@ impl Slim {
     pub(super) fn work(&self) -> WorkTree {
         WorkTree::new(&self.dir)
     }
-}
-
-/// Files that some arm has changed in the original.
-fn changed(entry: &Path) -> io::Result<Vec<String>> {
-    fn list(root: &Path, below: &Path, into: &mut Vec<String>) -> io::Result<()> {
-        let entries = match fs::read_dir(root.join(below)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            let path = below.join(entry.file_name());
-            if entry.file_type()?.is_dir() {
-                list(root, &path, into)?;
-            } else {
-                into.extend(path.to_str().map(str::to_owned));
-            }
-        }
-        Ok(())
-    }
-    let mut paths = Vec::new();
-    for kind in ["files", "absent"] {
-        list(&entry.join("touched").join(kind), Path::new(""), &mut paths)?;
-    }
-    Ok(paths)
 }
 
 fn copy(
