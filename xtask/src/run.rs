@@ -159,22 +159,7 @@ pub fn new_record(
     ready: &Prepared,
     scenarios: &[Scenario],
 ) -> RunRecord {
-    let name = out.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy());
     let mut record = RunRecord {
-        schema_version: SCHEMA_VERSION,
-        run_id: name.into_owned(),
-        status: RunStatus::Incomplete,
-        started: lab::now(),
-        finished: None,
-        seed: args.session.seed,
-        tool: lab::tool(repo),
-        host: lab::host(),
-        qemu: ready.qemu.clone(),
-        source: ready.source.clone(),
-        config: ready.config.clone(),
-        toolchain: ready.toolchain.clone(),
-        guest: ready.guest.clone(),
-        arms: ready.arm_records.clone(),
         scenarios: scenarios
             .iter()
             .map(|s| ScenarioRecord {
@@ -185,12 +170,37 @@ pub fn new_record(
             })
             .collect(),
         attempts: attempts(args, scenarios),
-        cases: Vec::new(),
-        perf: None,
-        summary: Summary::default(),
+        ..blank_record(args.session.seed, out, "run", repo, ready)
     };
     record.summarise();
     record
+}
+
+/// The provenance of a run that begins now, and nothing measured yet; `name` is
+/// for an `out` that has none.
+pub fn blank_record(seed: u64, out: &Path, name: &str, repo: &Path, ready: &Prepared) -> RunRecord {
+    let name = out.file_name().map_or_else(|| name.into(), |name| name.to_string_lossy());
+    RunRecord {
+        schema_version: SCHEMA_VERSION,
+        run_id: name.into_owned(),
+        status: RunStatus::Incomplete,
+        started: lab::now(),
+        finished: None,
+        seed,
+        tool: lab::tool(repo),
+        host: lab::host(),
+        qemu: ready.qemu.clone(),
+        source: ready.source.clone(),
+        config: ready.config.clone(),
+        toolchain: ready.toolchain.clone(),
+        guest: ready.guest.clone(),
+        arms: ready.arm_records.clone(),
+        scenarios: Vec::new(),
+        attempts: 0,
+        cases: Vec::new(),
+        perf: None,
+        summary: Summary::default(),
+    }
 }
 
 /// The earlier record, when it is of the same kernels, scenarios, guest and

@@ -7,9 +7,10 @@ mod plan;
 use crate::exit;
 use crate::flags::PerfArgs;
 use crate::prepare::{self, Prepared};
+use crate::run;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
-use evidence::{Perf, RunRecord, RunStatus, SCHEMA_VERSION, Store, Summary};
+use evidence::{Perf, RunRecord, RunStatus, Store};
 use measure::Bed;
 use plan::{Extent, Plan, Task};
 use proc::Cancel;
@@ -106,32 +107,14 @@ fn new_record(
     ready: &Prepared,
     names: &[String],
 ) -> RunRecord {
-    let name = out.file_name().map_or_else(|| "perf".into(), |name| name.to_string_lossy());
     RunRecord {
-        schema_version: SCHEMA_VERSION,
-        run_id: name.into_owned(),
-        status: RunStatus::Incomplete,
-        started: lab::now(),
-        finished: None,
-        seed: args.session.seed,
-        tool: lab::tool(repo),
-        host: lab::host(),
-        qemu: ready.qemu.clone(),
-        source: ready.source.clone(),
-        config: ready.config.clone(),
-        toolchain: ready.toolchain.clone(),
-        guest: ready.guest.clone(),
-        arms: ready.arm_records.clone(),
-        scenarios: Vec::new(),
-        attempts: 0,
-        cases: Vec::new(),
         perf: Some(Perf {
             indicative: ready.tools.accel == Accel::Tcg,
             reference: names[0].clone(),
             margin: args.margin / 100.0,
             ..Perf::default()
         }),
-        summary: Summary::default(),
+        ..run::blank_record(args.session.seed, out, "perf", repo, ready)
     }
 }
 
