@@ -17,6 +17,10 @@ pub const SET_MAGIC: u64 = u64::from_le_bytes([0x6c, 0x61, 0x62, 0, 0, 0, 0x40, 
 /// default of make-bcache, given explicitly.
 pub const DATA_OFFSET: u64 = 16;
 
+/// Size of the cache's buckets in KiB where nothing else is asked for: the
+/// default of make-bcache.
+pub const BUCKET_KIB: u64 = 512;
+
 const REGISTER: &str = "/sys/fs/bcache/register";
 const DEVICE_DIR: &str = "/sys/block/bcache0/bcache";
 

@@ -27,6 +27,11 @@ pub struct CaseSpec<'a> {
 }
 
 impl<'a> CaseSpec<'a> {
+    /// Whether a restored guest plays it as a booted one does.
+    pub(crate) fn may_be_restored(&self) -> bool {
+        RESTORED.contains(&self.scenario.id.as_str())
+    }
+
     /// What is booted, on which disks, and how often.
     pub(crate) fn boots(&self) -> (&'a Path, Disks, usize) {
         let again = |step: &&Step| matches!(step, Step::Boot {});
@@ -187,7 +192,7 @@ fn set_up(
     config.boot_deadline *= tools.slowness;
     config.silence *= tools.slowness;
     if let Some(guests) = &tools.guests
-        && RESTORED.contains(&spec.scenario.id.as_str())
+        && spec.may_be_restored()
     {
         config.saved = guests.get(&config, spec.scenario.disks, cancel)?;
     }

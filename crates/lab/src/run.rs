@@ -149,7 +149,7 @@ pub fn run_some(
     let mut tools = tools.clone();
     if tools.restore {
         // Without the folder every case boots by itself.
-        let boots = todo.iter().map(|spec| spec.boots());
+        let boots = todo.iter().filter(|spec| spec.may_be_restored()).map(|spec| spec.boots());
         tools.guests = SavedGuests::new(store.dir(), boots).ok().map(Arc::new);
     }
     let tools = &tools;

@@ -6,7 +6,7 @@
 //! is part of the scenario's *opportunity*: when it does not come about, the
 //! window was not open and the case is inconclusive, whatever was read.
 
-use crate::bcache::DATA_OFFSET;
+use crate::bcache::{BUCKET_KIB, DATA_OFFSET};
 use crate::error::ScenarioError;
 use crate::load::{self, LoadPlan};
 use crate::step::Step;
@@ -94,9 +94,8 @@ fn yes() -> bool {
     true
 }
 
-/// The default of make-bcache.
 fn default_bucket() -> u64 {
-    512
+    BUCKET_KIB
 }
 
 /// Buckets that `cache_alloc` asks for: with fewer, it finds its lists of free

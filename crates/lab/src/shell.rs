@@ -91,7 +91,7 @@ impl Shell {
         }
         let vm = Vm::boot(&config, cancel)?;
         let guest = Guest::new(&vm, cancel);
-        bcache::format(&guest, 512)?;
+        bcache::format(&guest, bcache::BUCKET_KIB)?;
         bcache::register(&guest)?;
         bcache::set_cache_mode(&guest, CacheMode::Writethrough)?;
         guest.write_file(PROFILE, &profile(spec))?;

@@ -11,7 +11,7 @@ use proc::Cancel;
 use std::sync::Arc;
 use support::{image, repo, tools};
 
-/// Every shipped scenario on the kernel that has most to show, both ways. A
+/// Every restored scenario on the kernel that has most to show, both ways. A
 /// busy machine can keep a window closed: that is no verdict and is tried
 /// again.
 #[test]

@@ -2,6 +2,7 @@
 //! Load scenarios as data: `workloads/scenarios/l*.toml`, with `kind = "load"`.
 
 use super::job::{Bypass, Job};
+use crate::bcache::BUCKET_KIB;
 use crate::error::ScenarioError;
 use crate::scenario::{BcacheSetup, CacheMode, Disks, Scenario};
 use crate::step::{CutKind, OpenWrites};
@@ -151,7 +152,7 @@ fn parse_kind(path: &Path, text: &str, kind: &str) -> Result<Scenario, ScenarioE
     let runtime = job.file.runtime_s().unwrap_or(10);
     let bcache = BcacheSetup {
         cache_mode: job.settings.cache_mode,
-        bucket_kib: 512,
+        bucket_kib: BUCKET_KIB,
         writeback_running: true,
     };
     let identity = format!("{text}\n{}", job.identity());

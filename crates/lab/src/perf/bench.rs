@@ -124,7 +124,7 @@ impl<'a> Bench<'a> {
         let vm = Vm::boot(&config, cancel)?;
         let mut bench = Self { rig, vm, cancel, sectors: 0, primed: 0.into(), _sockets: sockets };
         let guest = bench.guest();
-        bcache::format(&guest, 512)?;
+        bcache::format(&guest, bcache::BUCKET_KIB)?;
         bcache::register(&guest)?;
         bcache::configure(&guest, setup.mode)?;
         bench.sectors = guest.size(Device::Bcache)?;
