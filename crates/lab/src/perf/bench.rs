@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A machine to measure on: fresh disks, one boot, bcache set up.
 
-use super::clock;
 use super::error::PerfError;
 use crate::bcache;
 use crate::guest::Guest;
@@ -12,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use vdisk::bcache_format::{Written, recognise};
 use vdisk::{DiskSpec, Kind, Op, Profile, Rig};
-use vm::{Accel, Backend, Vm, VmConfig, VmDisk};
+use vm::{Backend, Vm, VmConfig, VmDisk};
 use wire::{Device, Extent};
 
 /// What a machine is made of.
@@ -115,9 +114,6 @@ impl<'a> Bench<'a> {
         config.boot_deadline = Duration::from_secs(120);
         config.silence = Duration::from_secs(60);
         config.qemu_extra.clone_from(&setup.qemu_extra);
-        if tools.accel == Accel::Tcg {
-            config.cmdline_extra = clock::words();
-        }
         config.disks = ["ssd", "hdd"]
             .map(|name| VmDisk { serial: name.to_owned(), backend: Backend::Nbd(rig.socket(name)) })
             .into();

@@ -6,7 +6,6 @@
 //! [`evidence::stats`]'s business.
 
 mod bench;
-mod clock;
 mod error;
 mod flight;
 mod instructions;
