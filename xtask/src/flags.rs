@@ -304,7 +304,8 @@ pub struct ReplayArgs {
     /// Print the patch that came with a bundle, and do nothing else.
     #[arg(long)]
     pub show_patch: bool,
-    /// Go on with a kernel that other compilers have built.
+    /// Go on with a kernel that other compilers have built, or that is not the
+    /// same bit for bit.
     #[arg(long)]
     pub other_compiler: bool,
     /// Kernel source, as for `run`; it must have the recorded content

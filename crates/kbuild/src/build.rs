@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Counted up when this code makes another image out of the same input.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// Lines of progress that a cold build prints, before one was seen.
 const COLD_STEPS: u64 = 1300;
@@ -207,6 +207,7 @@ impl Builder {
         Image {
             path: PathBuf::new(),
             key: hasher.finalize().to_hex()[..32].to_owned(),
+            vmlinux: String::new(),
             arm: arm.name.clone(),
             arm_hash,
             config_hash,
