@@ -11,7 +11,7 @@ use crate::prepare;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
 use kbuild::{Dirs, KernelConfig};
-use proc::{Cancel, Guarded};
+use proc::{Cancel, Guarded, Scratch};
 use std::process::Command;
 
 /// Arms that must be clean in every scenario, whatever watches them.
@@ -62,7 +62,7 @@ struct Ran {
 }
 
 fn run(name: &str, args: &[&str], cancel: &Cancel) -> Result<Ran> {
-    let out = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let out = Scratch::new("bclab-").context("cannot create a temporary folder")?;
     let program = std::env::current_exe().context("cannot find the tool itself")?;
     let mut command = Command::new(program);
     command.args(["run", "--config", name, "--out"]).arg(out.path()).args(args);
