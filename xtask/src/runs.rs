@@ -32,8 +32,11 @@ pub fn find(repo: &Path, word: &str) -> Result<StoredRun> {
                 [given.clone(), results.join(&given), results.join("published").join(given)];
             let found = candidates.into_iter().find(|dir| dir.join("run.json").is_file());
             found.ok_or_else(|| {
-                let known = names(&results).join(", ");
-                exit::usage(format!("no run {word:?}; below results/ there are: {known}"))
+                let known = match names(&results).join(", ") {
+                    none if none.is_empty() => "no run".to_owned(),
+                    known => known,
+                };
+                exit::usage(format!("no run {word:?}; below results/ there is: {known}"))
             })?
         }
     };

@@ -118,18 +118,15 @@ fn new_record(
     }
 }
 
-/// The earlier record, when it is of the same kernels, guest and seed;
+/// The earlier record, when it is of the same kernels, tools, guest and seed;
 /// otherwise what differs.
-fn resume(earlier: RunRecord, now: RunRecord) -> Result<RunRecord, &'static str> {
-    let differs = [
-        ("no measurement", earlier.perf.is_none()),
-        ("other arms", earlier.arms != now.arms),
-        ("another seed", earlier.seed != now.seed),
-        ("another guest image", earlier.guest != now.guest),
-        ("another accelerator or QEMU", earlier.qemu != now.qemu),
-    ];
-    match differs.iter().find(|(_, differs)| *differs) {
-        Some((what, _)) => Err(what),
-        None => Ok(RunRecord { started: earlier.started, perf: earlier.perf, ..now }),
+fn resume(earlier: RunRecord, now: RunRecord) -> Result<RunRecord, String> {
+    if let Some(difference) = earlier.difference(&now) {
+        return Err(difference.to_string());
     }
+    let Some(perf) = earlier.perf else { return Err("no measurement".to_owned()) };
+    // The margin is of the statements, not of the samples.
+    let margin = now.perf.as_ref().map_or(perf.margin, |perf| perf.margin);
+    let perf = Some(Perf { margin, ..perf });
+    Ok(RunRecord { started: earlier.started, perf, ..now })
 }
