@@ -239,7 +239,8 @@ pub struct EvidenceArgs {
     /// Folder to write to [default: evidence/ in the first run's folder].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Also keep the evidence and replay bundles in results/published/NAME.
+    /// Also keep the evidence and replay bundles in results/published/NAME, and
+    /// renew what README.md shows of it.
     #[arg(long, value_name = "NAME")]
     pub publish: Option<String>,
     /// Rewrite the blocks of README.md that come from results/published/, and

@@ -53,20 +53,24 @@ fn asked(readme: &str, at: usize) -> Result<Option<Asked<'_>>, ReadmeError> {
     Ok(Some((from, from + length, name.trim())))
 }
 
+/// Stands where nothing is published yet.
+const NOTHING: &str = "Nothing is published here yet.\n";
+
 /// The README with its blocks rewritten; `find` brings the published run of a
-/// name.
+/// name, if there is one.
 ///
 /// # Errors
 /// [`ReadmeError`], or what `find` says.
 pub fn splice<E: From<ReadmeError>>(
     readme: &str,
-    mut find: impl FnMut(&str) -> Result<Published, E>,
+    mut find: impl FnMut(&str) -> Result<Option<Published>, E>,
 ) -> Result<String, E> {
     let (mut out, mut at) = (String::new(), 0);
     while let Some((from, to, name)) = asked(readme, at)? {
         out.push_str(&readme[at..from]);
         out.push('\n');
-        out.push_str(&block(&find(name)?));
+        let text = find(name)?.as_ref().map_or_else(|| NOTHING.to_owned(), block);
+        out.push_str(&text);
         at = to;
     }
     if at == 0 {
@@ -171,6 +175,13 @@ mod tests {
         assert_eq!(splice_with(&open), Err(ReadmeError::Broken));
         let nested = format!("{open}{BEGIN}more{BEGIN_END}\n{END}\n");
         assert_eq!(asked(&nested, 0), Err(ReadmeError::Broken));
+    }
+
+    #[test]
+    fn a_block_without_a_run_says_so() {
+        let open = format!("a\n{BEGIN}full{BEGIN_END}\nold\n{END}\n");
+        let spliced = splice(&open, |_| Ok::<_, ReadmeError>(None)).unwrap();
+        assert_eq!(spliced, open.replace("old\n", NOTHING));
     }
 
     #[test]

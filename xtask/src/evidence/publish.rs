@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Time lines in the published report, in rows: some 300 bytes each.
 const ROWS: usize = 900;
 
-/// Writes `results/published/NAME`.
+/// Writes `results/published/NAME`, and what README shows of it.
 pub fn publish(
     name: &str,
     run: &RunRecord,
@@ -66,7 +66,7 @@ pub fn publish(
         bytes += text.len();
     }
     println!("{}: {} files, {} KiB", dir.display(), files.len(), bytes / 1024);
-    Ok(())
+    readme(false).map(drop)
 }
 
 /// Paths lead nowhere in the repository.
@@ -153,16 +153,19 @@ fn drawings(run: &RunRecord) -> Vec<(String, String)> {
 /// Rewrites README's blocks and the plots that they show, or says whether all
 /// of them are what the published records give.
 pub fn readme(check: bool) -> Result<bool> {
-    let repo = prepare::dirs()?.repo;
+    renew(&prepare::dirs()?.repo, check)
+}
+
+fn renew(repo: &Path, check: bool) -> Result<bool> {
     let path = repo.join("README.md");
     let before = std::fs::read_to_string(&path).context("cannot read README.md")?;
     let mut files = Vec::new();
     let after = ::evidence::splice(&before, |name| {
-        let published = published(&repo, name)?;
+        let Some(published) = published(repo, name)? else { return Ok(None) };
         let folder = repo.join("results/published").join(name);
         let drawn = drawings(&published.run).into_iter();
         files.extend(drawn.map(|(file, text)| (folder.join(file), text)));
-        Ok::<_, anyhow::Error>(published)
+        Ok::<_, anyhow::Error>(Some(published))
     })?;
     files.push((path, after));
     files.retain(|(path, text)| std::fs::read_to_string(path).ok().as_ref() != Some(text));
@@ -177,10 +180,13 @@ pub fn readme(check: bool) -> Result<bool> {
     Ok(files.is_empty() || !check)
 }
 
-fn published(repo: &Path, name: &str) -> Result<Published> {
+fn published(repo: &Path, name: &str) -> Result<Option<Published>> {
     let dir = repo.join("results/published").join(name);
     if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
         return Err(exit::usage(format!("README.md asks for a published run {name:?}")));
+    }
+    if !dir.exists() {
+        return Ok(None);
     }
     let run = runs::find(repo, &dir.to_string_lossy())
         .with_context(|| format!("README.md asks for the published run {name:?}"))?;
@@ -192,12 +198,47 @@ fn published(repo: &Path, name: &str) -> Result<Published> {
     }
     let plots = ::evidence::plot::plots(&run.record).into_iter();
     pictures.extend(plots.map(|plot| (format!("{}.svg", plot.name), plot.caption)));
-    Ok(Published { name: name.to_owned(), run: run.record, pictures })
+    Ok(Some(Published { name: name.to_owned(), run: run.record, pictures }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ::evidence::{MemoryPoint, Perf};
+
+    #[test]
+    fn a_plot_or_a_table_that_is_not_the_records_is_out_of_date() {
+        let repo = tempfile::tempdir().unwrap();
+        let (readme, folder) =
+            (repo.path().join("README.md"), repo.path().join("results/published/cost"));
+        let block = "a\n<!-- published: cost -->\n<!-- end of published -->\nb\n";
+        std::fs::write(&readme, block).unwrap();
+        // Nothing there yet: said, and no error.
+        assert!(renew(repo.path(), false).unwrap() && renew(repo.path(), true).unwrap());
+        let here = prepare::dirs().unwrap().repo.join("results/published/matrix/run.json");
+        let mut record = ::evidence::Store::read(&here).unwrap().unwrap();
+        let point = |tib: u64, peak| MemoryPoint {
+            arm: "rust".into(),
+            device_bytes: tib << 40,
+            idle_bytes: 256,
+            peak_bytes: peak,
+            in_flight: 8,
+            slab_growth_bytes: None,
+        };
+        let memory = vec![point(1, 4096), point(100, 8192)];
+        record.perf = Some(Perf { memory, ..Perf::default() });
+        let text = serde_json::to_string(&record).unwrap();
+        write_file(&folder.join("run.json"), &text).unwrap();
+        assert!(!renew(repo.path(), true).unwrap());
+        assert!(renew(repo.path(), false).unwrap() && renew(repo.path(), true).unwrap());
+        assert!(std::fs::read_to_string(&readme).unwrap().contains("cost/memory.svg)"));
+        let plot = folder.join("memory.svg");
+        let drawn = std::fs::read_to_string(&plot).unwrap();
+        std::fs::write(&plot, drawn.replace("100 TiB", "101 TiB")).unwrap();
+        assert!(!renew(repo.path(), true).unwrap());
+        std::fs::remove_file(&plot).unwrap();
+        assert!(!renew(repo.path(), true).unwrap());
+    }
 
     #[test]
     fn what_names_this_machine_is_found() {
