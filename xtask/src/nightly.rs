@@ -114,6 +114,7 @@ fn tonight(
     cancel: &Cancel,
 ) -> Result<RunRecord> {
     ready.tools.jobs = args.session.jobs.map_or_else(run::default_jobs, |jobs| jobs as usize);
+    ready.tools.restore = true;
     let mut session = args.session.clone();
     session.kernel = kernel;
     let options = RunArgs {

@@ -83,6 +83,8 @@ impl Shell {
         config.disks = ["ssd", "hdd"]
             .map(|name| VmDisk { serial: name.to_owned(), backend: Backend::Nbd(rig.socket(name)) })
             .into();
+        // What its user prints there is wanted.
+        config.console_limit = 1 << 30;
         if let Some(port) = spec.gdb {
             config.gdb = Some(format!("tcp:127.0.0.1:{port}"));
             config.cmdline_extra.push("nokaslr".to_owned());

@@ -107,7 +107,7 @@ impl VmConfig {
             work_dir,
             boot_deadline: Duration::from_secs(60),
             silence: Duration::from_secs(10),
-            console_limit: 32 << 20,
+            console_limit: 4 << 20,
             gdb: None,
             console_socket: None,
             qemu_extra: Vec::new(),
