@@ -30,7 +30,7 @@
 //!
 //! Atomics are function calls here (`rust/helpers/atomic.c`), so the usual case has few: one to
 //! record, one to clear, three to check. And nothing can panic, whatever `RUST_OVERFLOW_CHECKS` is:
-//! where the compiler cannot see that a number is in bounds, it wraps or is looked up with `get()`.
+//! where the compiler cannot see that a number is in bounds, it wraps.
 //!
 //! # Ordering
 //!
@@ -87,7 +87,10 @@ impl Range {
     /// First and last unit of `1 << shift` sectors that the range touches.
     #[inline]
     pub(super) fn units(self, shift: u32) -> (u64, u64) {
-        (self.first >> shift, self.last >> shift)
+        (
+            self.first.wrapping_shr(shift),
+            self.last.wrapping_shr(shift),
+        )
     }
 
     /// The range as a slot's word, rounded outwards to units of `1 << shift` sectors.
@@ -149,31 +152,21 @@ impl Place {
     }
 }
 
+/// A place for a range; free when zero.
+type Slot = Atomic<u64>;
+
 /// Slots that are looked at together.
-#[repr(C, align(64))]
-struct Bucket {
-    slots: [Atomic<u64>; SLOTS],
-}
+type Bucket = [Slot; SLOTS];
 
-impl Bucket {
-    /// Puts a word into a free slot and returns its index.
-    ///
-    /// A slot that somebody else takes first is passed over. Two writers cannot keep each other
-    /// from progress, and a bucket that only looks full is as good as a full one.
-    fn claim(&self, word: u64) -> Option<usize> {
-        (0..SLOTS).find(|&i| {
-            let slot = &self.slots[i];
-            // The load saves a locked instruction on a slot that is taken.
-            slot.load(Relaxed) == 0 && slot.cmpxchg(0, word, Full).is_ok()
-        })
-    }
-
-    /// Whether a slot overlaps the range, other than those of `own`; `number` is the bucket's.
-    fn overlaps(&self, range: Range, shift: u32, number: usize, own: Place) -> bool {
-        (0..SLOTS).any(|i| {
-            range.overlaps(self.slots[i].load(Acquire), shift) && !own.has(slot_of(number, i))
-        })
-    }
+/// Puts a word into a free slot of a bucket and returns its index.
+///
+/// A slot that somebody else takes first is passed over. Two writers cannot keep each other from
+/// progress, and a bucket that only looks full is as good as a full one.
+fn claim(bucket: &Bucket, word: u64) -> Option<usize> {
+    bucket.iter().position(|slot| {
+        // The load saves a locked instruction on a slot that is taken.
+        slot.load(Relaxed) == 0 && slot.cmpxchg(0, word, Full).is_ok()
+    })
 }
 
 /// The number of a bucket's slot.
@@ -185,8 +178,10 @@ fn slot_of(bucket: usize, index: usize) -> usize {
 /// Spreads granules, which mostly come as neighbours, over `len` (a power of two) places.
 #[inline(always)]
 fn hash(granule: u64, len: usize) -> usize {
-    // Fibonacci hashing. The shift is in two steps as there may be only one place.
-    ((granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1) >> (63 - len.trailing_zeros())) as usize
+    // Fibonacci hashing; the product scales it to `len`.
+    let spread = (granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32;
+
+    ((u64::from(spread) * u64::from(len as u32)) >> 32) as usize
 }
 
 /// Whether `found` holds for any place, out of `len`, that a granule of the range hashes to.
@@ -207,8 +202,8 @@ fn any_of(len: usize, range: Range, shift: u32, found: impl Fn(usize) -> bool) -
 /// The writes in flight to one backing device.
 ///
 /// `FINE` and `COARSE` are the numbers of buckets, `COUNTS` that of counters, all powers of two.
-/// All zero is the empty table.
-#[repr(C)]
+/// All zero is the empty table. A bucket is a cache line.
+#[repr(C, align(64))]
 pub struct Ranges<const FINE: usize, const COARSE: usize, const COUNTS: usize> {
     fine: [Bucket; FINE],
     coarse: [Bucket; COARSE],
@@ -242,9 +237,7 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
     #[allow(dead_code, clippy::new_without_default)]
     pub fn new() -> Self {
         fn buckets<const N: usize>() -> [Bucket; N] {
-            core::array::from_fn(|_| Bucket {
-                slots: core::array::from_fn(|_| Atomic::new(0)),
-            })
+            core::array::from_fn(|_| core::array::from_fn(|_| Atomic::new(0)))
         }
         let [wide] = buckets();
 
@@ -267,10 +260,11 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
             .unwrap_or(&self.wide)
     }
 
-    /// The home of the granules that hash to it.
-    #[inline]
-    fn home(&self, number: usize) -> &Atomic<u64> {
-        &self.fine[number / SLOTS % FINE].slots[number % SLOTS]
+    /// Whether a slot of a bucket overlaps the range, other than those of `own`.
+    fn overlaps(&self, number: usize, range: Range, shift: u32, own: Place) -> bool {
+        (0..SLOTS).zip(self.bucket(number)).any(|(i, slot)| {
+            range.overlaps(slot.load(Acquire), shift) && !own.has(slot_of(number, i))
+        })
     }
 
     /// The number of strays in a fine bucket.
@@ -281,7 +275,7 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
 
     /// The first of the coarse buckets of a chunk.
     fn coarse_set(chunk: u64) -> usize {
-        hash(chunk, COARSE / Self::WAYS) * Self::WAYS
+        hash(chunk, COARSE / Self::WAYS).wrapping_mul(Self::WAYS)
     }
 
     /// Takes a slot for a stray's `word`.
@@ -289,7 +283,7 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
         let strays = self.strays(bucket);
 
         strays.fetch_add(1, Full);
-        let slot = self.bucket(bucket).claim(word);
+        let slot = claim(self.bucket(bucket), word);
         if slot.is_none() {
             strays.fetch_sub(1, Release);
         }
@@ -301,7 +295,7 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
     fn claim_coarse(&self, set: usize, word: u64) -> Option<u16> {
         (0..Self::WAYS).find_map(|way| {
             let number = FINE.wrapping_add(set).wrapping_add(way);
-            Some(slot_of(number, self.bucket(number).claim(word)?) as u16)
+            Some(slot_of(number, claim(self.bucket(number), word)?) as u16)
         })
     }
 
@@ -338,7 +332,7 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
             self.counts[at % COUNTS].fetch_sub(1, Release);
             return;
         }
-        self.bucket(at / SLOTS).slots[at % SLOTS].store(0, Release);
+        self.bucket(at / SLOTS)[at % SLOTS].store(0, Release);
         if half & STRAY != 0 {
             // Last, as a check that sees zero here does not look at the slot.
             self.strays(at / SLOTS).fetch_sub(1, Release);
@@ -359,8 +353,9 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
         let (first, last) = range.units(FINE_SHIFT);
         let home = hash(first, Self::HOMES);
 
-        // Nearly always.
-        if first == last && self.home(home).cmpxchg(0, word, Full).is_ok() {
+        // Nearly always: one granule, and nobody at its home.
+        let slot = &self.fine.as_flattened()[home];
+        if first == last && slot.cmpxchg(0, word, Full).is_ok() {
             return Place([home as u16, NOWHERE]);
         }
         self.record_stray(range, word)
@@ -415,7 +410,7 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
 
         if let Some(slot) = range
             .pack(CHUNK_SHIFT)
-            .and_then(|word| self.wide.claim(word))
+            .and_then(|word| claim(&self.wide, word))
         {
             return Place([slot_of(wide, slot) as u16, NOWHERE]);
         }
@@ -429,12 +424,10 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
     /// `place` is what [`record`](Self::record) returned for it.
     #[inline]
     pub fn clear(&self, place: Place) {
-        let at = usize::from(place.0[0]);
-
-        if at < Self::HOMES {
-            self.home(at).store(0, Release);
-        } else {
-            self.clear_others(place);
+        // Homes have the smallest numbers, and who is at home is nowhere else.
+        match self.fine.as_flattened().get(usize::from(place.0[0])) {
+            Some(home) => home.store(0, Release),
+            None => self.clear_others(place),
         }
     }
 
@@ -459,7 +452,7 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
 
         // Nearly always: nothing at home, no strays, nothing beyond.
         if first == last
-            && !range.overlaps(self.home(home).load(Acquire), 0)
+            && !range.overlaps(self.fine.as_flattened()[home].load(Acquire), 0)
             && self.strays(home / SLOTS).load(Acquire) == 0
             && self.beyond.load(Acquire) == 0
         {
@@ -472,9 +465,10 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
     pub fn check_others(&self, range: Range, own: Place) -> Overlap {
         let fine = |home: usize| {
             let bucket = home / SLOTS;
-            range.overlaps(self.home(home).load(Acquire), 0) && !own.has(home)
-                || self.strays(bucket).load(Acquire) != 0
-                    && self.bucket(bucket).overlaps(range, 0, bucket, own)
+            let word = self.bucket(bucket)[home % SLOTS].load(Acquire);
+
+            range.overlaps(word, 0) && !own.has(home)
+                || self.strays(bucket).load(Acquire) != 0 && self.overlaps(bucket, range, 0, own)
         };
 
         if any_of(Self::HOMES, range, FINE_SHIFT, fine) {
@@ -489,8 +483,10 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
     fn check_beyond(&self, range: Range, own: Place) -> Overlap {
         let coarse = |set: usize| {
             (0..Self::WAYS).any(|way| {
-                let number = FINE.wrapping_add(set * Self::WAYS).wrapping_add(way);
-                self.bucket(number).overlaps(range, 0, number, own)
+                let number = FINE
+                    .wrapping_add(set.wrapping_mul(Self::WAYS))
+                    .wrapping_add(way);
+                self.overlaps(number, range, 0, own)
             })
         };
         let more_than_own = |count: &Atomic<u32>, at: u16| {
@@ -501,7 +497,7 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
 
         if any_of(COARSE / Self::WAYS, range, CHUNK_SHIFT, coarse) {
             Overlap::Exact
-        } else if self.wide.overlaps(range, CHUNK_SHIFT, FINE + COARSE, own)
+        } else if self.overlaps(FINE + COARSE, range, CHUNK_SHIFT, own)
             || more_than_own(&self.everywhere, EVERYWHERE)
             || any_of(COUNTS, range, CHUNK_SHIFT, counted)
         {
@@ -520,7 +516,7 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
                 let granule = (word >> LEN_BITS) >> FINE_SHIFT;
                 word != 0 && hash(granule, Self::HOMES) / SLOTS == number
             };
-            self.bucket(number).slots.iter().filter(starts).count() as u64
+            self.bucket(number).iter().filter(starts).count() as u64
         };
 
         (0..FINE)

@@ -105,6 +105,26 @@ fn clearing_twice_loses_somebody_else() {
     assert_eq!(table.check(range(8, 8)), Overlap::None, "and its new owner forgotten");
 }
 
+/// Writes of one granule, of which only one is at home: each is exact, whoever goes first.
+#[test]
+fn strays_are_exact_whoever_goes_first() {
+    for skip in 0..4 {
+        let table = Table::new();
+        let at = |n: u64| range(n * 16, 8);
+        let mut places: Vec<_> = (0..4).map(|n| (n, table.record(at(n)))).collect();
+        places.rotate_left(skip);
+        while let Some((gone, place)) = places.pop() {
+            table.clear(place);
+            assert_eq!(table.check(at(gone)), Overlap::None, "{gone} has gone");
+            for &(n, _) in &places {
+                assert_eq!(table.check(at(n)), Overlap::Exact, "{n} is in flight");
+                assert_eq!(table.check(range(n * 16 + 8, 8)), Overlap::None, "behind {n}");
+            }
+            assert_eq!(table.in_flight(), places.len() as u64);
+        }
+    }
+}
+
 #[test]
 fn others_than_oneself() {
     for sectors in [8, 2 * FINE, 2 * CHUNK] {
