@@ -507,6 +507,18 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
         }
     }
 
+    /// Whether nothing is left of any record: for tests.
+    #[allow(dead_code)]
+    pub fn is_empty(&self) -> bool {
+        let mut slots = (0..=FINE + COARSE).flat_map(|number| self.bucket(number));
+        let counters = self.strays.iter().chain(&self.counts);
+
+        slots.all(|slot| slot.load(Relaxed) == 0)
+            && counters
+                .chain([&self.beyond, &self.everywhere])
+                .all(|counter| counter.load(Relaxed) == 0)
+    }
+
     /// The writes in flight: how many, when nobody records or clears meanwhile.
     pub fn in_flight(&self) -> u64 {
         // A range in two granules has two slots: it counts where it starts.

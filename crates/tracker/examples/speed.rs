@@ -67,10 +67,10 @@ fn row(name: &str, tracker: &impl Tracker) {
 /// When a thread was at work.
 type Span = (Instant, Instant);
 
-/// Runs both threads `SAMPLES` times, each time from a common start.
-fn spans(tracker: &impl Tracker, sectors: [u64; 2]) -> [Vec<Span>; 2] {
+/// Runs both threads `SAMPLES` times, each time from a common start. They may share a tracker.
+fn spans<T: Tracker>(trackers: [&T; 2], sectors: [u64; 2]) -> [Vec<Span>; 2] {
     let arrived = AtomicUsize::new(0);
-    let work = |sector| {
+    let work = |tracker: &T, sector| {
         (0..SAMPLES)
             .map(|sample| {
                 arrived.fetch_add(1, SeqCst);
@@ -87,15 +87,15 @@ fn spans(tracker: &impl Tracker, sectors: [u64; 2]) -> [Vec<Span>; 2] {
             .collect()
     };
     thread::scope(|scope| {
-        let other = scope.spawn(|| work(sectors[1]));
-        [work(sectors[0]), other.join().expect("the other thread is fine")]
+        let other = scope.spawn(|| work(trackers[1], sectors[1]));
+        [work(trackers[0], sectors[0]), other.join().expect("the other thread is fine")]
     })
 }
 
 /// Nanoseconds in which both threads get one record and its clear done, the least of the samples in
 /// which they really ran side by side; `None` when there is none.
-fn together(tracker: &impl Tracker, apart: u64) -> Option<f64> {
-    let [one, two] = spans(tracker, [HERE, HERE + apart]);
+fn together<T: Tracker>(trackers: [&T; 2], apart: u64) -> Option<f64> {
+    let [one, two] = spans(trackers, [HERE, HERE + apart]);
     one.into_iter()
         .zip(two)
         .filter_map(|((begin, end), (other_begin, other_end))| {
@@ -107,17 +107,21 @@ fn together(tracker: &impl Tracker, apart: u64) -> Option<f64> {
         .map(|time| time.as_secs_f64() * 1e9 / f64::from(PAIRS))
 }
 
-fn two_threads(name: &str, tracker: &impl Tracker) {
-    let alone = least(|| pair(tracker, HERE));
+fn two_threads<T: Tracker>(name: &str, trackers: [&T; 2]) {
+    let alone = least(|| pair(trackers[0], HERE));
     // Neighbours in a granule, granules in a chunk, chunks.
     let cells: Vec<String> = [8, CHUNK / 4, 5 * CHUNK]
         .into_iter()
-        .map(|apart| match together(tracker, apart) {
+        .map(|apart| match together(trackers, apart) {
             Some(time) => format!("{time:.1} ({:.2})", 2.0 * alone / time),
             None => "never side by side".to_owned(),
         })
         .collect();
     println!("| {name} | {alone:.1} | {} |", cells.join(" | "));
+}
+
+fn shared(name: &str, tracker: &impl Tracker) {
+    two_threads(name, [tracker, tracker]);
 }
 
 fn main() {
@@ -135,10 +139,12 @@ fn main() {
     );
     println!("| design | one thread | neighbours | same chunk | other chunks |");
     println!("|---|---|---|---|---|");
-    two_threads("ranges", &Table::new());
-    two_threads("cells", &Cells::new());
-    two_threads("flat", &Flat::new(SECTORS));
-    two_threads("pages", &Pages::new(SECTORS));
-    two_threads("tree", &Tree::default());
-    two_threads("lists", &Lists::default());
+    // What this machine's two processors can do at best.
+    two_threads("a table each", [&Table::new(), &Table::new()]);
+    shared("ranges", &Table::new());
+    shared("cells", &Cells::new());
+    shared("flat", &Flat::new(SECTORS));
+    shared("pages", &Pages::new(SECTORS));
+    shared("tree", &Tree::default());
+    shared("lists", &Lists::default());
 }

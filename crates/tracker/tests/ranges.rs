@@ -88,6 +88,7 @@ fn more_than_65535_in_flight() {
             assert_ne!(table.check(at(n as u64)), Overlap::None, "write {n} is in flight");
             table.clear(place);
         }
+        assert!(table.is_empty());
         assert_eq!(table.in_flight(), 0);
         assert_eq!(table.check(range(0, 8)), Overlap::None);
     }
@@ -229,6 +230,7 @@ fn follow<const F: usize, const C: usize, const N: usize>(table: &Ranges<F, C, N
     for (_, place) in list {
         table.clear(place);
     }
+    assert!(table.is_empty());
     assert_eq!(table.in_flight(), 0);
     assert_eq!(table.check(range(0, u32::MAX)), Overlap::None);
 }
@@ -269,6 +271,7 @@ fn threads_always_find_their_own() {
             });
         }
     });
+    assert!(table.is_empty());
     assert_eq!(table.in_flight(), 0);
     assert_eq!(table.check(range(0, u32::MAX)), Overlap::None);
 }
