@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The verbs of a scenario.
 
+mod cut;
+mod knobs;
+mod life;
+mod request;
+mod words;
+
+pub use cut::{CutKind, OpenWrites};
+pub use knobs::{Counter, Setting};
+pub use life::{LifeEvent, LifeState};
+pub use request::{Disk, HoldOp, HoldPhase, Spoil};
+
 use crate::scenario::CacheMode;
 use serde::Deserialize;
 
@@ -268,144 +279,6 @@ pub enum Step {
     Judge {},
 }
 
-/// A virtual disk, by role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Disk {
-    /// The cache device.
-    Ssd,
-    /// The backing device.
-    Hdd,
-}
-
-impl Disk {
-    /// As the rig and the guest know it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ssd => "ssd",
-            Self::Hdd => "hdd",
-        }
-    }
-}
-
-/// Kinds of requests that can be held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum HoldOp {
-    Read,
-    Write,
-    Flush,
-    Trim,
-}
-
-/// Where a held request stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum HoldPhase {
-    /// Nothing of it is visible yet.
-    BeforeMedia,
-    /// It is on the media, the guest does not know.
-    BeforeCompletion,
-}
-
-/// What a cut takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CutKind {
-    /// RAM and the disks' volatile caches.
-    Power,
-    /// RAM only.
-    Reset,
-}
-
-/// What a power cut does to writes that were completed but not flushed, or on
-/// the media but not completed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OpenWrites {
-    /// All lost.
-    #[default]
-    Drop,
-    /// All kept.
-    Keep,
-    /// A seeded subset, torn at sector granularity.
-    Random,
-}
-
-/// What becomes of a spoiled request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Spoil {
-    /// It fails with EIO, without any effect.
-    Eio,
-    /// It takes so many milliseconds more.
-    SlowMs(u64),
-}
-
-/// The tracker's counters in sysfs, without their prefix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Counter {
-    /// In flight now.
-    Writes,
-    /// Ever recorded.
-    Recorded,
-    /// Misses not cached for a write to the same sectors.
-    SkippedExact,
-    /// Misses not cached for a write that may be to the same sectors.
-    SkippedPossible,
-}
-
-/// Settings of bcache that scenarios change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Setting {
-    CacheMode,
-    SequentialCutoff,
-    WritebackRunning,
-    WritebackPercent,
-    WritebackDelay,
-    CongestedReadThresholdUs,
-    CongestedWriteThresholdUs,
-}
-
-/// Things that happen to a backing device or a cache set, through sysfs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LifeEvent {
-    /// The backing device lets go of the cache set.
-    Detach,
-    /// The backing device is given the cache set.
-    Attach,
-    /// The bcache device is stopped.
-    Stop,
-    /// The cache set is unregistered.
-    Unregister,
-    /// The cache device is registered.
-    RegisterSsd,
-    /// The backing device is registered.
-    RegisterHdd,
-}
-
-/// What a backing device can come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LifeState {
-    /// Attached, nothing dirty.
-    Clean,
-    /// Attached, something dirty.
-    Dirty,
-    /// There, without a cache set.
-    Detached,
-    /// As `detached`, and the cache set is gone.
-    SetGone,
-    /// Not there.
-    Stopped,
-}
-
 impl Step {
     /// Names of the blocks that the step refers to.
     #[must_use]
@@ -451,55 +324,6 @@ impl Step {
             | Self::WriteLeaf { proves, .. }
             | Self::AdvanceJournal { proves, .. } => proves.as_deref(),
             _ => None,
-        }
-    }
-
-    /// The step in a few words, for progress, logs and messages.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Prime { .. } => "prime the cache".into(),
-            Self::Write { at, value, background, .. } => {
-                format!("write {value} at {at}{}", if *background { " (background)" } else { "" })
-            }
-            Self::Join { value } => format!("wait for write {value}"),
-            Self::Read { at, .. } => format!("read {at}"),
-            Self::StartRead { name, at } => format!("start read {name} of {at}"),
-            Self::JoinRead { name, .. } => format!("wait for read {name}"),
-            Self::Flush {} => "flush".into(),
-            Self::CacheMode { to } => format!("cache mode {}", to.as_str()),
-            Self::Hold { name, disk, op, .. } => {
-                format!("hold {name}: next {op:?} at the {}", disk.name()).to_lowercase()
-            }
-            Self::HoldInvalidation { name, of } => format!("hold {name}: invalidation of {of}"),
-            Self::HoldCacheWrite { name, of } => format!("hold {name}: cache write of {of}"),
-            Self::HoldPriorities { name } => format!("hold {name}: bucket priorities"),
-            Self::SpoilCacheWrite { of, how } => {
-                format!("spoil the cache write of {of}: {how:?}").to_lowercase()
-            }
-            Self::Uncached { value, .. } => format!("no data of {value} are on the ssd"),
-            Self::Discard { at, value, .. } => format!("discard {value} at {at}"),
-            Self::Exhaust { .. } => "use up the free buckets".into(),
-            Self::Evict { value, .. } => format!("evict {value}"),
-            Self::Fill { at } => format!("a read of {at} gets cached"),
-            Self::Counter { name, .. } => format!("counter {}", name.file()),
-            Self::Set { setting, value } => format!("set {} to {value}", setting.file()),
-            Self::Life { event } => format!("{event:?}").to_lowercase(),
-            Self::AwaitState { is, .. } => format!("wait until {is:?}").to_lowercase(),
-            Self::NoInvalidation { at, .. } => format!("no invalidation of {at} is durable"),
-            Self::AwaitHeld { name, or: None, .. } => format!("wait until {name} is held"),
-            Self::AwaitHeld { name, or: Some(other), .. } => {
-                format!("wait until {name} or {other} is held")
-            }
-            Self::Release { name } => format!("release {name}"),
-            Self::AwaitInvalidation { at, .. } => format!("watch for the invalidation of {at}"),
-            Self::AwaitJournaled { at, .. } => format!("watch for a key of {at}"),
-            Self::Settle {} => "settle".into(),
-            Self::WriteLeaf { .. } => "force a leaf write".into(),
-            Self::AdvanceJournal { .. } => "advance the journal".into(),
-            Self::Cut { kind, .. } => format!("{kind:?} cut").to_lowercase(),
-            Self::Boot {} => "boot again".into(),
-            Self::Judge {} => "judge".into(),
         }
     }
 }
