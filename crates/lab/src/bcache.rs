@@ -147,6 +147,30 @@ pub fn set(guest: &Guest<'_>, setting: Setting, value: &str) -> Result<(), Guest
     guest.write_file(&setting.path(), value)
 }
 
+/// Length in sectors from which on requests go round a congested cache, as
+/// `bch_get_congested` says it to sysfs, rounded up; 0 when it is not congested.
+///
+/// # Errors
+/// The guest's failure, or text that is no size.
+pub fn congested(guest: &Guest<'_>) -> Result<u64, GuestError> {
+    let text = guest.read_file(&set_file("congested"))?;
+    parse_size(text.trim()).map(|bytes| bytes.div_ceil(512)).ok_or_else(|| GuestError::Refused {
+        doing: "reading how congested the cache is".to_owned(),
+        message: format!("{text:?} is not a size"),
+    })
+}
+
+/// A size as `bch_hprint` writes it: one decimal, and a unit from `k` on. What the
+/// decimal leaves out is added, so that a size is never too low; but 0 is 0.
+fn parse_size(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = ["k", "M", "G", "T"].iter().position(|unit| *unit == &text[digits.len()..])?;
+    let (whole, tenths) = digits.split_once('.')?;
+    let tenths = whole.parse::<u64>().ok()? * 10 + tenths.parse::<u64>().ok()?;
+    let shift = 10 * (u32::try_from(unit).ok()? + 1);
+    Some(if tenths == 0 { 0 } else { ((tenths + 1) << shift) / 10 })
+}
+
 impl Counter {
     /// Its file's name.
     #[must_use]
@@ -212,4 +236,20 @@ pub fn set_cache_mode(guest: &Guest<'_>, mode: CacheMode) -> Result<(), GuestErr
 /// The guest's failure.
 pub fn state(guest: &Guest<'_>) -> Result<String, GuestError> {
     Ok(guest.read_file(&format!("{DEVICE_DIR}/state"))?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_size;
+
+    #[test]
+    fn sizes_are_read_as_bcache_writes_them() {
+        assert_eq!(parse_size("0.0k"), Some(0));
+        assert_eq!(parse_size("0.5k").map(|bytes| bytes.div_ceil(512)), Some(2));
+        assert_eq!(parse_size("32.0k"), Some(32 * 1024 + 102));
+        assert_eq!(parse_size("1.9M"), Some(2 << 20));
+        for wrong in ["", "12", "1k", "1.5", "1.5x", "k"] {
+            assert_eq!(parse_size(wrong), None, "{wrong}");
+        }
+    }
 }

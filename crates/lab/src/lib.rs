@@ -27,7 +27,7 @@ mod trouble;
 mod watch;
 mod witness;
 
-pub use case::{CaseSpec, RESTORED, run_case};
+pub use case::{CaseSpec, run_case};
 pub use error::ScenarioError;
 pub use kunit::{KunitCase, KunitEnd, KunitError, kunit_cases};
 pub use load::{Bypass, Cycles, Delays, Job, LoadPlan, Settings, StampedArea};

@@ -79,17 +79,23 @@ impl Session<'_> {
                 Ok(detail) => self.proved(step, detail),
                 Err(why) => return Err(closed(self, why)),
             },
+            Step::Congested { by, .. } => match self.congested(self.block(by))? {
+                Ok(detail) => self.proved(step, detail),
+                Err(why) => return Err(closed(self, why)),
+            },
             Step::Discard { at, value, background } => {
                 self.discard(self.block(at), value, *background)?;
             }
-            Step::Exhaust { with, .. } => match self.exhaust(self.block(with))? {
+            Step::Exhaust { with, held, .. } => match self.exhaust(self.block(with), held)? {
                 Ok(detail) => self.proved(step, detail),
                 Err(why) => return Err(closed(self, why)),
             },
-            Step::Evict { value, with, .. } => match self.evict(value, self.block(with))? {
-                Ok(detail) => self.proved(step, detail),
-                Err(why) => return Err(closed(self, why)),
-            },
+            Step::Evict { value, of, with, .. } => {
+                match self.evict(value, self.block(of), self.block(with))? {
+                    Ok(detail) => self.proved(step, detail),
+                    Err(why) => return Err(closed(self, why)),
+                }
+            }
             Step::Fill { at } => self.fill(at, self.block(at))?,
             Step::Counter { name, is, grew_by } => self.counter(*name, *is, *grew_by)?,
             Step::Set { setting, value } => bcache::set(&self.guest()?, *setting, value)?,

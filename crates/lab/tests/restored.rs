@@ -18,7 +18,7 @@ use support::{image, repo, tools};
 fn restored_and_booted_guests_give_the_same_verdicts() {
     let arm = image("base");
     let mut scenarios = lab::load_all(&repo("workloads/scenarios")).unwrap();
-    scenarios.retain(|scenario| lab::RESTORED.contains(&scenario.id.as_str()));
+    scenarios.retain(|scenario| scenario.restore);
     let out = tempfile::tempdir().unwrap();
     let boots = scenarios.iter().map(|scenario| (arm.kernel.as_path(), scenario.disks, 3));
     let guests = Some(Arc::new(SavedGuests::new(out.path(), boots).unwrap()));

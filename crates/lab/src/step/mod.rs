@@ -177,6 +177,16 @@ pub enum Step {
         /// See [`crate::Scenario`].
         proves: Option<String>,
     },
+    /// Demands that the cache is congested, and so much that a request of the
+    /// block's length goes round it (`check_should_bypass`). The limit only grows
+    /// until the next slow request: asked after a request of that length was
+    /// submitted, it says that this one went round the cache for it.
+    Congested {
+        /// Block of the request's length.
+        by: String,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
     /// A discard, which takes the name of a version: it permits zeroes, and
     /// replaces nothing.
     Discard {
@@ -188,19 +198,27 @@ pub enum Step {
         #[serde(default)]
         background: bool,
     },
-    /// Reads blocks of a range until they are not cached any more, as no bucket
-    /// is free.
+    /// Reads blocks of a range until a hold has stopped the allocator and they are
+    /// not cached any more: no bucket is free, and none will be before the
+    /// release.
     Exhaust {
         /// Block to read in.
         with: String,
+        /// Name of the hold: see [`Step::HoldPriorities`].
+        held: String,
         /// See [`crate::Scenario`].
         proves: Option<String>,
     },
     /// Reads blocks of a range until the kernel has used the SSD's sectors that
-    /// hold a version for something else.
+    /// hold a version of a block for something else.
     Evict {
         /// Version.
         value: String,
+        /// The block; other sectors of that write may stay. Choose the first of a
+        /// write that is as long as a bucket: they lie in one that this write has
+        /// filled, whatever room it had left. The last may lie in one that is still
+        /// open, and never used again (`pick_data_bucket`).
+        of: String,
         /// Block to read in.
         with: String,
         /// See [`crate::Scenario`].
@@ -285,6 +303,7 @@ impl Step {
     pub fn blocks(&self) -> Vec<&str> {
         match self {
             Self::Prime { r#in } => vec![r#in],
+            Self::Congested { by, .. } => vec![by],
             Self::Write { at, .. }
             | Self::Read { at, .. }
             | Self::StartRead { at, .. }
@@ -296,7 +315,8 @@ impl Step {
             | Self::HoldCacheWrite { of, .. }
             | Self::SpoilCacheWrite { of, .. } => vec![of],
             Self::Discard { at, .. } | Self::Fill { at } => vec![at],
-            Self::Exhaust { with, .. } | Self::Evict { with, .. } => vec![with],
+            Self::Exhaust { with, .. } => vec![with],
+            Self::Evict { of, with, .. } => vec![of, with],
             Self::WriteLeaf { with, holding, .. } => {
                 std::iter::once(with.as_str()).chain(holding.as_deref()).collect()
             }
@@ -318,6 +338,7 @@ impl Step {
             | Self::AwaitJournaled { proves, .. }
             | Self::NoInvalidation { proves, .. }
             | Self::Uncached { proves, .. }
+            | Self::Congested { proves, .. }
             | Self::Exhaust { proves, .. }
             | Self::Evict { proves, .. }
             | Self::AwaitState { proves, .. }

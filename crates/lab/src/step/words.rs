@@ -28,9 +28,10 @@ impl Step {
                 format!("spoil the cache write of {of}: {how:?}").to_lowercase()
             }
             Self::Uncached { value, .. } => format!("no data of {value} are on the ssd"),
+            Self::Congested { .. } => "the cache is congested".into(),
             Self::Discard { at, value, .. } => format!("discard {value} at {at}"),
             Self::Exhaust { .. } => "use up the free buckets".into(),
-            Self::Evict { value, .. } => format!("evict {value}"),
+            Self::Evict { value, of, .. } => format!("evict {value} at {of}"),
             Self::Fill { at } => format!("a read of {at} gets cached"),
             Self::Counter { name, .. } => format!("counter {}", name.file()),
             Self::Set { setting, value } => format!("set {} to {value}", setting.file()),
