@@ -6,6 +6,7 @@ mod case;
 mod error;
 pub mod explore;
 mod guest;
+mod judge;
 mod kernel_report;
 mod kunit;
 mod lifecycle;

@@ -3,7 +3,7 @@
 
 use crate::bcache;
 use crate::explore::Told;
-use crate::oracle::{self, Judgement, Readback};
+use crate::oracle::Judgement;
 use crate::scenario::CacheMode;
 use crate::session::{Background, Session};
 use crate::step::{CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
@@ -12,7 +12,7 @@ use crate::watch::Watch;
 use evidence::{Cut, Opportunity};
 use std::time::{Duration, Instant};
 use vdisk::{Hold, OpMatch, Phase, Policy};
-use wire::{Answer, Content, Device, Extent, Run};
+use wire::{Answer, Content, Extent, Run};
 
 /// Longer than the journal delay, so that a journal write still to come is
 /// not mistaken for quiet.
@@ -388,45 +388,6 @@ impl Session<'_> {
         let lost = report.lost.len() as u64;
         self.cuts.push(Cut { kind: word.to_owned(), at_event: report.at_event, writes_lost: lost });
         Ok(())
-    }
-
-    /// Reads everything back and asks the oracle.
-    pub fn judge(&mut self) -> Result<Judgement, Stop> {
-        const PIECE: u64 = 2048;
-        let footprint: Vec<Extent> = self
-            .witness
-            .footprint()
-            .into_iter()
-            .flat_map(|(first, end)| {
-                (first..end).step_by(PIECE as usize).map(move |sector| Extent {
-                    sector,
-                    sectors: u32::try_from((end - sector).min(PIECE)).unwrap_or(u32::MAX),
-                })
-            })
-            .collect();
-        let guest = self.guest()?;
-        let bcache = guest.read(Device::Bcache, footprint.clone(), 0)?;
-        // From here on nothing new is cached: what the cache says stays as the
-        // scenario left it, hits are still hits.
-        bcache::set_cache_mode(&guest, CacheMode::None)?;
-        let shift = bcache::DATA_OFFSET;
-        let raw = footprint.iter().map(|e| Extent { sector: e.sector + shift, ..*e }).collect();
-        let mut backing = guest.read(Device::Hdd, raw, shift)?;
-        backing.iter_mut().for_each(|run| run.first -= shift);
-        let differing = guest.compare(0, guest.size(Device::Bcache)?, shift)?;
-        let state = bcache::state(&guest)?;
-        bcache::set_cache_mode(&guest, self.scenario.bcache.cache_mode)?;
-        let clean = state == "clean";
-        self.note(format!("judged with the backing device's state {state:?}"));
-        let seen = Readback { run: self.run, bcache, backing, differing, clean };
-        let judgement = oracle::judge(&self.witness, &seen);
-        for finding in judgement.findings.iter().take(8) {
-            self.note(format!(
-                "{} at sectors {}+{}: {}",
-                finding.verdict, finding.first, finding.sectors, finding.detail
-            ));
-        }
-        Ok(judgement)
     }
 }
 

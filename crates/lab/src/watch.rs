@@ -245,6 +245,15 @@ impl Watch {
         ssd.then_some(Disk::Ssd)
     }
 
+    /// Ranges of the bcache device (first sector and end) that were ever read from
+    /// the backing device.
+    pub fn read_from_backing(&mut self, rig: &Rig) -> Vec<(u64, u64)> {
+        self.update(rig);
+        let shift = |sector: u64| sector.saturating_sub(bcache::DATA_OFFSET);
+        let backing = self.reads.iter().filter(|(_, disk, _)| *disk == Disk::Hdd);
+        backing.map(|(_, _, range)| (shift(range.start), shift(range.end))).collect()
+    }
+
     /// A test for payloads of SSD writes: does this one journal an invalidation
     /// of `block`?
     pub fn invalidates(block: wire::Extent) -> impl Fn(&[u8]) -> bool + Send + 'static {
