@@ -3,6 +3,7 @@
 
 use crate::bcache;
 use crate::explore::Told;
+use crate::guest::{ATTEND_EVERY, Attendant};
 use crate::oracle::Judgement;
 use crate::scenario::CacheMode;
 use crate::session::{Background, Session};
@@ -291,9 +292,14 @@ impl Session<'_> {
             return Ok(Err(format!("no hold {unknown:?} was armed")));
         }
         let deadline = Instant::now() + LIMIT;
+        let mut attended = Instant::now();
         loop {
+            if attended.elapsed() > ATTEND_EVERY {
+                self.attend();
+                attended = Instant::now();
+            }
             for name in &names {
-                let slice = if or.is_some() { GLANCE } else { LIMIT };
+                let slice = if or.is_some() { GLANCE } else { ATTEND_EVERY };
                 match self.rig.wait_held(self.holds[*name], slice, self.cancel) {
                     Ok(held) => {
                         return Ok(Ok(format!(
@@ -318,8 +324,13 @@ impl Session<'_> {
         any: bool,
     ) -> Result<Result<String, String>, Stop> {
         let deadline = Instant::now() + limit;
+        let mut attended = Instant::now();
         loop {
             self.cancel.check()?;
+            if attended.elapsed() > ATTEND_EVERY {
+                self.attend();
+                attended = Instant::now();
+            }
             let since = self.on_the_way();
             if let Some(seq) = self.watch.durable_invalidation_of(&self.rig, block, since) {
                 return Ok(Ok(format!("its invalidation is in journal entry {seq}")));

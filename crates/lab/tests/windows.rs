@@ -122,6 +122,12 @@ fn s11_with_a_write_that_is_not_held() {
 }
 
 #[test]
+fn s11d_with_a_discard_that_is_not_held() {
+    let hold = "do = \"hold\"\nname = \"head\"";
+    is_shut(&with("s11d-largest.toml", hold, "do = \"hold\"\nname = \"other\""), "was held");
+}
+
+#[test]
 fn s14_with_a_cache_write_that_is_not_held() {
     let text = without("s14-two-writes.toml", &["hold-cache-write"]);
     is_shut(&text, "the cache write of A was held");
