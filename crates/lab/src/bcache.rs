@@ -22,6 +22,7 @@ pub const DATA_OFFSET: u64 = 16;
 pub const BUCKET_KIB: u64 = 512;
 
 const REGISTER: &str = "/sys/fs/bcache/register";
+const BLOCK_DIR: &str = "/sys/block/bcache0";
 const DEVICE_DIR: &str = "/sys/block/bcache0/bcache";
 
 fn set_file(name: &str) -> String {
@@ -180,22 +181,29 @@ impl Counter {
             Self::Recorded => "inflight_recorded",
             Self::SkippedExact => "inflight_skipped_exact",
             Self::SkippedPossible => "inflight_skipped_possible",
+            Self::Requests => "inflight",
         }
     }
 }
 
-/// A counter of the tracker; `None` where the kernel has none.
+/// A counter; `None` where the kernel has none.
 ///
 /// # Errors
 /// The guest's failure, or text that is no number.
 pub fn counter(guest: &Guest<'_>, counter: Counter) -> Result<Option<u64>, GuestError> {
-    if !guest.list(DEVICE_DIR)?.iter().any(|name| name == counter.file()) {
+    let dir = match counter {
+        Counter::Requests => BLOCK_DIR,
+        _ => DEVICE_DIR,
+    };
+    if !guest.list(dir)?.iter().any(|name| name == counter.file()) {
         return Ok(None);
     }
-    let text = guest.read_file(&format!("{DEVICE_DIR}/{}", counter.file()))?;
-    match text.trim().parse() {
-        Ok(count) => Ok(Some(count)),
-        Err(_) => Err(GuestError::Refused {
+    let text = guest.read_file(&format!("{dir}/{}", counter.file()))?;
+    // The block layer tells reads from writes.
+    let counts: Result<Vec<u64>, _> = text.split_whitespace().map(str::parse).collect();
+    match counts {
+        Ok(counts) if !counts.is_empty() => Ok(Some(counts.iter().sum())),
+        _ => Err(GuestError::Refused {
             doing: format!("reading the counter {}", counter.file()),
             message: format!("{text:?} is not a number"),
         }),

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-/// The tracker's counters in sysfs, without their prefix.
+/// Counters in sysfs: the tracker's without their prefix, and the block layer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Counter {
@@ -15,6 +15,9 @@ pub enum Counter {
     SkippedExact,
     /// Misses not cached for a write that may be to the same sectors.
     SkippedPossible,
+    /// Reads and writes that the block layer counts as in flight at the bcache
+    /// device, on every kernel: one more at the end is one that leaked.
+    Requests,
 }
 
 /// Settings of bcache that scenarios change.
