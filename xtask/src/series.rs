@@ -88,10 +88,9 @@ fn build(
     let stage = ui.stage("builds");
     let now = RefCell::new((0, 0, String::new()));
     let on_progress = |progress: &Progress| {
-        let left = progress
-            .left
-            .map_or_else(String::new, |s| format!(", about {:.0} min left", (s / 60.0).ceil()));
-        *now.borrow_mut() = (progress.done, progress.total, format!("{}{left}", progress.now));
+        let minutes = (progress.left / 60.0).ceil();
+        let text = format!("{}, about {minutes:.0} min left", progress.now);
+        *now.borrow_mut() = (progress.done, progress.total, text);
         stage.progress(progress.done as u64, progress.total as u64, &now.borrow().2);
     };
     let on_event = |event: kbuild::Event| match event {
@@ -172,9 +171,8 @@ fn coded(error: SeriesError) -> anyhow::Error {
     match error {
         SeriesError::Plan(_) => exit::usage(error.to_string()),
         SeriesError::Patch { .. } => exit::contradicted(error.to_string()),
-        SeriesError::Missing(_) | SeriesError::Toolchain(_) | SeriesError::Apt(_) => {
-            exit::setup(error.to_string())
-        }
+        SeriesError::Missing(_) | SeriesError::Apt(_) => exit::setup(error.to_string()),
+        SeriesError::Build(error) => prepare::build_error(error),
         SeriesError::Source(error) => prepare::source_error(error),
         SeriesError::Cancelled(cancelled) => cancelled.into(),
         other => anyhow::Error::new(other),

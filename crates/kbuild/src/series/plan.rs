@@ -129,6 +129,18 @@ struct StepFile {
     arm: Option<String>,
 }
 
+impl Step {
+    /// Whether it changes, or adds, a file whose path is as wanted.
+    pub(super) fn touches(&self, wanted: &dyn Fn(&str) -> bool) -> bool {
+        let patched = self.patches.iter().flat_map(|patch| &patch.files);
+        // Less their `a/` and `b/`.
+        let mut paths = patched
+            .flat_map(|file| file.old.iter().chain(&file.new))
+            .filter_map(|path| Some(path.split_once('/')?.1));
+        paths.any(wanted) || self.files.iter().any(|(path, _)| wanted(path))
+    }
+}
+
 impl Plan {
     /// Reads `series/series.toml` below the folder `kernel`.
     ///

@@ -14,7 +14,7 @@ fn pristine(path: &str) -> Option<Vec<u8>> {
 }
 
 /// Two steps: one patches a file and adds another, one patches it again.
-fn folder() -> tempfile::TempDir {
+pub(super) fn folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let put = |path: &str, text: &str| {
         let place = dir.path().join("kernel").join(path);
@@ -30,24 +30,30 @@ fn folder() -> tempfile::TempDir {
     put("patches/a.patch", &patch("two", "THREE"));
     put("patches/b.patch", &patch("two", "THIRD").replace("-three", "-THREE"));
     put("tracker/n.h", "new\n");
+    put("tracker/r.rs", "fn f() {}\n");
     put(
         "series/series.toml",
         "cover = \"cover.txt\"\nbase = \"a test\"\n\
          [[patch]]\nmessage = \"a.txt\"\npatches = [\"patches/a.patch\"]\n\
-         files = { \"d/n.h\" = \"tracker/n.h\" }\n\
+         files = { \"d/n.h\" = \"tracker/n.h\" }\nconfig = [\"CONFIG_A=y\"]\n\
          [[patch]]\nmessage = \"b.txt\"\npatches = [\"patches/b.patch\"]\narm = \"all\"\n\
+         files = { \"d/r.rs\" = \"tracker/r.rs\" }\nconfig_rust = [\"CONFIG_B=y\"]\n\
          [[on]]\nkernel = \"here\"\n[[on]]\nkernel = \"there\"\nsteps = [\"a\"]\n",
     );
     put(
         "arms/all.toml",
         "title = \"t\"\npatches = [\"patches/a.patch\", \"patches/b.patch\"]\n\
-         files = { \"d/n.h\" = \"tracker/n.h\" }\n",
+         files = { \"d/n.h\" = \"tracker/n.h\", \"d/r.rs\" = \"tracker/r.rs\" }\n",
     );
     dir
 }
 
+pub(super) fn plan(dir: &Path) -> Plan {
+    Plan::load(&dir.join("kernel")).unwrap()
+}
+
 fn written(dir: &Path, version: Option<u32>) -> (Plan, Mails) {
-    let plan = Plan::load(&dir.join("kernel")).unwrap();
+    let plan = plan(dir);
     let letter = Letter { sign_off: Some("A B <a@b.example>"), version };
     let out = dir.join("out");
     let mails = write(&plan, &pristine, &letter, dir, &out, &Cancel::new()).unwrap();
@@ -66,7 +72,7 @@ fn the_mails_are_what_git_send_email_wants() {
     let cover = fs::read_to_string(&mails.cover).unwrap();
     assert!(cover.contains("Subject: [PATCH v3 0/2] tests: a series\n"), "{cover}");
     assert!(cover.contains("What it is for.\n\nBased on a test."), "{cover}");
-    assert!(cover.contains("2 files changed"), "{cover}");
+    assert!(cover.contains("3 files changed"), "{cover}");
     let first = fs::read_to_string(&mails.patches[0]).unwrap();
     for part in [
         "From: A B <a@b.example>\n",
