@@ -33,6 +33,10 @@ pub fn main(args: &SeriesArgs, cancel: &Cancel) -> Result<ExitCode> {
     let pristine = |path: &str| source.pristine(path);
     let mails =
         series::write(&plan, &pristine, &letter, &dirs.repo, &args.out, cancel).map_err(coded)?;
+    // What was found of other mails says nothing about these.
+    for name in [JSON, TEXT] {
+        let _ = std::fs::remove_file(args.out.join(name));
+    }
     stage.done(&format!("{} in {}", mails.patches.len() + 1, args.out.display()));
 
     let stage = ui.stage("checks");
@@ -46,14 +50,17 @@ pub fn main(args: &SeriesArgs, cancel: &Cancel) -> Result<ExitCode> {
         recipients,
         answered: plan.answered(),
         findings,
+        complete: !args.build,
     });
     save(&args.out, &report.borrow())?;
     if args.build {
         build(&plan, &mails, &dirs, args, &report, &ui, cancel)?;
+        report.borrow_mut().complete = true;
+        save(&args.out, &report.borrow())?;
     }
     let report = report.into_inner();
     print!("{}", report.text());
-    println!("\nresults: {}", args.out.join("series.json").display());
+    println!("\nresults: {}", args.out.join(JSON).display());
     Ok(ExitCode::from(report.exit_code()))
 }
 
@@ -137,6 +144,10 @@ fn build(
     Ok(())
 }
 
+/// What was found, for programs and for people.
+const JSON: &str = "series.json";
+const TEXT: &str = "series.txt";
+
 /// Builds that were finished, whatever the series was: by their keys, what is
 /// still the same is not built again.
 const BUILDS: &str = "builds.json";
@@ -148,8 +159,8 @@ fn read_builds(out: &Path) -> Vec<Finding> {
 }
 
 fn save(out: &Path, report: &Report) -> Result<()> {
-    replace(out, "series.json", &json(report)?)?;
-    replace(out, "series.txt", &report.text())
+    replace(out, JSON, &json(report)?)?;
+    replace(out, TEXT, &report.text())
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String> {

@@ -126,4 +126,6 @@ impl SeriesError {
 }
 
 #[cfg(test)]
+mod build_tests;
+#[cfg(test)]
 mod tests;
