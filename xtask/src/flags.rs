@@ -435,8 +435,8 @@ pub struct SeriesArgs {
     /// without Rust, as a module and built in, and run clippy.
     #[arg(long)]
     pub build: bool,
-    /// Only these kernels of series.toml; repeatable.
-    #[arg(long = "on", value_name = "PACKAGE")]
+    /// Build on these kernels of series.toml only; repeatable.
+    #[arg(long = "on", value_name = "PACKAGE", requires = "build")]
     pub kernels: Vec<String>,
     /// Who sends it, 'NAME <ADDRESS>' [default: git's user.name, user.email].
     #[arg(long, value_name = "WHO")]

@@ -17,8 +17,8 @@ pub fn main(args: &SeriesArgs, cancel: &Cancel) -> Result<ExitCode> {
     let ui = Ui::new();
     let dirs = prepare::dirs()?;
     let kernel = args.from.clone().unwrap_or_else(|| dirs.repo.join("kernel"));
-    let mut plan = Plan::load(&kernel).map_err(|error| exit::usage(error.to_string()))?;
-    choose_kernels(&mut plan, &args.kernels)?;
+    let plan = Plan::load(&kernel).map_err(|error| exit::usage(error.to_string()))?;
+    check_kernels(&plan, &args.kernels)?;
 
     let stage = ui.stage("kernel source");
     let first = plan.on.first().context("series.toml names no kernel")?.kernel.clone();
@@ -64,19 +64,15 @@ pub fn main(args: &SeriesArgs, cancel: &Cancel) -> Result<ExitCode> {
     Ok(ExitCode::from(report.exit_code()))
 }
 
-fn choose_kernels(plan: &mut Plan, wanted: &[String]) -> Result<()> {
-    let known: Vec<String> = plan.on.iter().map(|on| on.kernel.clone()).collect();
-    if let Some(other) = wanted.iter().find(|name| !known.contains(name)) {
-        let known = known.join(", ");
-        return Err(exit::usage(format!("--on {other}: series.toml has {known}")));
+fn check_kernels(plan: &Plan, wanted: &[String]) -> Result<()> {
+    let known: Vec<&str> = plan.on.iter().map(|on| on.kernel.as_str()).collect();
+    match wanted.iter().find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(other) => {
+            let known = known.join(", ");
+            Err(exit::usage(format!("--on {other}: series.toml has {known}")))
+        }
     }
-    // The first is the one that the mails are made for: it always stays.
-    let mut index = 0;
-    plan.on.retain(|on| {
-        index += 1;
-        wanted.is_empty() || wanted.contains(&on.kernel) || index == 1
-    });
-    Ok(())
 }
 
 fn build(
@@ -88,8 +84,8 @@ fn build(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<()> {
-    let config =
-        KernelConfig::load(dirs, "plain").map_err(|error| exit::usage(error.to_string()))?;
+    let config = KernelConfig::of_fragment(dirs, "series", &plan.config())
+        .map_err(|error| exit::usage(error.to_string()))?;
     let earlier = read_builds(&args.out);
     let memory = RefCell::new(earlier.clone());
     let stage = ui.stage("builds");
@@ -129,6 +125,7 @@ fn build(
     let logs = args.out.join("logs");
     let builds = Builds {
         plan,
+        only: &args.kernels,
         mails,
         dirs,
         config: &config,

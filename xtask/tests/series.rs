@@ -137,7 +137,7 @@ fn a_missing_tool_is_three() {
 
 #[test]
 fn an_unknown_kernel_is_usage() {
-    let (out, _) = Copy::new().series(&["--on", "linux-source-1.0"]);
+    let (out, _) = Copy::new().series(&["--build", "--on", "linux-source-1.0"]);
     assert_eq!(out.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&out.stderr).contains("linux-source-6.12"));
 }

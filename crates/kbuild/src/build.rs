@@ -236,7 +236,7 @@ impl Builder {
             first_error: outcome.first_error,
             log: log.clone(),
         };
-        if let Some(outcome) = site.configure(&plan.requests)? {
+        if let Some(outcome) = site.configure()? {
             return Err(failed(outcome));
         }
         let outcome = site.compile(&["vmlinux"])?;

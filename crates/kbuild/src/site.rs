@@ -134,10 +134,10 @@ impl<'a> Site<'a> {
         Ok(outcome)
     }
 
-    /// allnoconfig with our requests on top, then the check that those in
-    /// `must` took. Skipped while neither they nor any Kconfig file changed.
-    /// A make that failed is an outcome.
-    pub(crate) fn configure(&self, must: &[Request]) -> Result<Option<Outcome>, BuildError> {
+    /// allnoconfig with our requests on top, then the check that they took.
+    /// Skipped while neither they nor any Kconfig file changed. A make that
+    /// failed is an outcome.
+    pub(crate) fn configure(&self) -> Result<Option<Outcome>, BuildError> {
         let io = |error| BuildError::io(&self.objects.dir)(error);
         let requests = config::text(self.order.requests);
         let state = self.state(&requests);
@@ -155,7 +155,7 @@ impl<'a> Site<'a> {
         }
         let text = fs::read_to_string(&dot_config).map_err(io)?;
         let tree = self.order.source.entry.tree();
-        config::verify(must, &text, &|| Kconfig::read(&tree))?;
+        config::verify(self.order.requests, &text, &|| Kconfig::read(&tree))?;
         self.objects.set_note("configured", &state).map_err(io)?;
         Ok(None)
     }

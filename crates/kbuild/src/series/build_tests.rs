@@ -62,12 +62,8 @@ impl Fixture {
         for file in ["rust/kernel/sync/atomic.rs", "rust/kernel/lib.rs"] {
             fixture.put(&format!("linux/{file}"), "");
         }
-        fixture.put(
-            "repo/kernel-config/plain.toml",
-            "title='p'\nfragments=['base.config','rust.config']\n",
-        );
         fixture.put("repo/kernel-config/rust.config", "CONFIG_RUST=y\n");
-        fixture.put("repo/kernel-config/base.config", "CONFIG_X=y\n");
+        fixture.put("kernel/series/build.config", "CONFIG_X=y\n");
         fixture.put("kernel/series/cover.txt", "t: series\n\nWhy.\n");
         fixture.put("kernel/series/a.txt", "t: first\n\nWhy.\n");
         fixture.put("kernel/series/b.txt", "t: second\n\nWhy.\n");
@@ -105,7 +101,7 @@ impl Fixture {
         let root = self.dir.path();
         let dirs = Dirs { repo: root.join("repo"), cache: root.join("cache") };
         let plan = Plan::load(&root.join("kernel")).unwrap();
-        let config = KernelConfig::load(&dirs, "plain").unwrap();
+        let config = KernelConfig::of_fragment(&dirs, "series", &plan.config()).unwrap();
         let rustc = crate::toolchain::find_rustc().expect("`cargo xtask setup` installs it");
         let [_, minor, _] = crate::toolchain::numbers(&rustc.version).unwrap();
         let driver = format!("cache/tools/clippy-{minor}/usr/bin/clippy-driver");
@@ -125,6 +121,7 @@ impl Fixture {
         let earlier = self.findings.take();
         Builds {
             plan: &plan,
+            only: &[],
             mails: &mails,
             dirs: &dirs,
             config: &config,

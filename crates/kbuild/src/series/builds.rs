@@ -39,6 +39,8 @@ pub struct Progress {
 pub struct Builds<'a> {
     /// The series.
     pub plan: &'a Plan,
+    /// The kernels to build; all that the series claims when empty.
+    pub only: &'a [String],
     /// Its mails.
     pub mails: &'a Mails,
     /// The checkout and the cache.
@@ -68,10 +70,10 @@ impl Builds<'_> {
     pub fn run(&self) -> Result<(), SeriesError> {
         fs::create_dir_all(self.logs).map_err(SeriesError::io(self.logs))?;
         let mut pace = Pace::default();
-        for on in &self.plan.on {
+        for on in self.plan.on.iter().filter(|on| self.wants(on)) {
             self.costs(on).into_iter().for_each(|cost| pace.plan(cost));
         }
-        for (index, on) in self.plan.on.iter().enumerate() {
+        for (index, on) in self.plan.on.iter().enumerate().filter(|(_, on)| self.wants(on)) {
             self.cancel.check()?;
             let kernel = match self.source(on)? {
                 // The mails have been tried on the first kernel already.
@@ -86,6 +88,10 @@ impl Builds<'_> {
             }
         }
         Ok(())
+    }
+
+    fn wants(&self, on: &On) -> bool {
+        self.only.is_empty() || self.only.contains(&on.kernel)
     }
 
     /// Of each build of a kernel.

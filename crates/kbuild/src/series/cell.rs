@@ -78,15 +78,9 @@ impl Cell {
         )
     }
 
-    /// The options that the series stands and falls with.
+    /// The options that differ between builds.
     pub(super) fn options(self, steps: &[&Step]) -> Vec<(String, String)> {
-        let mut lines = vec![
-            "CONFIG_MODULES=y".to_owned(),
-            format!("CONFIG_BCACHE={}", if self.module { "m" } else { "y" }),
-            "CONFIG_KUNIT=y".to_owned(),
-            // A warning is a fault, as it is where patches are taken.
-            "CONFIG_WERROR=y".to_owned(),
-        ];
+        let mut lines = vec![format!("CONFIG_BCACHE={}", if self.module { "m" } else { "y" })];
         for step in &steps[..self.steps] {
             lines.extend(step.config.iter().cloned());
             if self.rust {
@@ -117,7 +111,7 @@ impl Cell {
         }
     }
 
-    /// Seconds that two idle processors took, after the build `before` in the
+    /// Seconds that two idle processors take, after the build `before` in the
     /// same run; only their proportions matter once some were made.
     pub(super) fn cost(self, before: Option<Self>, steps: &[&Step]) -> f64 {
         const TREE: f64 = 220.0;

@@ -25,8 +25,6 @@ pub(super) struct Compile<'a> {
     pub(super) cell: Cell,
     pub(super) tools: Tools,
     pub(super) requests: Vec<Request>,
-    /// Those of the requests that the series stands and falls with.
-    pub(super) options: Vec<(String, String)>,
     /// Variables for make.
     pub(super) extra: Vec<String>,
     pub(super) what: String,
@@ -56,7 +54,7 @@ impl Compile<'_> {
         };
         let _lock = site::lock(self.source, on_event, cancel)?;
         let site = Site::open(&order)?;
-        match site.configure(&self.must()) {
+        match site.configure() {
             Err(BuildError::Config(lost @ ConfigError::Lost(_))) => {
                 return self.broken(lost.to_string(), &log);
             }
@@ -80,15 +78,6 @@ impl Compile<'_> {
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
         let what: String = self.what.chars().map(plain).collect();
         self.all.logs.join(format!("{}-{what}.log", self.cell.check_name()))
-    }
-
-    /// An older kernel need not know all that the lab's kernels want.
-    fn must(&self) -> Vec<Request> {
-        let ours = |request: &&Request| {
-            let line = format!("{}={}", request.name, request.value);
-            request.name == "CONFIG_RUST" || self.options.iter().any(|(option, _)| *option == line)
-        };
-        self.requests.iter().filter(ours).cloned().collect()
     }
 
     fn broken(&self, first_error: String, log: &Path) -> Result<String, SeriesError> {

@@ -100,8 +100,7 @@ impl<'a> Kernel<'a> {
                 Err(how) => return missing(&how),
             }
         }
-        let options = cell.options(&self.steps);
-        let requests = self.all.config.requests(cell.rust, &options)?;
+        let requests = self.all.config.requests(cell.rust, &cell.options(&self.steps))?;
         let overlay = &self.overlays[cell.steps];
         let (all, source) = (self.all, &self.source);
 
@@ -117,7 +116,7 @@ impl<'a> Kernel<'a> {
             // What it is called may have changed since.
             return Ok(Work::Known(Finding { on: what, ..known.clone() }));
         }
-        let compile = Compile { all, source, overlay, cell, tools, requests, options, extra, what };
+        let compile = Compile { all, source, overlay, cell, tools, requests, extra, what };
         Ok(Work::Compile { compile: Box::new(compile), key })
     }
 }

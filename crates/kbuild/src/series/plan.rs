@@ -173,6 +173,12 @@ impl Plan {
         self.answered.clone().into_iter().collect()
     }
 
+    /// The fragment that kernels are configured with.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.kernel.join("series/build.config")
+    }
+
     /// What the cover letter says that it applies to: all that is checked.
     pub(super) fn base(&self) -> String {
         let name = |on: &On| on.kernel.replace("linux-source-", "linux ");
