@@ -16,6 +16,9 @@ use std::process::ExitCode;
 pub fn main(args: &SeriesArgs, cancel: &Cancel) -> Result<ExitCode> {
     let ui = Ui::new();
     let dirs = prepare::dirs()?;
+    if args.out.exists() && !args.out.is_dir() {
+        return Err(exit::usage(format!("--out {}: not a folder", args.out.display())));
+    }
     let kernel = args.from.clone().unwrap_or_else(|| dirs.repo.join("kernel"));
     let plan = Plan::load(&kernel).map_err(|error| exit::usage(error.to_string()))?;
     check_kernels(&plan, &args.kernels)?;

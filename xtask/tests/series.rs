@@ -51,8 +51,13 @@ impl Copy {
 
     fn series_with(&self, args: &[&str], more: impl FnOnce(&mut Command)) -> (Output, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.current_dir(repo()).args(["series", "--sign-off", "A B <a@b.example>", "--from"]);
-        command.arg(self.kernel()).arg("--out").arg(self.0.path().join("out")).args(args);
+        command.current_dir(repo()).args(["series", "--from"]).arg(self.kernel()).args(args);
+        if !args.contains(&"--sign-off") {
+            command.args(["--sign-off", "A B <a@b.example>"]);
+        }
+        if !args.contains(&"--out") {
+            command.arg("--out").arg(self.0.path().join("out"));
+        }
         more(&mut command);
         let out = command.output().unwrap();
         let stdout = String::from_utf8_lossy(&out.stdout).into_owned();
@@ -169,8 +174,18 @@ fn a_missing_tool_is_three() {
 }
 
 #[test]
-fn an_unknown_kernel_is_usage() {
-    let (out, _) = Copy::new().series(&["--build", "--on", "linux-source-1.0"]);
-    assert_eq!(out.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&out.stderr).contains("linux-source-6.12"));
+fn an_unknown_kernel_a_sender_without_address_and_a_file_are_usage() {
+    let copy = Copy::new();
+    let file = copy.kernel().join("series/cover.txt");
+    let file = file.to_string_lossy();
+    for (args, what) in [
+        (["--build", "--on", "linux-source-1.0"].as_slice(), "linux-source-6.12"),
+        (&["--sign-off", "nobody"], "NAME <ADDRESS>"),
+        (&["--out", &file], "not a folder"),
+    ] {
+        let (out, _) = copy.series(args);
+        let stderr = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{args:?}: {stderr}");
+        assert!(stderr.contains(what), "{stderr}");
+    }
 }

@@ -26,6 +26,7 @@ mod report;
 
 pub use builds::{Builds, Progress};
 pub use checks::check;
+pub use git::is_person;
 pub use mails::{Letter, Mails, write};
 pub use plan::{On, Plan, PlanError, Step};
 pub use report::{Finding, Outcome, Report};
