@@ -36,31 +36,29 @@ pub fn main(args: &SeriesArgs, cancel: &Cancel) -> Result<ExitCode> {
     let pristine = |path: &str| source.pristine(path);
     let mails =
         series::write(&plan, &pristine, &letter, &dirs.repo, &args.out, cancel).map_err(coded)?;
-    // What was found of other mails says nothing about these.
-    for name in [JSON, TEXT] {
-        let _ = std::fs::remove_file(args.out.join(name));
-    }
-    stage.done(&format!("{} in {}", mails.patches.len() + 1, args.out.display()));
-
-    let stage = ui.stage("checks");
-    let (findings, recipients) = series::check(&plan, &mails, &source, cancel).map_err(coded)?;
-    stage.done(&format!("{} made", findings.len()));
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let report = RefCell::new(Report {
         schema_version: 1,
         kernel: origin,
         mails: [&mails.cover].into_iter().chain(&mails.patches).map(|path| name(path)).collect(),
-        recipients,
         answered: plan.answered(),
-        findings,
-        complete: !args.build,
+        ..Report::default()
     });
+    // What was found of an earlier run's mails says nothing about these.
+    save(&args.out, &report.borrow())?;
+    stage.done(&format!("{} in {}", mails.patches.len() + 1, args.out.display()));
+
+    let stage = ui.stage("checks");
+    let (findings, recipients) = series::check(&plan, &mails, &source, cancel).map_err(coded)?;
+    stage.done(&format!("{} made", findings.len()));
+    report.borrow_mut().findings = findings;
+    report.borrow_mut().recipients = recipients;
     save(&args.out, &report.borrow())?;
     if args.build {
         build(&plan, &mails, &dirs, args, &report, &ui, cancel)?;
-        report.borrow_mut().complete = true;
-        save(&args.out, &report.borrow())?;
     }
+    report.borrow_mut().complete = true;
+    save(&args.out, &report.borrow())?;
     let report = report.into_inner();
     print!("{}", report.text());
     println!("\nresults: {}", args.out.join(JSON).display());

@@ -89,3 +89,32 @@ fn first_line(command: &mut Command) -> Option<String> {
     });
     first.filter(|_| status.is_ok_and(|status| status.success()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn only_a_driver_of_the_compiler_s_version_that_starts_will_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let rustc = Rustc {
+            path: PathBuf::from("/usr/bin/rustc"),
+            sysroot: PathBuf::from("/usr"),
+            version: "rustc 1.85.0 (4d91de4e4 2025-02-17)".into(),
+        };
+        let driver = |script: &str| {
+            let path = dir.path().join("clippy-driver");
+            fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            fits(&path, &rustc)
+        };
+        assert!(driver("echo clippy 0.1.85"));
+        assert!(!driver("echo clippy 0.1.96"));
+        // As the loader, when the compiler's library is another build.
+        assert!(!driver("echo clippy 0.1.85; exit 127"));
+        assert!(!driver("echo hello"));
+        assert!(!fits(&dir.path().join("nothing"), &rustc));
+    }
+}
