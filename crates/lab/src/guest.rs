@@ -6,9 +6,12 @@ use std::time::Duration;
 use vm::{CallError, Vm};
 use wire::{Answer, Device, ExecOutput, Extent, Op, Run};
 
-/// How long a single request may take. Nothing in a scenario takes a tenth of
+/// How long a single request may take, with a plain kernel. Nothing in a scenario takes a tenth of
 /// it, even under emulation on a busy machine; past it, something hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a file may take to appear.
+const APPEARS: Duration = Duration::from_secs(20);
 
 /// A request that did not get the answer it needs.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +43,13 @@ impl<'a> Guest<'a> {
         Self { vm, cancel }
     }
 
+    /// How long to wait for this guest where a plain one may take `usual`.
+    fn ms(&self, usual: Duration) -> u64 {
+        u64::try_from(self.vm.config().patience(usual).as_millis()).unwrap_or(u64::MAX)
+    }
+
     fn ask(&self, doing: impl FnOnce() -> String, op: Op) -> Result<Answer, GuestError> {
-        match self.vm.call(op, PATIENCE, self.cancel) {
+        match self.vm.call(op, self.vm.config().patience(PATIENCE), self.cancel) {
             Ok(answer) => Ok(answer),
             Err(CallError::Guest(message)) => Err(GuestError::Refused { doing: doing(), message }),
             Err(other) => Err(other.into()),
@@ -61,7 +69,7 @@ impl<'a> Guest<'a> {
         let doing = || argv.join(" ");
         let op = Op::Exec {
             argv: argv.iter().map(ToString::to_string).collect(),
-            timeout_ms: u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX),
+            timeout_ms: self.ms(PATIENCE),
         };
         match self.ask(doing, op)? {
             Answer::Exec(out) if out.code == 0 => Ok(out),
@@ -99,7 +107,7 @@ impl<'a> Guest<'a> {
     /// # Errors
     /// When it does not, or the guest's failure.
     pub fn wait_path(&self, path: &str) -> Result<(), GuestError> {
-        let op = Op::WaitPath { path: path.to_owned(), timeout_ms: 20_000 };
+        let op = Op::WaitPath { path: path.to_owned(), timeout_ms: self.ms(APPEARS) };
         self.ask(|| format!("waiting for {path}"), op).map(|_| ())
     }
 

@@ -4,6 +4,7 @@
 
 use crate::bcache;
 use crate::explore::{History, Told};
+use crate::failing::FailingAllocations;
 use crate::guest::{Guest, PATIENCE};
 use crate::scenario::Scenario;
 use crate::step::{Counter, Disk};
@@ -60,6 +61,11 @@ pub(crate) struct Session<'a> {
     pub observations: Vec<String>,
     pub cuts: Vec<Cut>,
     pub boots_ms: Vec<u64>,
+    /// Which allocations fail, whether they do in the present guest, and how
+    /// many did in those before it.
+    pub failing: Option<FailingAllocations>,
+    pub failures_armed: bool,
+    pub failures: u64,
 }
 
 impl<'a> Session<'a> {
@@ -67,6 +73,7 @@ impl<'a> Session<'a> {
     pub fn start(
         scenario: &'a Scenario,
         vm_config: VmConfig,
+        failing: Option<FailingAllocations>,
         seed: u64,
         sockets: &Path,
         events: &Path,
@@ -112,6 +119,9 @@ impl<'a> Session<'a> {
             observations: Vec::new(),
             cuts: Vec::new(),
             boots_ms: Vec::new(),
+            failing,
+            failures_armed: false,
+            failures: 0,
         };
         session.boot()?;
         bcache::format(&session.guest()?, scenario.bcache.bucket_kib)?;
@@ -130,7 +140,8 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn set_up_bcache(&self) -> Result<(), Stop> {
+    fn set_up_bcache(&mut self) -> Result<(), Stop> {
+        self.arm_failures()?;
         let guest = self.guest()?;
         bcache::register(&guest)?;
         bcache::configure(&guest, self.scenario.bcache.cache_mode)?;
@@ -155,6 +166,8 @@ impl<'a> Session<'a> {
 
     /// Takes the machine down; the disks must be frozen already.
     pub fn machine_down(&mut self) {
+        // A guest that has ended has said so elsewhere.
+        let _ = self.count_failures();
         if let Some(vm) = self.vm.take() {
             // Frozen disks answer nothing: what QEMU still wants to flush on
             // its way out does not arrive.
@@ -178,6 +191,11 @@ impl<'a> Session<'a> {
         Ok(Guest::new(self.vm()?, self.cancel))
     }
 
+    /// How long to wait for the guest where a plain kernel may take `usual`.
+    pub fn patience(&self, usual: Duration) -> Duration {
+        self.vm_config.patience(usual)
+    }
+
     /// A named block of the scenario; the loader has checked that it exists.
     pub fn block(&self, name: &str) -> Extent {
         self.scenario.blocks[name].into()
@@ -197,7 +215,7 @@ impl<'a> Session<'a> {
     /// requests is answered, the second is held, and nothing else happens). So
     /// as long as something is held, a small raw read brings such a reply.
     pub fn answer(&self, pending: &Pending) -> Result<Answer, Stop> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience(PATIENCE);
         loop {
             match pending.wait(Duration::from_millis(250), self.cancel) {
                 Err(CallError::Deadline { .. }) if Instant::now() < deadline => {
@@ -321,9 +339,11 @@ impl<'a> Session<'a> {
         Ok(self.vm()?.start(op))
     }
 
-    /// Waits until neither disk has had a request for `quiet`.
+    /// Waits until neither disk has had a request for `quiet`, which is the time
+    /// that a plain kernel may think before the next one.
     pub fn settle(&mut self, quiet: Duration) -> Result<(), Stop> {
-        let deadline = Instant::now() + PATIENCE;
+        let quiet = self.patience(quiet);
+        let deadline = Instant::now() + self.patience(PATIENCE);
         let mut last = (self.rig.now(), Instant::now());
         while last.1.elapsed() < quiet {
             self.cancel.check()?;
