@@ -12,7 +12,7 @@ use crate::flags::{AccelArg, KernelArgs};
 use crate::prepare;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
-use evidence::{Outcome, Store, Verdict};
+use evidence::{Case, Outcome, Store, Verdict};
 use kbuild::{Dirs, KernelConfig, Proof};
 use proc::{Cancel, Guarded};
 use std::path::{Path, PathBuf};
@@ -63,6 +63,9 @@ pub fn all(dirs: &Dirs, names: &[String], ui: &Ui, cancel: &Cancel) -> Result<bo
         }
         good &= kunit(dirs, name, &results.join("kunit"), ui, cancel)?;
         good &= clean(name, &results.join("clean"), ui, cancel)?;
+        if !config.known.is_empty() {
+            good &= unpatched(name, &config, &results.join("base"), ui, cancel)?;
+        }
     }
     if good {
         // The next round begins anew; what went wrong is left to be looked at.
@@ -84,6 +87,28 @@ fn clean(name: &str, out: &Path, ui: &Ui, cancel: &Cancel) -> Result<bool> {
     let good = ran.code == Some(0);
     let word = if good { "as expected, no report" } else { "NOT AS EXPECTED" };
     ui.say(&format!("configuration {name}: {} cases, {word}", ran.verdicts.len()));
+    Ok(good)
+}
+
+/// The unpatched kernel: it must show every report that is taken for its own.
+fn unpatched(
+    name: &str,
+    config: &KernelConfig,
+    out: &Path,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<bool> {
+    let ran = run(name, &["--arm", "base"], out, cancel)?;
+    let mut good = true;
+    for (known, given) in prepare::known_reports(config).iter().zip(&config.known) {
+        let cases = ran.observations.iter().filter(|seen| known.is_named_in(seen)).count();
+        let word = if cases > 0 { "as it is said to" } else { "NEVER, so it may be ours" };
+        ui.say(&format!(
+            "configuration {name}: base reports {} {} in {cases} cases, {word}",
+            given.kind, given.at
+        ));
+        good &= cases > 0;
+    }
     Ok(good)
 }
 
@@ -134,6 +159,7 @@ fn kunit(dirs: &Dirs, name: &str, out: &Path, ui: &Ui, cancel: &Cancel) -> Resul
 struct Ran {
     code: Option<i32>,
     verdicts: Vec<Verdict>,
+    observations: Vec<String>,
 }
 
 /// A run in `out`, which goes on with what is there of the same kernels.
@@ -146,11 +172,16 @@ fn run(name: &str, args: &[&str], out: &Path, cancel: &Cancel) -> Result<Ran> {
         code = play(name, args, out, cancel)?;
     }
     let record = Store::read(&out.join("run.json"))?;
-    let verdicts = record.iter().flat_map(|record| &record.cases).filter_map(|case| {
-        let Outcome::Verdict { verdict } = case.outcome else { return None };
-        Some(verdict)
-    });
-    Ok(Ran { code, verdicts: verdicts.collect() })
+    let cases = record.map_or_else(Vec::new, |record| record.cases);
+    let verdict = |case: &Case| match case.outcome {
+        Outcome::Verdict { verdict } => Some(verdict),
+        _ => None,
+    };
+    Ok(Ran {
+        code,
+        verdicts: cases.iter().filter_map(verdict).collect(),
+        observations: cases.into_iter().flat_map(|case| case.observations).collect(),
+    })
 }
 
 fn play(name: &str, args: &[&str], out: &Path, cancel: &Cancel) -> Result<Option<i32>> {

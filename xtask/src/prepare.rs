@@ -10,7 +10,7 @@ use evidence::nightly::Unbuilt;
 use evidence::{ArmRecord, ConfigRecord, GuestRecord, QemuRecord, SourceRecord, ToolchainRecord};
 use kbuild::setup::{self, Fix, Scope, SetupError};
 use kbuild::{Arm, Builder, CcKind, Dirs, Event, Image, KernelConfig, Source, SourceSpec};
-use lab::{ArmImage, Fail, Tools};
+use lab::{ArmImage, Fail, KnownReport, Tools};
 use proc::Cancel;
 use std::path::Path;
 use std::process::Command;
@@ -105,6 +105,7 @@ pub fn prepare(
     cancel: &Cancel,
 ) -> Result<Prepared> {
     let config = load_config(dirs, &kernel.config)?;
+    let known_reports = known_reports(&config);
     let images = build_arms(dirs, arms, kernel, ui, cancel)?;
     let guest = guest_image(dirs, ui, cancel)?;
     let first = images.first().context("no arm to run")?;
@@ -117,6 +118,7 @@ pub fn prepare(
             memory_mib: config.memory_mib.unwrap_or(Tools::default().memory_mib),
             cmdline: config.cmdline,
             slowness: config.slowness,
+            known_reports,
             fail: config.fail.map(|fail| Fail { function: fail.function, arms: fail.arms }),
             ..Tools::default()
         },
@@ -141,6 +143,12 @@ pub fn prepare(
             .map(|image| ArmImage { name: image.arm, kernel: image.path })
             .collect(),
     })
+}
+
+/// What a configuration's kernels report without a patch of ours.
+pub fn known_reports(config: &KernelConfig) -> Vec<KnownReport> {
+    let known = config.known.iter();
+    known.map(|known| KnownReport { kind: known.kind.clone(), at: known.at.clone() }).collect()
 }
 
 fn arm_record(arm: &Arm, image: &Image) -> ArmRecord {

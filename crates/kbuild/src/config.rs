@@ -38,6 +38,8 @@ pub struct KernelConfig {
     pub slowness: u32,
     /// Whose allocations fail.
     pub fail: Option<Fail>,
+    /// Reports that the unpatched kernel gives as well.
+    pub known: Vec<Known>,
     /// What shows that this configuration finds what it is for.
     pub proof: Option<Proof>,
     /// Without the Rust fragment's, which is used where the source allows.
@@ -56,6 +58,19 @@ pub struct Fail {
     /// Arms that allocate there: a case of theirs in which nothing failed has
     /// shown nothing.
     pub arms: Vec<String>,
+}
+
+/// A report that the unpatched kernel gives as well: named in a case, no verdict.
+/// Not for lockdep, which goes silent after its first.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Known {
+    /// What reports: `KCSAN`, `lockdep`…
+    pub kind: String,
+    /// The end of the report's first line: the functions.
+    pub at: String,
+    /// What it is, and why it is not ours.
+    pub why: String,
 }
 
 /// A faulty kernel that this configuration, and not the plain one, finds out.
@@ -166,6 +181,8 @@ struct ConfigFile {
     #[serde(default = "one")]
     slowness: u32,
     fail: Option<Fail>,
+    #[serde(default)]
+    known: Vec<Known>,
     proof: Option<Proof>,
 }
 
@@ -205,6 +222,7 @@ impl KernelConfig {
             memory_mib: file.memory_mib,
             slowness: file.slowness.max(1),
             fail: file.fail,
+            known: file.known,
             proof: file.proof,
             requests,
             rust,

@@ -129,7 +129,10 @@ pub fn run_case(
     let result = match result {
         // A guest that was ended by an interrupt may have been caught at anything.
         Err(Stop::Cancelled) => Err(Stop::Cancelled),
-        result => kernel_report::judge(result, &run_dir.join(&logs)),
+        result => {
+            let known = &tools.known_reports;
+            kernel_report::judge(result, &run_dir.join(&logs), known, &mut case.observations)
+        }
     };
     match result {
         Ok(None) => {}
@@ -196,7 +199,7 @@ fn set_up(
     if let Some(guests) = &tools.guests
         && spec.may_be_restored()
     {
-        config.saved = guests.get(&config, spec.scenario.disks, cancel)?;
+        config.saved = guests.get(&config, spec.scenario.disks, &tools.known_reports, cancel)?;
     }
     Ok((config, sockets))
 }

@@ -80,7 +80,8 @@ pub fn run_kunit(
     config.boot_deadline = BOOT;
     config.slow_down(tools.slowness);
     drop(Vm::boot(&config, cancel)?);
-    let report = match kernel_report::judge(Ok(()), logs) {
+    let known = &tools.known_reports;
+    let report = match kernel_report::judge(Ok(()), logs, known, &mut Vec::new()) {
         Ok(report) => report.map(|report| report.lines()).unwrap_or_default(),
         Err(Stop::Trouble(trouble)) => return Err(KunitRunError::Stall(trouble.message)),
         Err(_) => Vec::new(),

@@ -30,6 +30,7 @@ mod witness;
 
 pub use case::{CaseSpec, RESTORED, run_case};
 pub use error::ScenarioError;
+pub use kernel_report::KnownReport;
 pub use kunit::{KunitCase, KunitEnd, KunitError, KunitRun, KunitRunError, kunit_cases, run_kunit};
 pub use load::{Bypass, Cycles, Delays, Job, LoadPlan, Settings, StampedArea};
 pub use oracle::{Finding, Judgement, Readback, judge};

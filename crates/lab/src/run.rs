@@ -4,6 +4,7 @@
 
 use crate::case::{CaseSpec, run_case};
 use crate::failing::FailingAllocations;
+use crate::kernel_report::KnownReport;
 use crate::saved::SavedGuests;
 use crate::scenario::Scenario;
 use evidence::{Case, Outcome, RunRecord, Store, StoreError};
@@ -30,6 +31,8 @@ pub struct Tools {
     pub slowness: u32,
     /// Whose allocations fail in the guests.
     pub fail: Option<Fail>,
+    /// Reports that the unpatched kernel gives as well.
+    pub known_reports: Vec<KnownReport>,
     /// Machines at once.
     pub jobs: usize,
     /// Whether [`run`] saves a guest that it boots often, and restores it.
@@ -48,6 +51,7 @@ impl Default for Tools {
             cmdline: Vec::new(),
             slowness: 1,
             fail: None,
+            known_reports: Vec::new(),
             jobs: 1,
             restore: false,
             guests: None,
