@@ -516,11 +516,15 @@ pub struct TestArgs {
     #[arg(long)]
     pub no_vm: bool,
     /// Also every build of the series, and every debugging configuration: all
-    /// scenarios on rust, c and ordered must stay clean, and a faulty kernel
-    /// must be reported. Builds a dozen kernels from nothing (hours on two
-    /// cores).
+    /// scenarios on rust, c and ordered must stay clean, the tracker's KUnit
+    /// tests must pass, and a faulty kernel must be found out. Builds a dozen
+    /// kernels from nothing (hours on two cores); interrupted, the same command
+    /// goes on.
     #[arg(long, conflicts_with_all = ["no_vm", "filter"])]
     pub full: bool,
+    /// Only that part of --full, for this configuration (repeatable).
+    #[arg(long = "config", value_name = "NAME", conflicts_with_all = ["no_vm", "filter", "full"])]
+    pub configs: Vec<String>,
     /// Only tests whose name contains this.
     pub filter: Option<String>,
 }

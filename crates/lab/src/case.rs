@@ -102,7 +102,9 @@ pub fn run_case(
     }
     let result = set_up(spec, tools, &run_dir.join(&logs), cancel).and_then(|(config, sockets)| {
         let (sockets, events) = (sockets.path(), run_dir.join(&events));
-        let mut session = Session::start(scenario, config, spec.seed, sockets, &events, cancel)?;
+        let failing = tools.fail.as_ref().map(|fail| fail.of(&spec.arm.name));
+        let mut session =
+            Session::start(scenario, config, failing, spec.seed, sockets, &events, cancel)?;
         let mut result = match &scenario.load {
             Some(plan) => {
                 let say = |number, of, what| {
@@ -112,6 +114,7 @@ pub fn run_case(
             }
             None => play(&mut session, spec, &mut case, on_event),
         };
+        result = result.and_then(|()| session.judge_failures());
         if let Err(Stop::Trouble(trouble)) = &mut result
             && trouble.what == "no-answer"
         {
@@ -126,7 +129,10 @@ pub fn run_case(
     let result = match result {
         // A guest that was ended by an interrupt may have been caught at anything.
         Err(Stop::Cancelled) => Err(Stop::Cancelled),
-        result => kernel_report::judge(result, &run_dir.join(&logs)),
+        result => {
+            let known = &tools.known_reports;
+            kernel_report::judge(result, &run_dir.join(&logs), known, &mut case.observations)
+        }
     };
     match result {
         Ok(None) => {}
@@ -189,12 +195,11 @@ fn set_up(
     config.memory_mib = tools.memory_mib;
     config.cpus = tools.cpus;
     config.cmdline_extra.clone_from(&tools.cmdline);
-    config.boot_deadline *= tools.slowness;
-    config.silence *= tools.slowness;
+    config.slow_down(tools.slowness);
     if let Some(guests) = &tools.guests
         && spec.may_be_restored()
     {
-        config.saved = guests.get(&config, spec.scenario.disks, cancel)?;
+        config.saved = guests.get(&config, spec.scenario.disks, &tools.known_reports, cancel)?;
     }
     Ok((config, sockets))
 }

@@ -4,6 +4,7 @@
 
 use crate::bcache;
 use crate::explore::{History, Told};
+use crate::failing::FailingAllocations;
 use crate::guest::{Attendant, Guest, PATIENCE};
 use crate::scenario::Scenario;
 use crate::step::{Counter, Disk};
@@ -81,6 +82,11 @@ pub(crate) struct Session<'a> {
     pub observations: Vec<String>,
     pub cuts: Vec<Cut>,
     pub boots_ms: Vec<u64>,
+    /// Which allocations fail, whether they do in the present guest, and how
+    /// many did in those before it.
+    pub failing: Option<FailingAllocations>,
+    pub failures_armed: bool,
+    pub failures: u64,
 }
 
 impl<'a> Session<'a> {
@@ -88,6 +94,7 @@ impl<'a> Session<'a> {
     pub fn start(
         scenario: &'a Scenario,
         vm_config: VmConfig,
+        failing: Option<FailingAllocations>,
         seed: u64,
         sockets: &Path,
         events: &Path,
@@ -133,6 +140,9 @@ impl<'a> Session<'a> {
             observations: Vec::new(),
             cuts: Vec::new(),
             boots_ms: Vec::new(),
+            failing,
+            failures_armed: false,
+            failures: 0,
         };
         session.boot()?;
         bcache::format(&session.guest()?, scenario.bcache.bucket_kib)?;
@@ -151,7 +161,8 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn set_up_bcache(&self) -> Result<(), Stop> {
+    fn set_up_bcache(&mut self) -> Result<(), Stop> {
+        self.arm_failures()?;
         let guest = self.guest()?;
         bcache::register(&guest)?;
         bcache::configure(&guest, self.scenario.bcache.cache_mode)?;
@@ -176,6 +187,8 @@ impl<'a> Session<'a> {
 
     /// Takes the machine down; the disks must be frozen already.
     pub fn machine_down(&mut self) {
+        // A guest that has ended has said so elsewhere.
+        let _ = self.count_failures();
         if let Some(vm) = self.vm.take() {
             // Frozen disks answer nothing: what QEMU still wants to flush on
             // its way out does not arrive.
@@ -197,6 +210,11 @@ impl<'a> Session<'a> {
 
     pub fn guest(&self) -> Result<Guest<'_>, Stop> {
         Ok(Guest::new(self.vm()?, self.cancel).attended(self))
+    }
+
+    /// How long to wait for the guest where a plain kernel may take `usual`.
+    pub fn patience(&self, usual: Duration) -> Duration {
+        self.vm_config.patience(usual)
     }
 
     /// A named block of the scenario; the loader has checked that it exists.
@@ -316,9 +334,11 @@ impl<'a> Session<'a> {
         Ok(self.vm()?.start(op))
     }
 
-    /// Waits until neither disk has had a request for `quiet`.
+    /// Waits until neither disk has had a request for `quiet`, which is the time
+    /// that a plain kernel may think before the next one.
     pub fn settle(&mut self, quiet: Duration) -> Result<(), Stop> {
-        let deadline = Instant::now() + PATIENCE;
+        let quiet = self.patience(quiet);
+        let deadline = Instant::now() + self.patience(PATIENCE);
         let mut last = (self.rig.now(), Instant::now());
         while last.1.elapsed() < quiet {
             self.cancel.check()?;

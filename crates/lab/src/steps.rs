@@ -125,7 +125,7 @@ impl Session<'_> {
             }
             Step::AwaitInvalidation { at, for_ms, .. }
             | Step::AwaitJournaled { at, for_ms, .. } => {
-                let limit = Duration::from_millis(*for_ms);
+                let limit = self.patience(Duration::from_millis(*for_ms));
                 let any = matches!(step, Step::AwaitJournaled { .. });
                 match self.await_key(self.block(at), limit, any)? {
                     Ok(detail) => self.proved(step, detail),
@@ -291,7 +291,7 @@ impl Session<'_> {
         if let Some(unknown) = names.iter().find(|name| !self.holds.contains_key(**name)) {
             return Ok(Err(format!("no hold {unknown:?} was armed")));
         }
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + self.patience(LIMIT);
         let mut attended = Instant::now();
         loop {
             if attended.elapsed() > ATTEND_EVERY {
