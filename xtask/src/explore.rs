@@ -29,6 +29,13 @@ pub fn main(args: &ExploreArgs, cancel: &Cancel) -> Result<ExitCode> {
     let wanted = if args.scenarios.is_empty() { &default[..] } else { &args.scenarios };
     let folders = ["scenarios", "explorations"].map(|f| dirs.repo.join("workloads").join(f));
     let scenarios = run::choose_scenarios(&folders, wanted)?;
+    if let Some(load) = scenarios.iter().find(|scenario| scenario.load.is_some()) {
+        let id = &load.id;
+        return Err(exit::usage(format!("{id} is a load: it has no steps that could be recorded")));
+    }
+    if args.state.is_some() && scenarios.len() > 1 {
+        return Err(exit::usage("--state needs exactly one --scenario"));
+    }
     let arms = prepare::choose_arms(&dirs, std::slice::from_ref(&args.arm))?;
     prepare::check_kernel_args(&dirs, &args.session.kernel)?;
     let expectations =
@@ -77,8 +84,15 @@ pub fn main(args: &ExploreArgs, cancel: &Cancel) -> Result<ExitCode> {
             stage.done("one state");
             return Ok(replayed(number, &replay));
         }
-        let found = lab::explore::explore(&spec, &out.join(&scenario.id), &on, cancel)
-            .map_err(usage_or_trouble)?;
+        let found = lab::explore::explore(&spec, &out.join(&scenario.id), &on, cancel);
+        if let Err(ExploreError::Cancelled(_)) = found {
+            ui.say(&format!(
+                "{}: the states tried so far are kept; the same command with --out {} goes on",
+                scenario.id,
+                out.display()
+            ));
+        }
+        let found = found.map_err(usage_or_trouble)?;
         stage.done(&format!("{} states", found.tried));
         explorations.push(found);
         save(&out, &explorations)?;
