@@ -196,6 +196,10 @@ fn report(found: &Exploration, out: &Path) {
             example.number,
         );
     }
+    if !found.counterexamples.is_empty() {
+        let events = out.join(&found.scenario).join("events");
+        println!("\n  all events: cargo xtask log {}", events.display());
+    }
     if found.tried_now > 0 {
         let pace = found.pace();
         println!("  {} states in {:.0} s: {pace:.0} a minute", found.tried_now, found.seconds);
@@ -203,11 +207,17 @@ fn report(found: &Exploration, out: &Path) {
 }
 
 fn tell(example: &Counterexample) {
-    let confirmed = if example.confirmed { "confirmed" } else { "NOT confirmed" };
-    println!(
-        "\n  {}: state {}, {} of {} lost writes needed ({} tries), {confirmed} by a cold boot",
-        example.kind, example.number, example.lost, example.lost_before_shrinking, example.tries,
-    );
+    println!("\n  {}", example.kind);
+    if let Some(meaning) = example.kind.meaning() {
+        println!("    {meaning}");
+    }
+    let lost = match (example.lost, example.lost_before_shrinking) {
+        (0, 0) => "no write has to be lost for it".to_owned(),
+        (needed, of) => format!("needs {needed} of the {of} writes that it lost"),
+    };
+    let again = if example.confirmed { "shows it, too" } else { "does NOT show it" };
+    let (number, tries) = (example.number, example.tries);
+    println!("    state {number}: {lost} ({tries} machines tried); a cold boot {again}");
     for line in &example.story {
         println!("    {line}");
     }
