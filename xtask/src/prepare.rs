@@ -241,7 +241,8 @@ pub fn source_error(error: kbuild::SourceError) -> anyhow::Error {
     }
 }
 
-fn build_error(error: kbuild::BuildError) -> anyhow::Error {
+/// The exit code that an error of a build deserves.
+pub fn build_error(error: kbuild::BuildError) -> anyhow::Error {
     use kbuild::BuildError as E;
     match error {
         E::Patch { .. } | E::NoRust { .. } | E::Config(_) => exit::usage(error.to_string()),

@@ -6,6 +6,7 @@ mod case;
 mod error;
 pub mod explore;
 mod guest;
+mod judge;
 mod kernel_report;
 mod kunit;
 mod lifecycle;
@@ -27,7 +28,7 @@ mod trouble;
 mod watch;
 mod witness;
 
-pub use case::{CaseSpec, RESTORED, run_case};
+pub use case::{CaseSpec, run_case};
 pub use error::ScenarioError;
 pub use kunit::{KunitCase, KunitEnd, KunitError, kunit_cases};
 pub use load::{Bypass, Cycles, Delays, Job, LoadPlan, Settings, StampedArea};

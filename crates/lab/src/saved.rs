@@ -4,7 +4,12 @@
 //! What a guest knows when it is saved is its kernel, its image and how large
 //! its disks are; it has not seen bcache yet. So a restored one is as good as a
 //! booted one, in a quarter of the time. `tests/restored.rs` shows that the
-//! verdicts are the same.
+//! verdicts are the same, and a scenario can say `restore = false`.
+//!
+//! Restored guests are more alike than booted ones: the same random numbers at
+//! first, the same addresses of tasks, and so the same write points of bcache
+//! (`search_alloc`), which decide what shares a bucket. A scenario must not need
+//! luck with either; S9 once did, and lost it in every restored guest.
 
 use crate::kernel_report;
 use crate::scenario::Disks;
