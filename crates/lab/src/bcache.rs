@@ -156,11 +156,12 @@ impl Counter {
             Self::Recorded => "inflight_recorded",
             Self::SkippedExact => "inflight_skipped_exact",
             Self::SkippedPossible => "inflight_skipped_possible",
+            Self::Spared => "ordered_spared",
         }
     }
 }
 
-/// A counter of the tracker; `None` where the kernel has none.
+/// A counter; `None` where the kernel has none.
 ///
 /// # Errors
 /// The guest's failure, or text that is no number.

@@ -344,7 +344,7 @@ pub enum Spoil {
     SlowMs(u64),
 }
 
-/// The tracker's counters in sysfs, without their prefix.
+/// Counters of the tracker and of what rests on it in sysfs, without their prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Counter {
@@ -356,6 +356,8 @@ pub enum Counter {
     SkippedExact,
     /// Misses not cached for a write that may be to the same sectors.
     SkippedPossible,
+    /// Bypass writes that needed no invalidation.
+    Spared,
 }
 
 /// Settings of bcache that scenarios change.
