@@ -15,7 +15,7 @@ use proc::Cancel;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use vdisk::{DiskSpec, HoldId, Profile, Rig};
+use vdisk::{CutKind, DiskSpec, HoldId, Policy, Profile, Rig, Snapshot};
 use vm::{Backend, CallError, Pending, Vm, VmConfig, VmDisk};
 use wire::{Answer, Device, Extent, Op, Run};
 
@@ -32,6 +32,8 @@ pub(crate) struct Session<'a> {
     pub scenario: &'a Scenario,
     pub cancel: &'a Cancel,
     pub rig: Rig,
+    /// The disks as they were made.
+    blank: Snapshot,
     /// The disks' event log.
     pub events: PathBuf,
     vm: Option<Vm>,
@@ -81,6 +83,7 @@ impl<'a> Session<'a> {
         let specs = vec![disk("ssd", scenario.disks.ssd), disk("hdd", scenario.disks.hdd)];
         let rig = Rig::new(sockets, specs).map_err(disk_trouble)?;
         rig.log_to(events).map_err(disk_trouble)?;
+        let blank = rig.snapshot();
         let watch = Watch::default();
         let disks = ["ssd", "hdd"].map(|name| VmDisk {
             serial: name.to_owned(),
@@ -91,6 +94,7 @@ impl<'a> Session<'a> {
             scenario,
             cancel,
             rig,
+            blank,
             events: events.to_owned(),
             vm: None,
             vm_config,
@@ -150,6 +154,19 @@ impl<'a> Session<'a> {
         }
         self.rig.power_on();
         self.boot()?;
+        self.set_up_bcache()
+    }
+
+    /// Fresh disks for a machine that goes on with its case: as [`Self::start`].
+    pub fn start_over(&mut self) -> Result<(), Stop> {
+        self.rig.cut(CutKind::Power, Policy::DropAll);
+        self.machine_down();
+        self.rig.restore(&self.blank);
+        self.rig.power_on();
+        self.boot()?;
+        bcache::format(&self.guest()?, self.scenario.bcache.bucket_kib)?;
+        self.witness = Witness::new();
+        self.history = History::default();
         self.set_up_bcache()
     }
 

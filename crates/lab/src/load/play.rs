@@ -3,7 +3,7 @@
 //! each, then a sweep of the whole device.
 
 use super::flight::{Counts, Flight};
-use super::job::Job;
+use super::job::{Bypass, Job};
 use super::plan::LoadPlan;
 use super::{counters, cycles, fio};
 use crate::session::Session;
@@ -14,6 +14,9 @@ use wire::Answer;
 
 /// Sweeps during a load: as many points has stale-over-time.
 const ROUNDS: u64 = 5;
+
+/// Length of the round without the reason for bypassing, in seconds.
+const CONTROL_S: u64 = 2;
 
 /// Looking at the disks' events, in between waiting for fio.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -33,12 +36,6 @@ pub(crate) fn play(
         job: plan.job.name.clone(),
         bypass: plan.job.bypass.as_str().to_owned(),
         cache_mode: plan.job.settings.cache_mode.as_str().to_owned(),
-        // A control has to fail: nothing else will do.
-        permitted: if case.expected == Verdict::Ok {
-            plan.tolerated(&case.arm)
-        } else {
-            Vec::new()
-        },
         ..Load::default()
     };
     case.load = Some(load.clone());
@@ -58,6 +55,7 @@ fn once(
     let runtime = job.file.runtime_s();
     let rounds = runtime.map_or(1, |seconds| ROUNDS.min(seconds));
     let of = rounds as usize + 1;
+    let control = control_round(session, job)?;
     let mut flight = Flight::new(&session.rig);
     let mut sum = fio::Report::default();
     for round in 0..rounds {
@@ -117,7 +115,7 @@ fn once(
     } else {
         Verdict::Ok
     };
-    let shown = opportunities(session, &counts, &sum, job);
+    let shown = opportunities(session, &counts, control.as_ref(), &sum, job);
     case.load = Some(load);
     match shown {
         // Bad data are bad data; good ones prove nothing without the window.
@@ -132,6 +130,21 @@ fn once(
 /// one, nobody had it.
 fn refused(load: &Load) -> Verdict {
     if load.opportunities > 0 { Verdict::Stale } else { Verdict::Lost }
+}
+
+/// The job without what makes its writes bypass: nothing else may do it. Read
+/// misses of this round cannot plant anything stale, as nothing bypasses.
+fn control_round(session: &mut Session<'_>, job: &Job) -> Result<Option<Counts>, Stop> {
+    let Some(settings) = job.settings.without(job.bypass) else { return Ok(None) };
+    counters::apply(&session.guest()?, &settings)?;
+    session.note(format!("fio {} without the reason to bypass: {settings:?}", job.name));
+    let mut flight = Flight::new(&session.rig);
+    one_round(session, job, session.seed ^ u64::MAX, Some(CONTROL_S), &mut flight)?;
+    // The journal follows within `journal_delay_ms`, 100 by default.
+    std::thread::sleep(Duration::from_millis(300));
+    flight.update(&session.rig);
+    counters::apply(&session.guest()?, &job.settings)?;
+    Ok(Some(flight.counts))
 }
 
 /// Runs fio once and watches the disks meanwhile.
@@ -175,6 +188,7 @@ fn one_round(
 fn opportunities(
     session: &mut Session<'_>,
     counts: &Counts,
+    control: Option<&Counts>,
     sum: &fio::Report,
     job: &Job,
 ) -> Result<(), String> {
@@ -184,14 +198,48 @@ fn opportunities(
     ];
     let keys = "keys without pointers in the journal";
     let overlaps = "misses that took their data while a write to the same sectors was on its way";
-    if job.bypass == super::Bypass::None {
+    match job.bypass {
         // There is no window to show; the load itself must have been one.
-        claims.push(("fio wrote something", sum.write_bytes >> 12, "blocks written by fio"));
-    } else {
-        claims.push(("writes bypassed the cache", counts.invalidations, keys));
-        claims.push(("a miss overlapped a write in flight", counts.overlapped, overlaps));
+        Bypass::None => {
+            claims.push(("fio wrote something", sum.write_bytes >> 12, "blocks written by fio"));
+        }
+        // Writes may bypass, too: only what discards did counts.
+        Bypass::Discard => {
+            claims.push((
+                "discards bypassed the cache",
+                counts.discard_keys,
+                "keys without pointers over exactly what was discarded",
+            ));
+            let what = "misses that took their data while a discard of them was on its way";
+            claims.push(("a miss overlapped a discard in flight", counts.overlapped_discards, what));
+        }
+        _ => {
+            claims.push(("writes bypassed the cache", counts.invalidations, keys));
+            claims.push(("a miss overlapped a write in flight", counts.overlapped, overlaps));
+        }
     }
-    shown(session, &claims, counts)
+    let windows = shown(session, &claims, counts);
+    let alone = control.map_or(Ok(()), |control| only_reason(session, counts, control, job));
+    windows.and(alone)
+}
+
+/// Whether the writes bypassed for the job's reason and no other: without it
+/// none did.
+fn only_reason(
+    session: &mut Session<'_>,
+    counts: &Counts,
+    control: &Counts,
+    job: &Job,
+) -> Result<(), String> {
+    let claim = format!("writes bypassed for one reason: {}", job.bypass.as_str());
+    let detail = format!(
+        "without it {} of {} writes bypassed, with it {} of {}",
+        control.invalidations, control.backing_writes, counts.invalidations, counts.backing_writes,
+    );
+    let open = control.invalidations == 0 && control.backing_writes > 0;
+    let closed = format!("{claim}: {detail}");
+    session.opportunities.push(Opportunity { claim, open, detail });
+    if open { Ok(()) } else { Err(closed) }
 }
 
 /// Claim, count, what was counted.
