@@ -30,7 +30,7 @@ mod witness;
 pub use case::{CaseSpec, RESTORED, run_case};
 pub use error::ScenarioError;
 pub use kunit::{KunitCase, KunitEnd, KunitError, kunit_cases};
-pub use load::{Bypass, Cycles, Delays, Job, LoadPlan, Settings, StampedArea};
+pub use load::{Bypass, Cycles, Delays, Job, Left, LoadPlan, Settings, StampedArea};
 pub use oracle::{Finding, Judgement, Readback, judge};
 pub use provenance::{host, now, tool};
 pub use run::{ArmImage, Event, RunError, Tools, run, run_some};

@@ -15,7 +15,7 @@ use proc::Cancel;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use vdisk::{CutKind, DiskSpec, HoldId, Policy, Profile, Rig, Snapshot};
+use vdisk::{CutKind, DiskSpec, HoldId, Media, Policy, Profile, Rig, Snapshot};
 use vm::{Backend, CallError, Pending, Vm, VmConfig, VmDisk};
 use wire::{Answer, Device, Extent, Op, Run};
 
@@ -74,6 +74,28 @@ impl<'a> Session<'a> {
         events: &Path,
         cancel: &'a Cancel,
     ) -> Result<Self, Stop> {
+        let mut session = Self::on_fresh_disks(scenario, vm_config, seed, sockets, events, cancel)?;
+        session.boot()?;
+        bcache::format(&session.guest()?, scenario.bcache.bucket_kib)?;
+        session.set_up_bcache()?;
+        Ok(session)
+    }
+
+    /// Gives the disks other contents, all of it durable, and leaves them
+    /// without power, as after a cut: [`Self::boot_again`] is next.
+    pub fn put_on_disks(&self, images: Vec<Media>) {
+        self.rig.restore(&Snapshot::of_images(images));
+    }
+
+    /// Disks and what is to be booted on them, but no machine yet.
+    pub fn on_fresh_disks(
+        scenario: &'a Scenario,
+        vm_config: VmConfig,
+        seed: u64,
+        sockets: &Path,
+        events: &Path,
+        cancel: &'a Cancel,
+    ) -> Result<Self, Stop> {
         let disk = |name: &str, setup: crate::scenario::DiskSetup| DiskSpec {
             name: name.to_owned(),
             sectors: setup.mib * 2048,
@@ -90,7 +112,7 @@ impl<'a> Session<'a> {
             backend: Backend::Nbd(rig.socket(name)),
         });
         let vm_config = VmConfig { disks: disks.into(), ..vm_config };
-        let mut session = Self {
+        Ok(Self {
             scenario,
             cancel,
             rig,
@@ -116,11 +138,7 @@ impl<'a> Session<'a> {
             observations: Vec::new(),
             cuts: Vec::new(),
             boots_ms: Vec::new(),
-        };
-        session.boot()?;
-        bcache::format(&session.guest()?, scenario.bcache.bucket_kib)?;
-        session.set_up_bcache()?;
-        Ok(session)
+        })
     }
 
     /// Boots on the disks as they are, without touching bcache.

@@ -9,7 +9,8 @@ use super::ledger::Ledger;
 use super::plan::{Cycles, LoadPlan, StampedArea};
 use super::play::{Say, shown};
 use super::stamped::{self, Writers};
-use super::{Delays, counters, fio};
+use super::{Delays, again, counters, fio};
+use crate::explore::History;
 use crate::oracle::Judgement;
 use crate::scenario::CacheMode;
 use crate::session::{OVERLOADED, Session, disk_trouble};
@@ -34,7 +35,7 @@ const LONGEST: Duration = Duration::from_secs(180);
 const FOR_EVER: u64 = 3600;
 
 /// What all cycles share.
-struct Soak<'p> {
+pub(super) struct Soak<'p> {
     plan: &'p LoadPlan,
     cycles: &'p Cycles,
     area: StampedArea,
@@ -59,23 +60,8 @@ pub(crate) fn play(
     case: &mut Case,
     say: Say<'_>,
 ) -> Result<(), Stop> {
-    let Some(area) = plan.stamped else {
-        return Err(Trouble::new("scenario", "no [stamped] area", "mend the file").into());
-    };
-    let mut soak = Soak {
-        plan,
-        cycles,
-        area,
-        rng: fastrand::Rng::with_seed(session.seed),
-        flight: Flight::new(&session.rig),
-        ledger: Ledger::default(),
-        cut: None,
-        excused: BTreeSet::new(),
-        inexcusable: BTreeSet::new(),
-        skipped: counters::Skipped::default(),
-        acked: 0,
-        flushes: 0,
-    };
+    let mut soak = Soak::new(session, plan, cycles)?;
+    let area = soak.area;
     let folder = session.events.parent().map(Path::to_owned).unwrap_or_default();
     let end = cycles.hours.map(|hours| Instant::now() + Duration::from_secs_f64(hours * 3600.0));
     let mut number = 0;
@@ -97,16 +83,13 @@ pub(crate) fn play(
             let _ = std::fs::remove_file(&log);
             continue;
         }
-        let (judgement, differing) = soak.judge(session, number, &mut load)?;
-        add(case, &judgement);
-        let explained = soak.explain(session, number, &case.arm, &judgement, &differing)?;
-        let stop = !explained.inexcusable.is_empty();
-        soak.account(explained, case.expected, &mut load);
+        let history = session.history.clone();
+        let (stop, differing) = soak.verdict(session, number, &mut load, case)?;
         soak.count(&mut load);
         case.load = Some(load.clone());
         case.cuts.clone_from(&session.cuts);
         if stop {
-            keep_log(session, case, &log, number);
+            keep(session, &soak, history, case, &log, number)?;
             break;
         }
         // Everything is explained: the log of this cycle is not needed any more.
@@ -117,22 +100,32 @@ pub(crate) fn play(
     finish(session, &soak, case)
 }
 
-/// Adds one judgement's sectors to the case's.
-fn add(case: &mut Case, judgement: &Judgement) {
-    for verdict in Verdict::ALL {
-        case.sectors.add(verdict, judgement.counts.of(verdict));
+/// Keeps what [`super::again`] needs, and says where the log of the cycle is
+/// that went wrong.
+fn keep(
+    session: &mut Session<'_>,
+    soak: &Soak<'_>,
+    history: History,
+    case: &mut Case,
+    log: &Path,
+    number: u32,
+) -> Result<(), Stop> {
+    if let Some((cut, _)) = &soak.cut {
+        let path = log.with_file_name("cut.json");
+        let since = soak.ledger.since();
+        again::CutRecord { cycle: number, since, history, cut: cut.clone() }.save(&path)?;
     }
-}
-
-/// Says where the log of the cycle is that went wrong.
-fn keep_log(session: &mut Session<'_>, case: &mut Case, log: &Path, number: u32) {
     if let Some(events) = case.files.get_mut("events")
         && let (Some(folder), Some(name)) = (Path::new(events.as_str()).parent(), log.file_name())
     {
+        let folder = folder.to_owned();
         *events = folder.join(name).to_string_lossy().into_owned();
+        let cut = folder.join("cut.json").to_string_lossy().into_owned();
+        case.files.insert("cut".to_owned(), cut);
     }
     let seed = session.seed;
     session.note(format!("stopped in cycle {number}; the case's seed is {seed}"));
+    Ok(())
 }
 
 fn finish(session: &mut Session<'_>, soak: &Soak<'_>, case: &mut Case) -> Result<(), Stop> {
@@ -157,7 +150,57 @@ fn finish(session: &mut Session<'_>, soak: &Soak<'_>, case: &mut Case) -> Result
     }
 }
 
-impl Soak<'_> {
+impl<'p> Soak<'p> {
+    pub(super) fn new(
+        session: &Session<'_>,
+        plan: &'p LoadPlan,
+        cycles: &'p Cycles,
+    ) -> Result<Self, Stop> {
+        let Some(area) = plan.stamped else {
+            return Err(Trouble::new("scenario", "no [stamped] area", "mend the file").into());
+        };
+        Ok(Self {
+            plan,
+            cycles,
+            area,
+            rng: fastrand::Rng::with_seed(session.seed),
+            flight: Flight::new(&session.rig),
+            ledger: Ledger::default(),
+            cut: None,
+            excused: BTreeSet::new(),
+            inexcusable: BTreeSet::new(),
+            skipped: counters::Skipped::default(),
+            acked: 0,
+            flushes: 0,
+        })
+    }
+
+    /// Takes up the evidence of a cut that was made before.
+    pub(super) fn take_up(&mut self, ledger: Ledger, cut: CutReport, ssd: Media) {
+        self.ledger = ledger;
+        self.cut = Some((cut, ssd));
+    }
+
+    /// What a machine that has booted after a cut has to say: judged, swept,
+    /// explained, counted. Also whether anything has no permitted cause, and
+    /// the ranges in which bcache and its backing device differ.
+    pub(super) fn verdict(
+        &mut self,
+        session: &mut Session<'_>,
+        number: u32,
+        load: &mut Load,
+        case: &mut Case,
+    ) -> Result<(bool, Vec<Extent>), Stop> {
+        let (judgement, differing) = self.judge(session, number, load)?;
+        for verdict in Verdict::ALL {
+            case.sectors.add(verdict, judgement.counts.of(verdict));
+        }
+        let explained = self.explain(session, number, &case.arm, &judgement, &differing)?;
+        let bad = !explained.inexcusable.is_empty();
+        self.account(explained, case.expected, load);
+        Ok((bad, differing))
+    }
+
     /// One life of the machine, to its end.
     fn load_and_cut(
         &mut self,
@@ -291,8 +334,7 @@ impl Soak<'_> {
         }
         let passes = self.plan.keys_per_write.get(arm).copied().unwrap_or(1);
         let evidence = Evidence { ledger: &self.ledger, cut, ssd, passes };
-        let explained =
-            doubts::explain(session, &evidence, &sectors, (&self.plan.permit, arm))?;
+        let explained = doubts::explain(session, &evidence, &sectors, (&self.plan.permit, arm))?;
         let causes: Vec<String> = explained
             .causes
             .iter()

@@ -197,13 +197,7 @@ mod tests {
     /// A journal entry with one key without pointers over the range.
     fn journaled(range: Range<u64>) -> Vec<Key> {
         let sectors = range.end - range.start;
-        vec![Key {
-            inode: 0,
-            end: range.end,
-            sectors,
-            dirty: false,
-            pointers: Vec::new(),
-        }]
+        vec![Key { inode: 0, end: range.end, sectors, dirty: false, pointers: Vec::new() }]
     }
 
     #[test]

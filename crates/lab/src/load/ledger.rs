@@ -12,7 +12,9 @@ use crate::bcache::SET_MAGIC;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
+use std::path::PathBuf;
 use vdisk::bcache_format::{Key, Written, recognise};
+use vdisk::log::{Log, LogError};
 use vdisk::{CutReport, Event, Fate, Kind, Media, Op, Rig};
 
 /// Bytes of a sector.
@@ -53,6 +55,7 @@ struct CacheData {
 /// One life of the machine.
 #[derive(Debug, Default)]
 pub struct Ledger {
+    since: u64,
     next: u64,
     /// What the backing device held at the beginning.
     before: Media,
@@ -97,7 +100,45 @@ fn prints(payload: &[u8]) -> Vec<u64> {
 impl Ledger {
     /// From now on; nothing may be on its way to a disk.
     pub fn new(rig: &Rig) -> Self {
-        Self { next: rig.now() + 1, before: rig.image("hdd"), ..Self::default() }
+        let since = rig.now() + 1;
+        Self { since, next: since, before: rig.image("hdd"), ..Self::default() }
+    }
+
+    /// The first event that it knows.
+    #[must_use]
+    pub fn since(&self) -> u64 {
+        self.since
+    }
+
+    /// As it was for the first life of a log: what came before event `since`
+    /// is what the disks held, the rest is followed.
+    ///
+    /// # Errors
+    /// The log cannot be read, or is of other disks.
+    pub fn of_log(log: &Log, since: u64) -> Result<Self, LogError> {
+        let missing = || LogError::Foreign(PathBuf::new());
+        let life = log.lives.first().ok_or_else(missing)?;
+        let disk = log.disks.iter().position(|disk| &*disk.name == "hdd").ok_or_else(missing)?;
+        let before = log.beginning(life)?.swap_remove(disk);
+        let mut ledger = Self { next: since, since, before, ..Self::default() };
+        for event in &life.events {
+            let written = event.op == Some(Op::Write);
+            let wanted = written && matches!(event.kind, Kind::Issue | Kind::Media);
+            let payload = if wanted { Some(log.payload(life, event.request)?) } else { None };
+            let payload = payload.as_ref().map_or(&[][..], |data| data.as_slice());
+            if event.seq >= since {
+                ledger.take(event, payload);
+            } else if &*event.disk == "hdd" && event.kind == Kind::Media {
+                match event.op {
+                    Some(Op::Write) => ledger.before.write(event.sector, payload),
+                    Some(Op::Trim | Op::WriteZeroes) => {
+                        ledger.before.zero(event.sector..event.sector + event.sectors);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(ledger)
     }
 
     /// Looks at what has happened since the last call. Call it often: see
@@ -195,13 +236,7 @@ impl Ledger {
 
     /// Why cache and disk are as they are. `ssd` is the cache device right
     /// after the cut; `passes` how often the arm journals a key for a write.
-    pub fn explain(
-        &self,
-        doubt: Doubt<'_>,
-        cut: &CutReport,
-        ssd: &Media,
-        passes: usize,
-    ) -> Cause {
+    pub fn explain(&self, doubt: Doubt<'_>, cut: &CutReport, ssd: &Media, passes: usize) -> Cause {
         let Some(place) = doubt.place.filter(|_| self.missed == 0) else { return Cause::Unknown };
         let versions = self.versions(doubt.sector);
         let cache = self.version_of(&versions, doubt.sector, doubt.front);
@@ -212,7 +247,11 @@ impl Ledger {
         match (cache, disk) {
             (Some(cache), Some(disk)) if cache > disk => {
                 let request = versions[cache - 1].request;
-                if lost(cut, "hdd", request, doubt.sector) { Cause::DiskLost } else { Cause::Unknown }
+                if lost(cut, "hdd", request, doubt.sector) {
+                    Cause::DiskLost
+                } else {
+                    Cause::Unknown
+                }
             }
             (Some(cache), Some(disk)) if cache < disk => {
                 if self.keys_left(ssd, doubt.sector) < passes * (cache + 1) {

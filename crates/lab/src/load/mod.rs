@@ -8,6 +8,7 @@
 //! write to the same sectors was on its way. The count is taken from the
 //! disks' events, never from what the guest says.
 
+mod again;
 mod cause;
 mod counters;
 mod cycles;
@@ -22,7 +23,7 @@ mod play;
 mod stamped;
 mod sweep;
 
-pub use cause::Permits;
+pub use again::Left;
 pub use job::{Bypass, Delays, Job, Settings};
 pub(crate) use plan::parse;
 pub use plan::{Cycles, LoadPlan, StampedArea};

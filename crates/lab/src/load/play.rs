@@ -2,6 +2,7 @@
 //! `L1`: the job from its start to its end, in a few rounds with a sweep after
 //! each, then a sweep of the whole device.
 
+use super::again::{self, Left};
 use super::flight::{Counts, Flight};
 use super::job::{Bypass, Job};
 use super::plan::LoadPlan;
@@ -28,10 +29,10 @@ pub(crate) type Say<'a> = &'a dyn Fn(usize, usize, String);
 pub(crate) fn play(
     session: &mut Session<'_>,
     plan: &LoadPlan,
+    left: Option<&Left>,
     case: &mut Case,
     say: Say<'_>,
 ) -> Result<(), Stop> {
-    counters::apply(&session.guest()?, &plan.job.settings)?;
     let load = Load {
         job: plan.job.name.clone(),
         bypass: plan.job.bypass.as_str().to_owned(),
@@ -39,6 +40,11 @@ pub(crate) fn play(
         ..Load::default()
     };
     case.load = Some(load.clone());
+    if let (Some(cycles), Some(left)) = (&plan.cycles, left) {
+        say(1, 1, "boot on what the cut left, and judge".to_owned());
+        return again::play(session, (plan, cycles), left, load, case);
+    }
+    counters::apply(&session.guest()?, &plan.job.settings)?;
     match &plan.cycles {
         Some(cycles) => cycles::play(session, plan, cycles, load, case, say),
         None => once(session, &plan.job, load, case, say),
@@ -211,7 +217,11 @@ fn opportunities(
                 "keys without pointers over exactly what was discarded",
             ));
             let what = "misses that took their data while a discard of them was on its way";
-            claims.push(("a miss overlapped a discard in flight", counts.overlapped_discards, what));
+            claims.push((
+                "a miss overlapped a discard in flight",
+                counts.overlapped_discards,
+                what,
+            ));
         }
         _ => {
             claims.push(("writes bypassed the cache", counts.invalidations, keys));
