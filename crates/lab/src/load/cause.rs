@@ -32,6 +32,11 @@ pub enum Cause {
     /// is written with FUA, but nothing flushes the cache device's own cache
     /// before it (`do_btree_node_write`), as a journal write would.
     CacheLost,
+    /// The cache has dirty data, and the backing device's superblock says
+    /// clean: `bch_writeback_add` writes it without waiting for it ("XXX:
+    /// should do this synchronously"), and a flush covers it only once it is
+    /// done. The data are right; only detaching the cache would lose them.
+    Unmarked,
     /// Two writes of the sector were on their way at once: which is newer is
     /// not defined, and cache and disk may take them in different orders (S14).
     Overlap,
@@ -63,6 +68,7 @@ impl Cause {
             Self::Unjournaled => "unjournaled",
             Self::Revived => "revived",
             Self::CacheLost => "cache-lost",
+            Self::Unmarked => "unmarked",
             Self::Overlap => "overlap",
             Self::TornSet => "torn-set",
             Self::Unknown => "unknown",

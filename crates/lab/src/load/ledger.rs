@@ -43,6 +43,8 @@ struct Entry {
     sector: u64,
     payload: Vec<u8>,
     keys: Vec<Range<u64>>,
+    /// Those of the keys whose data are newer than the backing device's.
+    dirty: Vec<Range<u64>>,
 }
 
 /// A write of data (no journal, no btree) to the cache device.
@@ -191,6 +193,7 @@ impl Ledger {
                 sector: event.sector,
                 payload: payload.to_vec(),
                 keys: entry.keys.iter().map(range).collect(),
+                dirty: entry.keys.iter().filter(|key| key.dirty).map(range).collect(),
             }),
             Written::Node(_) => {
                 self.sets.insert(event.request, event.sectors);
@@ -234,6 +237,11 @@ impl Ledger {
         left.flat_map(|entry| &entry.keys).filter(|keys| keys.contains(&sector)).count()
     }
 
+    /// Whether a write to `sector` went to the cache only.
+    fn went_dirty(&self, sector: u64) -> bool {
+        self.entries.iter().flat_map(|entry| &entry.dirty).any(|keys| keys.contains(&sector))
+    }
+
     /// Why cache and disk are as they are. `ssd` is the cache device right
     /// after the cut; `passes` how often the arm journals a key for a write.
     pub fn explain(&self, doubt: Doubt<'_>, cut: &CutReport, ssd: &Media, passes: usize) -> Cause {
@@ -265,6 +273,8 @@ impl Ledger {
                 let put = self.data.iter().rev().find(at_place);
                 if put.is_some_and(|data| lost(cut, "ssd", data.request, place)) {
                     Cause::CacheLost
+                } else if put.is_some() && self.went_dirty(doubt.sector) {
+                    Cause::Unmarked
                 } else if put.is_some() && !self.homes.contains_key(&print(doubt.front)) {
                     // Written to the cache, and not yet on its way to the disk.
                     Cause::DiskLost

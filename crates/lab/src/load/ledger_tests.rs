@@ -171,6 +171,18 @@ fn what_is_only_in_the_cache_was_on_its_way_to_the_disk() {
 }
 
 #[test]
+fn a_dirty_key_of_a_clean_device_is_unmarked() {
+    const DIRTY: u64 = 1 << 36;
+    let mut life = Life::new();
+    life.write("ssd", PLACE, &sector(3));
+    let mut entry = journal(1, &[AT..AT + 8]);
+    let word = (8 << 20) | DIRTY;
+    entry[240..248].copy_from_slice(&u64::to_le_bytes(word));
+    life.write("ssd", 8, &entry);
+    assert_eq!(life.cause(&sector(3), &sector(0), 1), Cause::Unmarked);
+}
+
+#[test]
 fn two_writes_at_once_explain_nothing() {
     let mut life = Life::new();
     let first = life.issue("hdd", AT, &sector(1));
