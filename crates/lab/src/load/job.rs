@@ -146,3 +146,28 @@ impl Job {
         format!("{}\n{:?}\n{:?}\n{:?}", self.file.text, self.bypass, self.settings, self.delays)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_its_reason_a_job_has_the_same_settings_but_one() {
+        let settings = Settings {
+            cache_mode: CacheMode::Writearound,
+            sequential_cutoff_kib: 64,
+            congested_read_us: 1,
+            congested_write_us: 2,
+        };
+        let without = |bypass| settings.without(bypass);
+        let cached = Settings { cache_mode: CacheMode::Writethrough, ..settings };
+        assert_eq!(without(Bypass::Writearound), Some(cached));
+        let random = Settings { sequential_cutoff_kib: 0, ..settings };
+        assert_eq!(without(Bypass::Sequential), Some(random));
+        let quick = Settings { congested_read_us: 0, congested_write_us: 0, ..settings };
+        assert_eq!(without(Bypass::Congestion), Some(quick));
+        for by_itself in [Bypass::Discard, Bypass::Fallback, Bypass::None] {
+            assert_eq!(without(by_itself), None);
+        }
+    }
+}

@@ -229,27 +229,28 @@ fn opportunities(
         }
     }
     let windows = shown(session, &claims, counts);
-    let alone = control.map_or(Ok(()), |control| only_reason(session, counts, control, job));
+    let Some(control) = control else { return windows };
+    let reason = only_reason(counts, control, job.bypass);
+    let closed = format!("{}: {}", reason.claim, reason.detail);
+    let alone = if reason.open { Ok(()) } else { Err(closed) };
+    session.opportunities.push(reason);
     windows.and(alone)
 }
 
-/// Whether the writes bypassed for the job's reason and no other: without it
-/// none did.
-fn only_reason(
-    session: &mut Session<'_>,
-    counts: &Counts,
-    control: &Counts,
-    job: &Job,
-) -> Result<(), String> {
-    let claim = format!("writes bypassed for one reason: {}", job.bypass.as_str());
-    let detail = format!(
-        "without it {} of {} writes bypassed, with it {} of {}",
-        control.invalidations, control.backing_writes, counts.invalidations, counts.backing_writes,
-    );
-    let open = control.invalidations == 0 && control.backing_writes > 0;
-    let closed = format!("{claim}: {detail}");
-    session.opportunities.push(Opportunity { claim, open, detail });
-    if open { Ok(()) } else { Err(closed) }
+/// Whether writes bypassed for the job's reason and no other: without it none
+/// did.
+fn only_reason(counts: &Counts, control: &Counts, bypass: Bypass) -> Opportunity {
+    Opportunity {
+        claim: format!("writes bypassed for one reason: {}", bypass.as_str()),
+        open: control.invalidations == 0 && control.backing_writes > 0,
+        detail: format!(
+            "without it {} of {} writes bypassed, with it {} of {}",
+            control.invalidations,
+            control.backing_writes,
+            counts.invalidations,
+            counts.backing_writes,
+        ),
+    }
 }
 
 /// Claim, count, what was counted.
@@ -274,4 +275,23 @@ pub(crate) fn shown(
         session.note(format!("{} events came too fast to be counted", counts.unseen));
     }
     closed.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_reason_to_bypass_closes_the_window() {
+        let counts = |invalidations, backing_writes| Counts {
+            invalidations,
+            backing_writes,
+            ..Counts::default()
+        };
+        let open =
+            |control: Counts| only_reason(&counts(90, 100), &control, Bypass::Sequential).open;
+        assert!(open(counts(0, 40)));
+        assert!(!open(counts(1, 40)), "something else made a write bypass");
+        assert!(!open(counts(0, 0)), "nothing was written: nothing is shown");
+    }
 }
