@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 use vm::{CallError, Pending, Vm};
 use wire::{Answer, Device, ExecOutput, Extent, Op, Run};
 
-/// How long a single request may take. Nothing in a scenario takes a tenth of
+/// How long a single request may take, with a plain kernel. Nothing in a scenario takes a tenth of
 /// it, even under emulation on a busy machine; past it, something hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a file may take to appear.
+const APPEARS: Duration = Duration::from_secs(20);
 
 /// A request that did not get the answer it needs.
 #[derive(Debug, thiserror::Error)]
@@ -59,8 +62,9 @@ impl<'a> Guest<'a> {
 
     /// Waits up to [`PATIENCE`] for an answer.
     pub(crate) fn wait(&self, pending: &Pending) -> Result<Answer, CallError> {
-        let Some(attendant) = self.attendant else { return pending.wait(PATIENCE, self.cancel) };
-        let deadline = Instant::now() + PATIENCE;
+        let patience = self.vm.config().patience(PATIENCE);
+        let Some(attendant) = self.attendant else { return pending.wait(patience, self.cancel) };
+        let deadline = Instant::now() + patience;
         loop {
             match pending.wait(ATTEND_EVERY, self.cancel) {
                 Err(CallError::Deadline { .. }) if Instant::now() < deadline => attendant.attend(),
@@ -71,6 +75,11 @@ impl<'a> Guest<'a> {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// How long to wait for this guest where a plain one may take `usual`.
+    fn ms(&self, usual: Duration) -> u64 {
+        u64::try_from(self.vm.config().patience(usual).as_millis()).unwrap_or(u64::MAX)
     }
 
     fn ask(&self, doing: impl FnOnce() -> String, op: Op) -> Result<Answer, GuestError> {
@@ -94,7 +103,7 @@ impl<'a> Guest<'a> {
         let doing = || argv.join(" ");
         let op = Op::Exec {
             argv: argv.iter().map(ToString::to_string).collect(),
-            timeout_ms: u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX),
+            timeout_ms: self.ms(PATIENCE),
         };
         match self.ask(doing, op)? {
             Answer::Exec(out) if out.code == 0 => Ok(out),
@@ -132,7 +141,7 @@ impl<'a> Guest<'a> {
     /// # Errors
     /// When it does not, or the guest's failure.
     pub fn wait_path(&self, path: &str) -> Result<(), GuestError> {
-        let op = Op::WaitPath { path: path.to_owned(), timeout_ms: 20_000 };
+        let op = Op::WaitPath { path: path.to_owned(), timeout_ms: self.ms(APPEARS) };
         self.ask(|| format!("waiting for {path}"), op).map(|_| ())
     }
 
