@@ -35,7 +35,7 @@ mod tree;
 
 pub use arm::{Arm, ArmError, PortableArm};
 pub use build::{BuildError, Builder};
-pub use config::{ConfigError, KernelConfig};
+pub use config::{ConfigError, Fail, KernelConfig, Known, Proof};
 pub use dirs::Dirs;
 pub use event::{Event, Stage};
 pub use image::{Image, cached};
