@@ -45,6 +45,15 @@ fn an_unknown_configuration_names_the_known_ones() {
 }
 
 #[test]
+fn a_round_of_an_unknown_configuration_names_the_known_ones() {
+    xtask()
+        .args(["test", "--config", "lockdeb"])
+        .assert()
+        .code(2)
+        .stderr(contains("lockdeb").and(contains("fault, kasan, kcsan, lockdep, plain")));
+}
+
+#[test]
 fn zero_machines_are_refused() {
     xtask().args(["run", "--jobs", "0"]).assert().code(2).stderr(contains("1..=64"));
 }
