@@ -157,6 +157,7 @@ fn arm_record(arm: &Arm, image: &Image) -> ArmRecord {
         title: arm.title.clone(),
         hash: image.arm_hash.clone(),
         image: image.key.clone(),
+        vmlinux: Some(image.vmlinux.clone()),
     }
 }
 
@@ -250,7 +251,8 @@ pub fn source_error(error: kbuild::SourceError) -> anyhow::Error {
     }
 }
 
-fn build_error(error: kbuild::BuildError) -> anyhow::Error {
+/// The exit code that an error of a build deserves.
+pub fn build_error(error: kbuild::BuildError) -> anyhow::Error {
     use kbuild::BuildError as E;
     match error {
         E::Patch { .. } | E::NoRust { .. } | E::Config(_) => exit::usage(error.to_string()),

@@ -229,6 +229,28 @@ impl KernelConfig {
         })
     }
 
+    /// One fragment, wherever it is, and the checkout's for Rust on top.
+    ///
+    /// # Errors
+    /// [`ConfigError`], except for [`ConfigError::Lost`].
+    pub fn of_fragment(dirs: &Dirs, name: &str, path: &Path) -> Result<Self, ConfigError> {
+        let shown = path.strip_prefix(&dirs.repo).unwrap_or(path).display().to_string();
+        let rust = dirs.repo.join("kernel-config").join(RUST_FRAGMENT);
+        Ok(Self {
+            name: name.into(),
+            title: String::new(),
+            toolchain: CcKind::Gcc,
+            cmdline: Vec::new(),
+            memory_mib: None,
+            slowness: 1,
+            fail: None,
+            known: Vec::new(),
+            proof: None,
+            requests: parse(&shown, &read(path)?)?,
+            rust: parse(&format!("kernel-config/{RUST_FRAGMENT}"), &read(&rust)?)?,
+        })
+    }
+
     /// The names of all configurations, sorted.
     #[must_use]
     pub fn list(dirs: &Dirs) -> Vec<String> {

@@ -28,6 +28,7 @@ pub mod patch;
 mod prune;
 pub mod series;
 pub mod setup;
+mod site;
 mod source;
 mod toolchain;
 mod tree;

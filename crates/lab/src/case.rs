@@ -29,7 +29,7 @@ pub struct CaseSpec<'a> {
 impl<'a> CaseSpec<'a> {
     /// Whether a restored guest plays it as a booted one does.
     pub(crate) fn may_be_restored(&self) -> bool {
-        RESTORED.contains(&self.scenario.id.as_str())
+        self.scenario.restore
     }
 
     /// What is booted, on which disks, and how often.
@@ -203,11 +203,6 @@ fn set_up(
     }
     Ok((config, sockets))
 }
-
-/// Scenarios that a restored guest plays as a booted one does, as
-/// `tests/restored.rs` shows. Not S9: restored guests start with the same random
-/// numbers, and what they evict first was not what it needs, three times of three.
-pub const RESTORED: [&str; 6] = ["S1", "S2", "S3", "S4", "S12", "S13"];
 
 /// A verdict without the events that it rests on would be a bare claim.
 fn whole_log(session: &Session<'_>) -> Result<(), Stop> {

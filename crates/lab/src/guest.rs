@@ -2,8 +2,8 @@
 //! The guest as the lab talks to it: typed questions, typed answers.
 
 use proc::Cancel;
-use std::time::Duration;
-use vm::{CallError, Vm};
+use std::time::{Duration, Instant};
+use vm::{CallError, Pending, Vm};
 use wire::{Answer, Device, ExecOutput, Extent, Op, Run};
 
 /// How long a single request may take, with a plain kernel. Nothing in a scenario takes a tenth of
@@ -29,18 +29,48 @@ pub enum GuestError {
     Call(#[from] CallError),
 }
 
+/// How often somebody who waits for the guest sees to it that what it waits for
+/// goes on.
+pub(crate) const ATTEND_EVERY: Duration = Duration::from_millis(250);
+
+/// Who can see to it.
+pub(crate) trait Attendant {
+    /// Does so.
+    fn attend(&self);
+}
+
 /// A running guest and the word "stop".
 #[derive(Clone, Copy)]
 pub struct Guest<'a> {
     vm: &'a Vm,
     cancel: &'a Cancel,
+    attendant: Option<&'a dyn Attendant>,
 }
 
 impl<'a> Guest<'a> {
     /// Borrows the VM for a few questions.
     #[must_use]
     pub fn new(vm: &'a Vm, cancel: &'a Cancel) -> Self {
-        Self { vm, cancel }
+        Self { vm, cancel, attendant: None }
+    }
+
+    /// With somebody who is asked to attend every [`ATTEND_EVERY`] while an answer
+    /// is outstanding.
+    pub(crate) fn attended(self, attendant: &'a dyn Attendant) -> Self {
+        Self { attendant: Some(attendant), ..self }
+    }
+
+    /// Waits up to [`PATIENCE`] for an answer.
+    pub(crate) fn wait(&self, pending: &Pending) -> Result<Answer, CallError> {
+        let patience = self.vm.config().patience(PATIENCE);
+        let Some(attendant) = self.attendant else { return pending.wait(patience, self.cancel) };
+        let deadline = Instant::now() + patience;
+        loop {
+            match pending.wait(ATTEND_EVERY, self.cancel) {
+                Err(CallError::Deadline { .. }) if Instant::now() < deadline => attendant.attend(),
+                outcome => return outcome,
+            }
+        }
     }
 
     /// How long to wait for this guest where a plain one may take `usual`.
@@ -49,7 +79,7 @@ impl<'a> Guest<'a> {
     }
 
     fn ask(&self, doing: impl FnOnce() -> String, op: Op) -> Result<Answer, GuestError> {
-        match self.vm.call(op, self.vm.config().patience(PATIENCE), self.cancel) {
+        match self.wait(&self.vm.start(op)) {
             Ok(answer) => Ok(answer),
             Err(CallError::Guest(message)) => Err(GuestError::Refused { doing: doing(), message }),
             Err(other) => Err(other.into()),

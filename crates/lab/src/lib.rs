@@ -7,6 +7,7 @@ mod error;
 pub mod explore;
 mod failing;
 mod guest;
+mod judge;
 mod kernel_report;
 mod kunit;
 mod lifecycle;
@@ -28,7 +29,7 @@ mod trouble;
 mod watch;
 mod witness;
 
-pub use case::{CaseSpec, RESTORED, run_case};
+pub use case::{CaseSpec, run_case};
 pub use error::ScenarioError;
 pub use kernel_report::KnownReport;
 pub use kunit::{KunitCase, KunitEnd, KunitError, KunitRun, KunitRunError, kunit_cases, run_kunit};

@@ -4,13 +4,18 @@
 //! What a guest knows when it is saved is its kernel, its image and how large
 //! its disks are; it has not seen bcache yet. So a restored one is as good as a
 //! booted one, in a quarter of the time. `tests/restored.rs` shows that the
-//! verdicts are the same.
+//! verdicts are the same, and a scenario can say `restore = false`.
+//!
+//! Restored guests are more alike than booted ones: the same random numbers at
+//! first, the same addresses of tasks, and so the same write points of bcache
+//! (`search_alloc`), which decide what shares a bucket. A scenario must not need
+//! luck with either; S9 once did, and lost it in every restored guest.
 
 use crate::kernel_report::{self, KnownReport};
 use crate::scenario::Disks;
 use crate::session::disk_trouble;
 use crate::trouble::{Stop, Trouble};
-use proc::Cancel;
+use proc::{Cancel, Scratch};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -38,7 +43,7 @@ struct Entry {
 /// The guests of a run. Their files go away when it is dropped.
 #[derive(Debug)]
 pub struct SavedGuests {
-    dir: tempfile::TempDir,
+    dir: Scratch,
     entries: BTreeMap<Key, Entry>,
 }
 
@@ -59,7 +64,7 @@ impl SavedGuests {
                 std::fs::remove_dir_all(old.path())?;
             }
         }
-        let dir = tempfile::Builder::new().prefix(PREFIX).tempdir_in(dir)?;
+        let dir = Scratch::new_in(dir, PREFIX)?;
         let mut entries = BTreeMap::<Key, Entry>::new();
         for (kernel, disks, boots) in boots {
             entries.entry(key(kernel, disks)).or_default().boots += boots;
@@ -109,7 +114,7 @@ fn save(
     path: &Path,
     cancel: &Cancel,
 ) -> Result<(), Stop> {
-    let sockets = tempfile::Builder::new().prefix("bclab-").tempdir().map_err(disk_trouble)?;
+    let sockets = Scratch::new("bclab-").map_err(disk_trouble)?;
     let blank = |name: &str, mib: u64| DiskSpec {
         name: name.to_owned(),
         sectors: mib * 2048,

@@ -5,7 +5,7 @@
 use crate::bcache;
 use crate::explore::{History, Told};
 use crate::failing::FailingAllocations;
-use crate::guest::{Guest, PATIENCE};
+use crate::guest::{Attendant, Guest, PATIENCE};
 use crate::scenario::Scenario;
 use crate::step::{Counter, Disk};
 use crate::trouble::{Stop, Trouble};
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vdisk::{DiskSpec, HoldId, Profile, Rig};
-use vm::{Backend, CallError, Pending, Vm, VmConfig, VmDisk};
+use vm::{Backend, Pending, Vm, VmConfig, VmDisk};
 use wire::{Answer, Device, Extent, Op, Run};
 
 /// A write that was started and not yet waited for.
@@ -26,6 +26,27 @@ pub(crate) struct Background {
     pub seq: u64,
     /// Position in the disks' event sequence before it was submitted.
     pub started_at: u64,
+}
+
+/// QEMU's NBD client can leave a finished request waiting for its receive lock,
+/// which the coroutine of a held request holds until the *next* reply of that disk
+/// comes in (seen with QEMU 10.0: the first of two requests is answered, the second
+/// is held, and nothing else happens; the flush before a journal write stayed
+/// unfinished that way as well). So as long as something is held, a small raw read
+/// brings such a reply.
+impl Attendant for Session<'_> {
+    fn attend(&self) {
+        if !self.holds.values().any(|&id| self.rig.held(id)) {
+            return;
+        }
+        let Some(vm) = &self.vm else { return };
+        for device in [Device::Ssd, Device::Hdd] {
+            let sectors = (NUDGE.end - NUDGE.start) as u32;
+            let extents = vec![Extent { sector: NUDGE.start, sectors }];
+            // Nobody needs the answer.
+            drop(vm.start(Op::Read { device, extents, stamp_shift: 0 }));
+        }
+    }
 }
 
 /// The disks, the machine, and the notes.
@@ -188,7 +209,7 @@ impl<'a> Session<'a> {
     }
 
     pub fn guest(&self) -> Result<Guest<'_>, Stop> {
-        Ok(Guest::new(self.vm()?, self.cancel))
+        Ok(Guest::new(self.vm()?, self.cancel).attended(self))
     }
 
     /// How long to wait for the guest where a plain kernel may take `usual`.
@@ -208,34 +229,8 @@ impl<'a> Session<'a> {
     }
 
     /// Waits for a request that may be answered while others are held.
-    ///
-    /// QEMU's NBD client can leave a finished request waiting for its receive
-    /// lock, which the coroutine of a held request holds until the *next*
-    /// reply of that disk comes in (seen with QEMU 10.0: the first of two
-    /// requests is answered, the second is held, and nothing else happens). So
-    /// as long as something is held, a small raw read brings such a reply.
     pub fn answer(&self, pending: &Pending) -> Result<Answer, Stop> {
-        let deadline = Instant::now() + self.patience(PATIENCE);
-        loop {
-            match pending.wait(Duration::from_millis(250), self.cancel) {
-                Err(CallError::Deadline { .. }) if Instant::now() < deadline => {
-                    if self.holds.values().any(|&id| self.rig.held(id)) {
-                        self.nudge()?;
-                    }
-                }
-                outcome => return Ok(outcome?),
-            }
-        }
-    }
-
-    fn nudge(&self) -> Result<(), Stop> {
-        for device in [Device::Ssd, Device::Hdd] {
-            let sectors = (NUDGE.end - NUDGE.start) as u32;
-            let extents = vec![Extent { sector: NUDGE.start, sectors }];
-            // Nobody needs the answer.
-            drop(self.vm()?.start(Op::Read { device, extents, stamp_shift: 0 }));
-        }
-        Ok(())
+        Ok(self.guest()?.wait(pending)?)
     }
 
     /// Tells the witness, and at which event.
