@@ -438,11 +438,11 @@ pub struct SeriesArgs {
     /// without Rust, as a module and built in, and run clippy.
     #[arg(long)]
     pub build: bool,
-    /// Only these kernels of series.toml; repeatable.
-    #[arg(long = "on", value_name = "PACKAGE")]
+    /// Build on these kernels of series.toml only; repeatable.
+    #[arg(long = "on", value_name = "PACKAGE", requires = "build")]
     pub kernels: Vec<String>,
     /// Who sends it, 'NAME <ADDRESS>' [default: git's user.name, user.email].
-    #[arg(long, value_name = "WHO")]
+    #[arg(long, value_name = "WHO", value_parser = person)]
     pub sign_off: Option<String>,
     /// Version of the series, for [PATCH vN n/m].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -451,6 +451,14 @@ pub struct SeriesArgs {
     /// [default: kernel/ of this checkout].
     #[arg(long, value_name = "DIR")]
     pub from: Option<PathBuf>,
+}
+
+fn person(text: &str) -> Result<String, String> {
+    if kbuild::series::is_person(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("'NAME <ADDRESS>' is expected".to_owned())
+    }
 }
 
 const SETUP_EXAMPLES: &str = "\
@@ -510,11 +518,16 @@ pub struct TestArgs {
     /// Only the tests that need no kernel and no VM.
     #[arg(long)]
     pub no_vm: bool,
-    /// Also every debugging configuration: all scenarios on rust, c and
-    /// ordered must stay clean, and a faulty kernel must be reported. Builds a
-    /// kernel from nothing for each (an hour or more on two cores).
+    /// Also every build of the series, and every debugging configuration: all
+    /// scenarios on rust, c and ordered must stay clean, the tracker's KUnit
+    /// tests must pass, and a faulty kernel must be found out. Builds a dozen
+    /// kernels from nothing (hours on two cores); interrupted, the same command
+    /// goes on.
     #[arg(long, conflicts_with_all = ["no_vm", "filter"])]
     pub full: bool,
+    /// Only that part of --full, for this configuration (repeatable).
+    #[arg(long = "config", value_name = "NAME", conflicts_with_all = ["no_vm", "filter", "full"])]
+    pub configs: Vec<String>,
     /// Only tests whose name contains this.
     pub filter: Option<String>,
 }
