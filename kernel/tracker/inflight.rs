@@ -83,11 +83,9 @@ pub unsafe extern "C" fn bch_inflight_record(
     if let Some(range) = Range::new(sector, sectors) {
         // SAFETY: By the contract of this function.
         let (table, w) = unsafe { (&*t.cast::<Table>(), &mut *w) };
-        *w = bindings::bch_inflight_write {
-            sector,
-            sectors,
-            place: table.record(range).0,
-        };
+        w.sector = sector;
+        w.sectors = sectors;
+        w.place = table.record(range).0;
     }
 }
 
