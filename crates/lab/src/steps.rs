@@ -13,7 +13,7 @@ use crate::watch::Watch;
 use evidence::{Cut, Opportunity};
 use std::time::{Duration, Instant};
 use vdisk::{Hold, OpMatch, Phase, Policy};
-use wire::{Answer, Content, Extent, Run};
+use wire::{Answer, Content, Device, Extent, Run};
 
 /// Longer than the journal delay, so that a journal write still to come is
 /// not mistaken for quiet.
