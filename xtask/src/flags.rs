@@ -225,7 +225,7 @@ Examples:
   cargo xtask evidence                          the newest run below results/, into its folder evidence/
   cargo xtask evidence r1 soak --out /tmp/e     two runs of the same kernels as one
   cargo xtask evidence latest --publish full    also keep it, small, as results/published/full
-  cargo xtask evidence --readme --check         exit code 1 when README.md is not what is published
+  cargo xtask evidence --readme --check         exit code 1 when README.md or a plot is not what is published
 
 Written: report.html, cover-letter.txt, run.json, kcidb.json (KCIDB I/O 5.3), junit.xml, results.ktap.
 Runs whose kernels or tools differ, and incomplete ones, are refused.";
@@ -242,7 +242,8 @@ pub struct EvidenceArgs {
     /// Also keep the evidence and replay bundles in results/published/NAME.
     #[arg(long, value_name = "NAME")]
     pub publish: Option<String>,
-    /// Rewrite the block of README.md that comes from results/published/.
+    /// Rewrite the blocks of README.md that come from results/published/, and
+    /// their plots.
     #[arg(long, conflicts_with_all = ["runs", "out", "publish"])]
     pub readme: bool,
     /// With --readme: change nothing, exit code 1 when it is out of date.
@@ -304,7 +305,8 @@ pub struct ReplayArgs {
     /// Print the patch that came with a bundle, and do nothing else.
     #[arg(long)]
     pub show_patch: bool,
-    /// Go on with a kernel that other compilers have built.
+    /// Go on with a kernel that other compilers have built, or that is not the
+    /// same bit for bit.
     #[arg(long)]
     pub other_compiler: bool,
     /// Kernel source, as for `run`; it must have the recorded content

@@ -157,6 +157,7 @@ fn arm_record(arm: &Arm, image: &Image) -> ArmRecord {
         title: arm.title.clone(),
         hash: image.arm_hash.clone(),
         image: image.key.clone(),
+        vmlinux: Some(image.vmlinux.clone()),
     }
 }
 

@@ -75,7 +75,7 @@ fn with_machines(cargo: &mut Command, repo: &Path, ui: &Ui, cancel: &Cancel) -> 
     };
     let mut names =
         ["base", "rust", "kunit", "kunit-c", "mutant-16-bit"].map(str::to_owned).to_vec();
-    names.extend(["panics", "warns"].map(data));
+    names.extend(["panics", "hangs", "floods", "warns"].map(data));
     let arms = prepare::choose_arms(&dirs, &names)?;
     let kernel = KernelArgs { kernel_src: None, config: "plain".to_owned() };
     let ready = prepare::prepare(&dirs, &arms, &kernel, AccelArg::Auto, ui, cancel)?;

@@ -148,7 +148,7 @@ fn what_compilers_modpost_and_clippy_say_of_a_real_kernel_is_one() {
     };
     line("FAILED  build", "RUST=n, built in, 6/6 ordered");
     line("FAILED  build", "RUST=n, module, 6/6 ordered");
-    line("FAILED  clippy", "RUST=y, built in, 3/6 rust");
+    line("FAILED  clippy", "RUST=y, module, 3/6 rust");
     line("ok      build", "RUST=y, built in, 6/6 ordered");
     line("ok      build", "RUST=y, module, 6/6 ordered");
     let log = |line: &str| line.trim().starts_with("(whole log: logs/");

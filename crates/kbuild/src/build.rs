@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Counted up when this code makes another image out of the same input.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
@@ -198,6 +198,7 @@ impl Builder {
         Image {
             path: PathBuf::new(),
             key: hasher.finalize().to_hex()[..32].to_owned(),
+            vmlinux: String::new(),
             arm: arm.name.clone(),
             arm_hash,
             config_hash,

@@ -59,7 +59,7 @@ impl Make<'_> {
                 // Set, so that a git repository further up is not asked.
                 "LOCALVERSION=",
             ])
-            .args(self.tools.make_args())
+            .args(self.tools.make_args(self.tree, self.objects))
             .args(targets);
         command
     }

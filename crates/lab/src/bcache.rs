@@ -182,6 +182,7 @@ impl Counter {
             Self::SkippedExact => "inflight_skipped_exact",
             Self::SkippedPossible => "inflight_skipped_possible",
             Self::Requests => "inflight",
+            Self::Spared => "ordered_spared",
         }
     }
 }

@@ -24,9 +24,17 @@ pub struct CaseSpec<'a> {
     scenario: &'a Scenario,
     attempt: u32,
     seed: u64,
+    /// What an earlier play of the case left, to be judged again.
+    left: Option<load::Left>,
 }
 
 impl<'a> CaseSpec<'a> {
+    /// Not the load once more, but the judgement of the cut that went wrong.
+    #[must_use]
+    pub fn from_what_was_left(self, left: Option<load::Left>) -> Self {
+        Self { left, ..self }
+    }
+
     /// Whether a restored guest plays it as a booted one does.
     pub(crate) fn may_be_restored(&self) -> bool {
         self.scenario.restore
@@ -54,13 +62,15 @@ impl<'a> CaseSpec<'a> {
             attempt,
             // JSON numbers are exact up to 2^53.
             seed: u64::from_le_bytes(seed) >> 11,
+            left: None,
         }
     }
 
     /// `case` once more: its id, its attempt, its seed.
     #[must_use]
     pub fn again(arm: &'a ArmImage, scenario: &'a Scenario, case: &Case) -> Self {
-        Self { id: case.id.clone(), arm, scenario, attempt: case.attempt, seed: case.seed }
+        let (id, attempt, seed) = (case.id.clone(), case.attempt, case.seed);
+        Self { id, arm, scenario, attempt, seed, left: None }
     }
 }
 
@@ -103,14 +113,18 @@ pub fn run_case(
     let result = set_up(spec, tools, &run_dir.join(&logs), cancel).and_then(|(config, sockets)| {
         let (sockets, events) = (sockets.path(), run_dir.join(&events));
         let failing = tools.fail.as_ref().map(|fail| fail.of(&spec.arm.name));
-        let mut session =
-            Session::start(scenario, config, failing, spec.seed, sockets, &events, cancel)?;
+        let seed = spec.seed;
+        let mut session = if spec.left.is_some() {
+            Session::on_fresh_disks(scenario, config, seed, sockets, &events, cancel)
+        } else {
+            Session::start(scenario, config, failing, seed, sockets, &events, cancel)
+        }?;
         let mut result = match &scenario.load {
             Some(plan) => {
                 let say = |number, of, what| {
                     on_event(Event::Step { id: &spec.id, number, of, what });
                 };
-                load::play(&mut session, plan, &mut case, &say)
+                load::play(&mut session, plan, spec.left.as_ref(), &mut case, &say)
             }
             None => play(&mut session, spec, &mut case, on_event),
         };
@@ -160,10 +174,12 @@ fn drop_log(run_dir: &Path, case: &mut Case) {
         return;
     }
     case.files.remove("events");
+    case.files.remove("cut");
     let logs = case.files.get("logs").map(|logs| run_dir.join(logs));
     for entry in logs.into_iter().filter_map(|logs| std::fs::read_dir(logs).ok()).flatten() {
         let Ok(entry) = entry else { continue };
-        if entry.file_name().to_string_lossy().starts_with("events") {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("events") || name == "cut.json" {
             let _ = std::fs::remove_file(entry.path());
         }
     }

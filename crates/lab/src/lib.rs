@@ -33,7 +33,7 @@ pub use case::{CaseSpec, run_case};
 pub use error::ScenarioError;
 pub use kernel_report::KnownReport;
 pub use kunit::{KunitCase, KunitEnd, KunitError, KunitRun, KunitRunError, kunit_cases, run_kunit};
-pub use load::{Bypass, Cycles, Delays, Job, LoadPlan, Settings, StampedArea};
+pub use load::{Bypass, Cycles, Delays, Job, Left, LoadPlan, Settings, StampedArea};
 pub use oracle::{Finding, Judgement, Readback, judge};
 pub use provenance::{host, now, tool};
 pub use run::{ArmImage, Event, Fail, RunError, Tools, run, run_some};

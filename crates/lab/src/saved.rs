@@ -15,7 +15,7 @@ use crate::kernel_report::{self, KnownReport};
 use crate::scenario::Disks;
 use crate::session::disk_trouble;
 use crate::trouble::{Stop, Trouble};
-use proc::Cancel;
+use proc::{Cancel, Scratch};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -43,7 +43,7 @@ struct Entry {
 /// The guests of a run. Their files go away when it is dropped.
 #[derive(Debug)]
 pub struct SavedGuests {
-    dir: tempfile::TempDir,
+    dir: Scratch,
     entries: BTreeMap<Key, Entry>,
 }
 
@@ -64,7 +64,7 @@ impl SavedGuests {
                 std::fs::remove_dir_all(old.path())?;
             }
         }
-        let dir = tempfile::Builder::new().prefix(PREFIX).tempdir_in(dir)?;
+        let dir = Scratch::new_in(dir, PREFIX)?;
         let mut entries = BTreeMap::<Key, Entry>::new();
         for (kernel, disks, boots) in boots {
             entries.entry(key(kernel, disks)).or_default().boots += boots;
@@ -114,7 +114,7 @@ fn save(
     path: &Path,
     cancel: &Cancel,
 ) -> Result<(), Stop> {
-    let sockets = tempfile::Builder::new().prefix("bclab-").tempdir().map_err(disk_trouble)?;
+    let sockets = Scratch::new("bclab-").map_err(disk_trouble)?;
     let blank = |name: &str, mib: u64| DiskSpec {
         name: name.to_owned(),
         sectors: mib * 2048,

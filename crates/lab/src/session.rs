@@ -16,7 +16,7 @@ use proc::Cancel;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use vdisk::{DiskSpec, HoldId, Profile, Rig};
+use vdisk::{CutKind, DiskSpec, HoldId, Media, Policy, Profile, Rig, Snapshot};
 use vm::{Backend, Pending, Vm, VmConfig, VmDisk};
 use wire::{Answer, Device, Extent, Op, Run};
 
@@ -54,6 +54,8 @@ pub(crate) struct Session<'a> {
     pub scenario: &'a Scenario,
     pub cancel: &'a Cancel,
     pub rig: Rig,
+    /// The disks as they were made.
+    blank: Snapshot,
     /// The disks' event log.
     pub events: PathBuf,
     vm: Option<Vm>,
@@ -100,6 +102,29 @@ impl<'a> Session<'a> {
         events: &Path,
         cancel: &'a Cancel,
     ) -> Result<Self, Stop> {
+        let mut session = Self::on_fresh_disks(scenario, vm_config, seed, sockets, events, cancel)?;
+        session.failing = failing;
+        session.boot()?;
+        bcache::format(&session.guest()?, scenario.bcache.bucket_kib)?;
+        session.set_up_bcache()?;
+        Ok(session)
+    }
+
+    /// Gives the disks other contents, all of it durable, and leaves them
+    /// without power, as after a cut: [`Self::boot_again`] is next.
+    pub fn put_on_disks(&self, images: Vec<Media>) {
+        self.rig.restore(&Snapshot::of_images(images));
+    }
+
+    /// Disks and what is to be booted on them, but no machine yet.
+    pub fn on_fresh_disks(
+        scenario: &'a Scenario,
+        vm_config: VmConfig,
+        seed: u64,
+        sockets: &Path,
+        events: &Path,
+        cancel: &'a Cancel,
+    ) -> Result<Self, Stop> {
         let disk = |name: &str, setup: crate::scenario::DiskSetup| DiskSpec {
             name: name.to_owned(),
             sectors: setup.mib * 2048,
@@ -109,16 +134,18 @@ impl<'a> Session<'a> {
         let specs = vec![disk("ssd", scenario.disks.ssd), disk("hdd", scenario.disks.hdd)];
         let rig = Rig::new(sockets, specs).map_err(disk_trouble)?;
         rig.log_to(events).map_err(disk_trouble)?;
+        let blank = rig.snapshot();
         let watch = Watch::default();
         let disks = ["ssd", "hdd"].map(|name| VmDisk {
             serial: name.to_owned(),
             backend: Backend::Nbd(rig.socket(name)),
         });
         let vm_config = VmConfig { disks: disks.into(), ..vm_config };
-        let mut session = Self {
+        Ok(Self {
             scenario,
             cancel,
             rig,
+            blank,
             events: events.to_owned(),
             vm: None,
             vm_config,
@@ -140,14 +167,10 @@ impl<'a> Session<'a> {
             observations: Vec::new(),
             cuts: Vec::new(),
             boots_ms: Vec::new(),
-            failing,
+            failing: None,
             failures_armed: false,
             failures: 0,
-        };
-        session.boot()?;
-        bcache::format(&session.guest()?, scenario.bcache.bucket_kib)?;
-        session.set_up_bcache()?;
-        Ok(session)
+        })
     }
 
     /// Boots on the disks as they are, without touching bcache.
@@ -182,6 +205,19 @@ impl<'a> Session<'a> {
         }
         self.rig.power_on();
         self.boot()?;
+        self.set_up_bcache()
+    }
+
+    /// Fresh disks for a machine that goes on with its case: as [`Self::start`].
+    pub fn start_over(&mut self) -> Result<(), Stop> {
+        self.rig.cut(CutKind::Power, Policy::DropAll);
+        self.machine_down();
+        self.rig.restore(&self.blank);
+        self.rig.power_on();
+        self.boot()?;
+        bcache::format(&self.guest()?, self.scenario.bcache.bucket_kib)?;
+        self.witness = Witness::new();
+        self.history = History::default();
         self.set_up_bcache()
     }
 

@@ -219,7 +219,7 @@ fn what_clippy_says_is_one_and_so_is_an_option_that_is_lost() {
     fixture.steps("int a;\n", "int b;\n", "fn needless() {}\n", "");
     fixture.run().unwrap();
     let failures = fixture.failures();
-    assert_eq!(failures, ["clippy: linux 7.3.1, RUST=y, built in, 2/2 b: warning: needless"]);
+    assert_eq!(failures, ["clippy: linux 7.3.1, RUST=y, module, 2/2 b: warning: needless"]);
 
     fixture.steps("int a;\n", "int b;\n", "fn f() {}\n", "config_rust=['CONFIG_BROKEN=y']");
     fixture.run().unwrap();

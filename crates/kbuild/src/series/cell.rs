@@ -23,36 +23,34 @@ pub(super) struct Cell {
     pub(super) check: Check,
 }
 
-/// In an order in which little is compiled twice. What costs is `CONFIG_RUST`,
-/// then whether bcache is a module, then a change of what Rust's bindings are
-/// made of; between two other steps only bcache itself is compiled.
+/// In an order in which little is compiled twice. Whether bcache is a module
+/// changes `struct task_struct`, and with it nearly everything, Rust's bindings
+/// included; `CONFIG_RUST` adds to what there is; and between two steps bcache
+/// alone is compiled, or what is bound to one of its headers.
 pub(super) fn cells(plan: &Plan, on: &On) -> Vec<Cell> {
     let steps = plan.steps_on(on);
     let last = steps.len();
     let built: Vec<usize> = if on.every_step { (0..=last).collect() } else { vec![0, last] };
+    let has = |rust: bool| on.rust.contains(&rust);
     let mut cells = Vec::new();
-    let mut rusts = on.rust.clone();
-    rusts.sort_unstable();
-    for &rust in &rusts {
-        for module in [false, true] {
-            let mut pass = built.clone();
-            // The unpatched kernel has been built without Rust.
-            pass.retain(|&step| step > 0 || !rust || !rusts.contains(&false));
-            if module {
-                pass.reverse();
-            }
-            let check = Check::Build;
-            cells.extend(pass.iter().map(|&steps| Cell { steps, rust, module, check }));
+    for (rust, module) in [(false, false), (true, false), (true, true), (false, true)] {
+        if !has(rust) {
+            continue;
         }
-    }
-    if rusts.contains(&true) {
-        let rusty = |n: &usize| steps[n - 1].touches(&|path| path.ends_with(".rs"));
-        cells.extend((1..=last).filter(rusty).map(|steps| Cell {
-            steps,
-            rust: true,
-            module: false,
-            check: Check::Clippy,
-        }));
+        let mut pass = built.clone();
+        // The unpatched kernel is built without Rust.
+        pass.retain(|&step| step > 0 || !rust || !has(false));
+        if module == rust {
+            pass.reverse();
+        }
+        let check = Check::Build;
+        cells.extend(pass.iter().map(|&steps| Cell { steps, rust, module, check }));
+        if rust && module {
+            let rusty = |n: &usize| steps[n - 1].touches(&|path| path.ends_with(".rs"));
+            let check = Check::Clippy;
+            let clippy = (1..=last).filter(rusty);
+            cells.extend(clippy.map(|steps| Cell { steps, rust, module, check }));
+        }
     }
     cells
 }
@@ -90,13 +88,12 @@ impl Cell {
         lines.into_iter().map(|line| (line, "the series".to_owned())).collect()
     }
 
-    /// The object tree for it, by name: `CONFIG_RUST` and clippy each make
-    /// everything that is Rust again.
+    /// The object tree for it, by name: clippy makes everything that is Rust
+    /// again.
     pub(super) fn group(self) -> &'static str {
-        match (self.check, self.rust) {
-            (Check::Clippy, _) => "clippy",
-            (Check::Build, true) => "rust",
-            (Check::Build, false) => "c",
+        match self.check {
+            Check::Clippy => "clippy",
+            Check::Build => "steps",
         }
     }
 
@@ -114,18 +111,23 @@ impl Cell {
     /// Seconds that two idle processors take, after the build `before` in the
     /// same run; only their proportions matter once some were made.
     pub(super) fn cost(self, before: Option<Self>, steps: &[&Step]) -> f64 {
-        const TREE: f64 = 220.0;
-        const RUST: f64 = 90.0;
-        const BINDINGS: f64 = 45.0;
-        const OTHER: f64 = 15.0;
+        const TREE: f64 = 120.0;
+        const RUST: f64 = 60.0;
+        const BINDINGS: f64 = 30.0;
+        const OTHER: f64 = 8.0;
 
-        let Some(before) = before else { return if self.rust { TREE + RUST } else { TREE } };
-        if before.group() != self.group() {
-            return RUST;
-        }
-        let (from, to) = (before.steps.min(self.steps), before.steps.max(self.steps));
         let bound = |step: &&Step| step.touches(&|path| path.starts_with("rust/"));
-        if self.rust && steps[from..to].iter().any(bound) { BINDINGS } else { OTHER }
+        let Some(before) = before else { return if self.rust { TREE + RUST } else { TREE } };
+        let (from, to) = (before.steps.min(self.steps), before.steps.max(self.steps));
+        if before.module != self.module {
+            TREE + if self.rust { BINDINGS } else { 0.0 }
+        } else if before.group() != self.group() || !before.rust && self.rust {
+            RUST
+        } else if self.rust && steps[from..to].iter().any(bound) {
+            BINDINGS
+        } else {
+            OTHER
+        }
     }
 }
 
@@ -135,7 +137,7 @@ mod tests {
     use crate::series::tests::{folder, plan};
 
     #[test]
-    fn every_claim_is_built_and_each_group_is_entered_once() {
+    fn every_claim_is_built_and_nearly_everything_only_twice() {
         let dir = folder();
         let plan = plan(dir.path());
         let on = &plan.on[0];
@@ -152,9 +154,10 @@ mod tests {
         let clippy: Vec<usize> =
             all.iter().filter(|cell| cell.check == Check::Clippy).map(|cell| cell.steps).collect();
         assert_eq!(clippy, [2], "the step that has Rust");
-        let mut groups: Vec<&str> = all.iter().map(|cell| cell.group()).collect();
-        groups.dedup();
-        assert_eq!(groups, ["c", "rust", "clippy"]);
+        let switches = |of: &dyn Fn(&Cell) -> bool| {
+            all.windows(2).filter(|pair| of(&pair[0]) != of(&pair[1])).count()
+        };
+        assert_eq!((switches(&|cell| cell.module), switches(&|cell| cell.rust)), (1, 2));
         assert_eq!(all[0].steps, 0, "without the unpatched kernel a failure says nothing");
         assert!(all[0].cost(None, &steps) > all[1].cost(Some(all[0]), &steps));
 

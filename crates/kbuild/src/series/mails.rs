@@ -5,7 +5,7 @@ use super::git::{Person, Repo};
 use super::plan::{Plan, overlays};
 use super::{SeriesError, Step};
 use crate::overlay::Overlay;
-use proc::Cancel;
+use proc::{Cancel, Scratch};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,16 +54,16 @@ pub fn write(
     let steps: Vec<&Step> = plan.steps.iter().collect();
     let overlays =
         overlays(&steps, pristine).map_err(|(step, error)| SeriesError::Patch { step, error })?;
-    let work = tempfile::tempdir().map_err(SeriesError::io(Path::new("temporary folder")))?;
+    let work = Scratch::new("bclab-").map_err(SeriesError::io(Path::new("temporary folder")))?;
     let touched = touched(&overlays);
     let git = Repo::create(work.path(), &touched, pristine, &person, cancel)?;
-    // Outside the tree, so that nothing of it is committed.
-    let place = tempfile::NamedTempFile::new().map_err(SeriesError::io(out))?;
+    // Where nothing is committed.
+    let place = work.path().join(".git/lab-message");
     for (step, overlay) in steps.iter().zip(&overlays) {
         git.put(overlay)?;
         git.git(&["add", "--all"])?;
-        fs::write(place.path(), &step.message).map_err(SeriesError::io(place.path()))?;
-        let file = format!("--file={}", place.path().display());
+        fs::write(&place, &step.message).map_err(SeriesError::io(&place))?;
+        let file = format!("--file={}", place.display());
         git.git(&["commit", "--quiet", "--signoff", "--cleanup=verbatim", &file])?;
     }
     // Beside the repository's own files, which nobody looks at.

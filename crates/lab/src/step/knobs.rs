@@ -18,6 +18,8 @@ pub enum Counter {
     /// Reads and writes that the block layer counts as in flight at the bcache
     /// device, on every kernel: one more at the end is one that leaked.
     Requests,
+    /// Bypass writes that needed no invalidation.
+    Spared,
 }
 
 /// Settings of bcache that scenarios change.
