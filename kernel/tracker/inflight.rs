@@ -34,7 +34,7 @@ use inflight_ranges::{
     Ranges, //
 };
 
-/// 256 fine slots, 128 coarse ones and 8 wide ones, then 128 counters: 3.7 KB, whatever the size of
+/// 256 fine slots, 128 coarse ones and 8 wide ones, then the counters: 3.8 KB, whatever the size of
 /// the device, and no more than that under any load.
 type Table = Ranges<32, 16, 128>;
 
@@ -83,11 +83,9 @@ pub unsafe extern "C" fn bch_inflight_record(
     if let Some(range) = Range::new(sector, sectors) {
         // SAFETY: By the contract of this function.
         let (table, w) = unsafe { (&*t.cast::<Table>(), &mut *w) };
-        *w = bindings::bch_inflight_write {
-            sector,
-            sectors,
-            place: table.record(range).0,
-        };
+        w.sector = sector;
+        w.sectors = sectors;
+        w.place = table.record(range).0;
     }
 }
 

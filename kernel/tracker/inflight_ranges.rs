@@ -4,13 +4,15 @@
 //!
 //! A range is one 64-bit word, and a place for it is a *slot*: free when zero. Recording a write
 //! takes a free slot with one compare-and-exchange, clearing it is one store, and a check compares
-//! the words of a bucket of eight slots, one cache line, with its own range. No lock, no
-//! allocation, and no bookkeeping beside the word itself that could disagree with it.
+//! the word of a slot with its own range. No lock and no allocation. Eight slots, one cache line,
+//! make a *bucket*.
 //!
 //! Where to look is decided by hashing the *granule* that a range lies in, and the granule by the
 //! range's length, so that a range touches at most two of them and is found in either:
 //!
-//! * *fine*: 256 KiB, for ranges up to that length;
+//! * *fine*: 256 KiB, for ranges up to that length. Each granule has a slot of its own to go to, its
+//!   *home*. A range that finds it taken, or lies in two granules, is a *stray*: it takes any slot
+//!   of the home's bucket, which counts its strays;
 //! * *coarse*: 32 MB, for ranges up to that length, and for those that find their fine bucket full.
 //!   Four buckets for each granule, as large writes, and many small ones behind each other, come
 //!   close together;
@@ -21,8 +23,14 @@
 //! gets lost under load is precision, which costs nothing but cache fills, and at each step as
 //! little of it as possible.
 //!
-//! A check reads one fine bucket, for each granule that it touches, and the number of records that
-//! are not fine; the rest only when that is not zero.
+//! A check reads, for each fine granule that it touches, its home and the number of strays, and then
+//! the number of records that are not fine; the rest of the bucket, or of the table, only when that
+//! is not zero. Each of these counts is raised before what it counts is there and lowered after it
+//! has gone.
+//!
+//! Atomics are function calls here (`rust/helpers/atomic.c`), so the usual case has few: one to
+//! record, one to clear, three to check. And nothing can panic, whatever `RUST_OVERFLOW_CHECKS` is:
+//! where the compiler cannot see that a number is in bounds, it wraps.
 //!
 //! # Ordering
 //!
@@ -55,39 +63,51 @@ const LEN_BITS: u32 = CHUNK_SHIFT + 1;
 /// A range of sectors that is not empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
-    start: u64,
-    end: u64,
+    first: u64,
+    last: u64,
 }
 
 impl Range {
     /// The range of `sectors` sectors from `sector` on; `None` when that is none at all.
+    #[inline]
     pub fn new(sector: u64, sectors: u32) -> Option<Self> {
-        let end = sector.saturating_add(u64::from(sectors));
-        (sector < end).then_some(Self { start: sector, end })
+        let more = sectors.checked_sub(1)?;
+
+        Some(Self {
+            first: sector,
+            last: sector.saturating_add(u64::from(more)),
+        })
     }
 
+    #[inline]
     fn len(self) -> u64 {
-        self.end - self.start
+        self.last.wrapping_sub(self.first).wrapping_add(1)
     }
 
     /// First and last unit of `1 << shift` sectors that the range touches.
+    #[inline]
     pub(super) fn units(self, shift: u32) -> (u64, u64) {
-        (self.start >> shift, (self.end - 1) >> shift)
+        (
+            self.first.wrapping_shr(shift),
+            self.last.wrapping_shr(shift),
+        )
     }
 
     /// The range as a slot's word, rounded outwards to units of `1 << shift` sectors.
     ///
     /// Never zero, as the length is not. `None` when it does not fit, which takes a device of more
     /// than 64 PB, or a length that belongs to another level.
+    #[inline]
     fn pack(self, shift: u32) -> Option<u64> {
         let (first, last) = self.units(shift);
-        let len = last - first + 1;
+        let len = Self { first, last }.len();
 
         (len < 1 << LEN_BITS && first < 1 << (u64::BITS - LEN_BITS))
             .then_some(first << LEN_BITS | len)
     }
 
     /// Whether the range overlaps the one in a slot's word; a free slot overlaps nothing.
+    #[inline]
     fn overlaps(self, word: u64, shift: u32) -> bool {
         let start = word >> LEN_BITS;
         let end = start + (word & ((1 << LEN_BITS) - 1));
@@ -110,7 +130,9 @@ pub enum Overlap {
 
 /// Where a write is recorded: what clearing it takes.
 ///
-/// Copied freely, as C keeps it, but to be cleared once.
+/// Each half is the number of a slot, with or without [`STRAY`], or that of a counter with
+/// [`COUNTER`], or [`EVERYWHERE`], or [`NOWHERE`]. Copied freely, as C keeps it, but to be cleared
+/// once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(pub [u16; 2]);
 
@@ -118,54 +140,58 @@ pub struct Place(pub [u16; 2]);
 const NOWHERE: u16 = u16::MAX;
 /// In a [`Place`]: the counter of everything.
 const EVERYWHERE: u16 = u16::MAX - 1;
-/// In a [`Place`]: the flag of a chunk counter's index; without it, it is that of a slot.
+/// In a [`Place`]: the flag of a chunk counter's index.
 const COUNTER: u16 = 1 << 15;
+/// In a [`Place`]: the flag of a slot that its bucket counts as a stray's.
+const STRAY: u16 = 1 << 14;
 
-/// Slots that are looked at together.
-#[repr(C, align(64))]
-struct Bucket {
-    slots: [Atomic<u64>; SLOTS],
+impl Place {
+    /// Whether one of the halves is this slot.
+    fn has(self, slot: usize) -> bool {
+        self.0.iter().any(|half| usize::from(half & !STRAY) == slot)
+    }
 }
 
-impl Bucket {
-    /// Puts a word into a free slot and returns its index.
-    ///
-    /// A slot that somebody else takes first is passed over. Two writers cannot keep each other
-    /// from progress, and a bucket that only looks full is as good as a full one.
-    fn claim(&self, word: u64) -> Option<usize> {
-        self.slots.iter().position(|slot| {
-            // The load saves a locked instruction on a slot that is taken.
-            slot.load(Relaxed) == 0 && slot.cmpxchg(0, word, Full).is_ok()
-        })
-    }
+/// A place for a range; free when zero.
+type Slot = Atomic<u64>;
 
-    /// What the slots hold, each as it is when it is looked at.
-    #[inline]
-    fn words(&self) -> [u64; SLOTS] {
-        core::array::from_fn(|i| self.slots[i].load(Acquire))
-    }
+/// Slots that are looked at together.
+type Bucket = [Slot; SLOTS];
 
-    /// Whether a slot overlaps the range, other than those of `own`; `number` is the bucket's.
-    fn overlaps(&self, range: Range, shift: u32, number: usize, own: Place) -> bool {
-        self.words().into_iter().enumerate().any(|(i, word)| {
-            range.overlaps(word, shift) && !own.0.contains(&((number * SLOTS + i) as u16))
-        })
-    }
+/// Puts a word into a free slot of a bucket and returns its index.
+///
+/// A slot that somebody else takes first is passed over. Two writers cannot keep each other from
+/// progress, and a bucket that only looks full is as good as a full one.
+fn claim(bucket: &Bucket, word: u64) -> Option<usize> {
+    bucket.iter().position(|slot| {
+        // The load saves a locked instruction on a slot that is taken.
+        slot.load(Relaxed) == 0 && slot.cmpxchg(0, word, Full).is_ok()
+    })
+}
+
+/// The number of a bucket's slot.
+#[inline]
+fn slot_of(bucket: usize, index: usize) -> usize {
+    bucket.wrapping_mul(SLOTS).wrapping_add(index)
 }
 
 /// Spreads granules, which mostly come as neighbours, over `len` (a power of two) places.
+#[inline(always)]
 fn hash(granule: u64, len: usize) -> usize {
-    // Fibonacci hashing. The shift is in two steps as there may be only one place.
-    ((granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1) >> (63 - len.ilog2())) as usize
+    // Fibonacci hashing; the product scales it to `len`.
+    let spread = (granule.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32;
+
+    ((u64::from(spread) * u64::from(len as u32)) >> 32) as usize
 }
 
 /// Whether `found` holds for any place, out of `len`, that a granule of the range hashes to.
+#[inline]
 fn any_of(len: usize, range: Range, shift: u32, found: impl Fn(usize) -> bool) -> bool {
     let (first, last) = range.units(shift);
 
     if first == last {
         found(hash(first, len))
-    } else if last - first < len as u64 {
+    } else if last.wrapping_sub(first) < len as u64 {
         (first..=last).any(|granule| found(hash(granule, len)))
     } else {
         // More granules than places: each place once, so that no range takes long.
@@ -176,12 +202,14 @@ fn any_of(len: usize, range: Range, shift: u32, found: impl Fn(usize) -> bool) -
 /// The writes in flight to one backing device.
 ///
 /// `FINE` and `COARSE` are the numbers of buckets, `COUNTS` that of counters, all powers of two.
-/// All zero is the empty table.
-#[repr(C)]
+/// All zero is the empty table. A bucket is a cache line.
+#[repr(C, align(64))]
 pub struct Ranges<const FINE: usize, const COARSE: usize, const COUNTS: usize> {
     fine: [Bucket; FINE],
     coarse: [Bucket; COARSE],
     wide: Bucket,
+    /// Slots of each fine bucket that are not at home there.
+    strays: [Atomic<u32>; FINE],
     /// Records that are anywhere but in `fine`: a check that finds none is done after `fine`.
     beyond: Atomic<u32>,
     /// Records too long for a chunk that found no wide slot.
@@ -191,21 +219,25 @@ pub struct Ranges<const FINE: usize, const COARSE: usize, const COUNTS: usize> {
 }
 
 impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, COARSE, COUNTS> {
+    /// Fine slots, each the home of the granules that hash to it.
+    const HOMES: usize = FINE * SLOTS;
+
+    /// Coarse buckets that a chunk may use.
+    const WAYS: usize = if COARSE < WAYS { COARSE } else { WAYS };
+
     const VALID: () = assert!(
         FINE.is_power_of_two()
             && COARSE.is_power_of_two()
             && COUNTS.is_power_of_two()
-            && (FINE + COARSE + 1) * SLOTS <= COUNTER as usize
-            && COUNTS < COUNTER as usize - 2
+            && (FINE + COARSE + 1) * SLOTS <= STRAY as usize
+            && COUNTS <= STRAY as usize
     );
 
     /// An empty table, for those who can have it on the stack: tests.
     #[allow(dead_code, clippy::new_without_default)]
     pub fn new() -> Self {
         fn buckets<const N: usize>() -> [Bucket; N] {
-            core::array::from_fn(|_| Bucket {
-                slots: core::array::from_fn(|_| Atomic::new(0)),
-            })
+            core::array::from_fn(|_| core::array::from_fn(|_| Atomic::new(0)))
         }
         let [wide] = buckets();
 
@@ -213,6 +245,7 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
             fine: buckets(),
             coarse: buckets(),
             wide,
+            strays: core::array::from_fn(|_| Atomic::new(0)),
             beyond: Atomic::new(0),
             everywhere: Atomic::new(0),
             counts: core::array::from_fn(|_| Atomic::new(0)),
@@ -221,29 +254,57 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
 
     /// The bucket with this number: the fine ones come first, the wide one last.
     fn bucket(&self, number: usize) -> &Bucket {
-        if number < FINE {
-            &self.fine[number]
-        } else {
-            self.coarse.get(number - FINE).unwrap_or(&self.wide)
+        self.fine
+            .get(number)
+            .or_else(|| self.coarse.get(number.wrapping_sub(FINE)))
+            .unwrap_or(&self.wide)
+    }
+
+    /// Whether a slot of a bucket overlaps the range, other than those of `own`.
+    fn overlaps(&self, number: usize, range: Range, shift: u32, own: Place) -> bool {
+        (0..SLOTS).zip(self.bucket(number)).any(|(i, slot)| {
+            range.overlaps(slot.load(Acquire), shift) && !own.has(slot_of(number, i))
+        })
+    }
+
+    /// The number of strays in a fine bucket.
+    #[inline]
+    fn strays(&self, bucket: usize) -> &Atomic<u32> {
+        &self.strays[bucket % FINE]
+    }
+
+    /// The first of the coarse buckets of a chunk.
+    fn coarse_set(chunk: u64) -> usize {
+        hash(chunk, COARSE / Self::WAYS).wrapping_mul(Self::WAYS)
+    }
+
+    /// Takes a slot for a stray's `word`.
+    fn claim_stray(&self, bucket: usize, word: u64) -> Option<u16> {
+        let strays = self.strays(bucket);
+
+        strays.fetch_add(1, Full);
+        let slot = claim(self.bucket(bucket), word);
+        if slot.is_none() {
+            strays.fetch_sub(1, Release);
         }
+
+        Some(slot_of(bucket, slot?) as u16 | STRAY)
     }
 
-    /// The first of the coarse buckets of a chunk, and how many there are.
-    fn coarse_set(chunk: u64) -> (usize, usize) {
-        let ways = if COARSE < WAYS { COARSE } else { WAYS };
-
-        (hash(chunk, COARSE / ways) * ways, ways)
+    /// Takes a coarse slot for `word` among the buckets of a set, by their first one.
+    fn claim_coarse(&self, set: usize, word: u64) -> Option<u16> {
+        (0..Self::WAYS).find_map(|way| {
+            let number = FINE.wrapping_add(set).wrapping_add(way);
+            Some(slot_of(number, claim(self.bucket(number), word)?) as u16)
+        })
     }
 
-    /// Takes a slot for `word` in the one or two sets of `ways` buckets given, by their first
-    /// bucket, or in none of them.
-    fn claim(&self, word: u64, (first, second): (usize, usize), ways: usize) -> Option<Place> {
-        let slot = |set: usize| {
-            (set..set + ways).find_map(|number| {
-                let slot = self.bucket(number).claim(word)?;
-                Some((number * SLOTS + slot) as u16)
-            })
-        };
+    /// Takes a slot in each of two places, if they are two, or in none of them.
+    fn claim(
+        &self,
+        (first, second): (usize, usize),
+        slot: impl Fn(usize) -> Option<u16>,
+    ) -> Option<Place> {
         let one = slot(first)?;
         if second == first {
             return Some(Place([one, NOWHERE]));
@@ -258,45 +319,57 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
     }
 
     /// Undoes one half of a [`Place`].
-    fn free(&self, at: u16) {
-        match at {
-            NOWHERE => {}
-            EVERYWHERE => {
-                self.everywhere.fetch_sub(1, Release);
-            }
-            at if at & COUNTER != 0 => {
-                self.counts[usize::from(at & !COUNTER)].fetch_sub(1, Release);
-            }
-            at => {
-                let at = usize::from(at);
-                self.bucket(at / SLOTS).slots[at % SLOTS].store(0, Release);
-            }
+    fn free(&self, half: u16) {
+        if half == NOWHERE {
+            return;
+        }
+        if half == EVERYWHERE {
+            self.everywhere.fetch_sub(1, Release);
+            return;
+        }
+        let at = usize::from(half & !(COUNTER | STRAY));
+        if half & COUNTER != 0 {
+            self.counts[at % COUNTS].fetch_sub(1, Release);
+            return;
+        }
+        self.bucket(at / SLOTS)[at % SLOTS].store(0, Release);
+        if half & STRAY != 0 {
+            // Last, as a check that sees zero here does not look at the slot.
+            self.strays(at / SLOTS).fetch_sub(1, Release);
         }
     }
 
     /// Records a write. What follows is fully ordered after it.
+    #[inline]
     pub fn record(&self, range: Range) -> Place {
         let () = Self::VALID;
 
-        let place = if range.len() <= 1 << FINE_SHIFT {
-            range.pack(0).and_then(|word| self.record_fine(range, word))
-        } else {
-            None
+        if range.len() > 1 << FINE_SHIFT {
+            return self.record_beyond(range);
+        }
+        let Some(word) = range.pack(0) else {
+            return self.record_beyond(range);
         };
+        let (first, last) = range.units(FINE_SHIFT);
+        let home = hash(first, Self::HOMES);
 
-        place.unwrap_or_else(|| self.record_beyond(range))
+        // Nearly always: one granule, and nobody at its home.
+        let slot = &self.fine.as_flattened()[home];
+        if first == last && slot.cmpxchg(0, word, Full).is_ok() {
+            return Place([home as u16, NOWHERE]);
+        }
+        self.record_stray(range, word)
     }
 
-    #[inline]
-    fn record_fine(&self, range: Range, word: u64) -> Option<Place> {
+    #[cold]
+    fn record_stray(&self, range: Range, word: u64) -> Place {
         let (first, last) = range.units(FINE_SHIFT);
-        let one = hash(first, FINE);
+        let bucket = |granule| hash(granule, Self::HOMES) / SLOTS;
 
-        // Nearly always: one bucket, and its first slot is free.
-        if first == last && self.fine[one].slots[0].cmpxchg(0, word, Full).is_ok() {
-            return Some(Place([(one * SLOTS) as u16, NOWHERE]));
-        }
-        self.claim(word, (one, hash(last, FINE)), 1)
+        self.claim((bucket(first), bucket(last)), |bucket| {
+            self.claim_stray(bucket, word)
+        })
+        .unwrap_or_else(|| self.record_beyond(range))
     }
 
     #[cold]
@@ -311,17 +384,19 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
 
     fn record_coarse(&self, range: Range) -> Place {
         let (first, last) = range.units(CHUNK_SHIFT);
-        let ((one, ways), (two, _)) = (Self::coarse_set(first), Self::coarse_set(last));
-        let sets = (FINE + one, FINE + two);
+        let sets = (Self::coarse_set(first), Self::coarse_set(last));
 
-        if let Some(place) = range.pack(0).and_then(|word| self.claim(word, sets, ways)) {
+        if let Some(place) = range
+            .pack(0)
+            .and_then(|word| self.claim(sets, |set| self.claim_coarse(set, word)))
+        {
             return place;
         }
 
         let count = |chunk| {
             let at = hash(chunk, COUNTS);
             // Cannot overflow: each write in flight is hundreds of bytes of somebody's memory.
-            self.counts[at].fetch_add(1, Full);
+            self.counts[at % COUNTS].fetch_add(1, Full);
             COUNTER | at as u16
         };
         let one = count(first);
@@ -333,11 +408,11 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
     fn record_wide(&self, range: Range) -> Place {
         let wide = FINE + COARSE;
 
-        if let Some(place) = range
+        if let Some(slot) = range
             .pack(CHUNK_SHIFT)
-            .and_then(|word| self.claim(word, (wide, wide), 1))
+            .and_then(|word| claim(&self.wide, word))
         {
-            return place;
+            return Place([slot_of(wide, slot) as u16, NOWHERE]);
         }
         self.everywhere.fetch_add(1, Full);
 
@@ -347,18 +422,22 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
     /// Clears a write, once. What precedes is ordered before it.
     ///
     /// `place` is what [`record`](Self::record) returned for it.
+    #[inline]
     pub fn clear(&self, place: Place) {
-        let [one, two] = place.0;
-        let at = usize::from(one);
+        // Homes have the smallest numbers, and who is at home is nowhere else.
+        match self.fine.as_flattened().get(usize::from(place.0[0])) {
+            Some(home) => home.store(0, Release),
+            None => self.clear_others(place),
+        }
+    }
 
-        if at < FINE * SLOTS {
-            self.fine[at / SLOTS].slots[at % SLOTS].store(0, Release);
-            if two != NOWHERE {
-                self.free(two);
-            }
-        } else {
-            self.free(one);
-            self.free(two);
+    #[cold]
+    fn clear_others(&self, place: Place) {
+        let [one, two] = place.0;
+
+        self.free(one);
+        self.free(two);
+        if usize::from(one & !STRAY) >= Self::HOMES {
             // Last, as a check that sees zero here does not look at the others.
             self.beyond.fetch_sub(1, Release);
         }
@@ -369,29 +448,30 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
     #[inline]
     pub fn check(&self, range: Range) -> Overlap {
         let (first, last) = range.units(FINE_SHIFT);
+        let home = hash(first, Self::HOMES);
 
-        if first != last {
-            return self.check_others(range, Place([NOWHERE; 2]));
-        }
-
-        // The usual case in as few instructions as possible: one bucket, and nothing in it.
-        let words = self.fine[hash(first, FINE)].words();
-        if words.iter().fold(0, |all, word| all | word) != 0
-            && words.iter().any(|&word| range.overlaps(word, 0))
+        // Nearly always: nothing at home, no strays, nothing beyond.
+        if first == last
+            && !range.overlaps(self.fine.as_flattened()[home].load(Acquire), 0)
+            && self.strays(home / SLOTS).load(Acquire) == 0
+            && self.beyond.load(Acquire) == 0
         {
-            Overlap::Exact
-        } else if self.beyond.load(Acquire) == 0 {
-            Overlap::None
-        } else {
-            self.check_beyond(range, Place([NOWHERE; 2]))
+            return Overlap::None;
         }
+        self.check_others(range, Place([NOWHERE; 2]))
     }
 
     /// The same, for a write that is recorded at `own`: others than itself.
     pub fn check_others(&self, range: Range, own: Place) -> Overlap {
-        let fine = |i: usize| self.fine[i].overlaps(range, 0, i, own);
+        let fine = |home: usize| {
+            let bucket = home / SLOTS;
+            let word = self.bucket(bucket)[home % SLOTS].load(Acquire);
 
-        if any_of(FINE, range, FINE_SHIFT, fine) {
+            range.overlaps(word, 0) && !own.has(home)
+                || self.strays(bucket).load(Acquire) != 0 && self.overlaps(bucket, range, 0, own)
+        };
+
+        if any_of(Self::HOMES, range, FINE_SHIFT, fine) {
             Overlap::Exact
         } else if self.beyond.load(Acquire) == 0 {
             Overlap::None
@@ -400,21 +480,24 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
         }
     }
 
-    #[cold]
     fn check_beyond(&self, range: Range, own: Place) -> Overlap {
-        let (_, ways) = Self::coarse_set(0);
         let coarse = |set: usize| {
-            (set * ways..(set + 1) * ways).any(|i| self.coarse[i].overlaps(range, 0, FINE + i, own))
+            (0..Self::WAYS).any(|way| {
+                let number = FINE
+                    .wrapping_add(set.wrapping_mul(Self::WAYS))
+                    .wrapping_add(way);
+                self.overlaps(number, range, 0, own)
+            })
         };
         let more_than_own = |count: &Atomic<u32>, at: u16| {
             let owned = own.0.iter().filter(|&&half| half == at).count();
             count.load(Acquire) as usize > owned
         };
-        let counted = |i: usize| more_than_own(&self.counts[i], COUNTER | i as u16);
+        let counted = |i: usize| more_than_own(&self.counts[i % COUNTS], COUNTER | i as u16);
 
-        if any_of(COARSE / ways, range, CHUNK_SHIFT, coarse) {
+        if any_of(COARSE / Self::WAYS, range, CHUNK_SHIFT, coarse) {
             Overlap::Exact
-        } else if self.wide.overlaps(range, CHUNK_SHIFT, FINE + COARSE, own)
+        } else if self.overlaps(FINE + COARSE, range, CHUNK_SHIFT, own)
             || more_than_own(&self.everywhere, EVERYWHERE)
             || any_of(COUNTS, range, CHUNK_SHIFT, counted)
         {
@@ -424,6 +507,18 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
         }
     }
 
+    /// Whether nothing is left of any record: for tests.
+    #[allow(dead_code)]
+    pub fn is_empty(&self) -> bool {
+        let mut slots = (0..=FINE + COARSE).flat_map(|number| self.bucket(number));
+        let counters = self.strays.iter().chain(&self.counts);
+
+        slots.all(|slot| slot.load(Relaxed) == 0)
+            && counters
+                .chain([&self.beyond, &self.everywhere])
+                .all(|counter| counter.load(Relaxed) == 0)
+    }
+
     /// The writes in flight: how many, when nobody records or clears meanwhile.
     pub fn in_flight(&self) -> u64 {
         // A range in two granules has two slots: it counts where it starts.
@@ -431,11 +526,13 @@ impl<const FINE: usize, const COARSE: usize, const COUNTS: usize> Ranges<FINE, C
             let starts = |slot: &&Atomic<u64>| {
                 let word = slot.load(Relaxed);
                 let granule = (word >> LEN_BITS) >> FINE_SHIFT;
-                word != 0 && hash(granule, FINE) == number
+                word != 0 && hash(granule, Self::HOMES) / SLOTS == number
             };
-            self.fine[number].slots.iter().filter(starts).count() as u64
+            self.bucket(number).iter().filter(starts).count() as u64
         };
 
-        (0..FINE).map(starts_in).sum::<u64>() + u64::from(self.beyond.load(Relaxed))
+        (0..FINE)
+            .map(starts_in)
+            .fold(u64::from(self.beyond.load(Relaxed)), u64::wrapping_add)
     }
 }

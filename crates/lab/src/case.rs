@@ -37,7 +37,7 @@ impl<'a> CaseSpec<'a> {
 
     /// Whether a restored guest plays it as a booted one does.
     pub(crate) fn may_be_restored(&self) -> bool {
-        RESTORED.contains(&self.scenario.id.as_str())
+        self.scenario.restore
     }
 
     /// What is booted, on which disks, and how often.
@@ -112,8 +112,13 @@ pub fn run_case(
     }
     let result = set_up(spec, tools, &run_dir.join(&logs), cancel).and_then(|(config, sockets)| {
         let (sockets, events) = (sockets.path(), run_dir.join(&events));
-        let start = if spec.left.is_some() { Session::on_fresh_disks } else { Session::start };
-        let mut session = start(scenario, config, spec.seed, sockets, &events, cancel)?;
+        let failing = tools.fail.as_ref().map(|fail| fail.of(&spec.arm.name));
+        let seed = spec.seed;
+        let mut session = if spec.left.is_some() {
+            Session::on_fresh_disks(scenario, config, seed, sockets, &events, cancel)
+        } else {
+            Session::start(scenario, config, failing, seed, sockets, &events, cancel)
+        }?;
         let mut result = match &scenario.load {
             Some(plan) => {
                 let say = |number, of, what| {
@@ -123,6 +128,7 @@ pub fn run_case(
             }
             None => play(&mut session, spec, &mut case, on_event),
         };
+        result = result.and_then(|()| session.judge_failures());
         if let Err(Stop::Trouble(trouble)) = &mut result
             && trouble.what == "no-answer"
         {
@@ -137,7 +143,10 @@ pub fn run_case(
     let result = match result {
         // A guest that was ended by an interrupt may have been caught at anything.
         Err(Stop::Cancelled) => Err(Stop::Cancelled),
-        result => kernel_report::judge(result, &run_dir.join(&logs)),
+        result => {
+            let known = &tools.known_reports;
+            kernel_report::judge(result, &run_dir.join(&logs), known, &mut case.observations)
+        }
     };
     match result {
         Ok(None) => {}
@@ -202,20 +211,14 @@ fn set_up(
     config.memory_mib = tools.memory_mib;
     config.cpus = tools.cpus;
     config.cmdline_extra.clone_from(&tools.cmdline);
-    config.boot_deadline *= tools.slowness;
-    config.silence *= tools.slowness;
+    config.slow_down(tools.slowness);
     if let Some(guests) = &tools.guests
         && spec.may_be_restored()
     {
-        config.saved = guests.get(&config, spec.scenario.disks, cancel)?;
+        config.saved = guests.get(&config, spec.scenario.disks, &tools.known_reports, cancel)?;
     }
     Ok((config, sockets))
 }
-
-/// Scenarios that a restored guest plays as a booted one does, as
-/// `tests/restored.rs` shows. Not S9: restored guests start with the same random
-/// numbers, and what they evict first was not what it needs, three times of three.
-pub const RESTORED: [&str; 6] = ["S1", "S2", "S3", "S4", "S12", "S13"];
 
 /// A verdict without the events that it rests on would be a bare claim.
 fn whole_log(session: &Session<'_>) -> Result<(), Stop> {

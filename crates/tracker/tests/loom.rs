@@ -47,9 +47,14 @@ struct Leaf {
 
 /// What the hooks do, with a disk that loom watches for races: a backing read that is not ordered
 /// after the write that it did not find in flight is reported, as a stale read would be.
-fn miss_beside_write(sectors: u32) {
+///
+/// `others` writes beside are in flight all the time.
+fn miss_beside_write(sectors: u32, others: u64) {
     check(move || {
         let table = Arc::new(Tiny::new());
+        for n in 0..others {
+            table.record(range(8 + n, 1));
+        }
         let leaf = Arc::new(Mutex::new(Leaf::default()));
         let disk = Arc::new(UnsafeCell::new(0));
 
@@ -77,12 +82,18 @@ fn miss_beside_write(sectors: u32) {
 
 #[test]
 fn a_miss_beside_a_short_write() {
-    miss_beside_write(8);
+    miss_beside_write(8, 0);
 }
 
 #[test]
 fn a_miss_beside_a_long_write() {
-    miss_beside_write(LONG);
+    miss_beside_write(LONG, 0);
+}
+
+/// Whose home is taken.
+#[test]
+fn a_miss_beside_a_stray() {
+    miss_beside_write(8, 1);
 }
 
 /// Two writers after one slot: both are found, and none is left.
@@ -103,7 +114,7 @@ fn two_writers_and_a_check() {
         assert_eq!(table.check(range(12, 1)), Overlap::None);
         table.clear(place);
         other.join().expect("no panic");
-        assert_eq!(table.in_flight(), 0);
+        assert!(table.is_empty());
         assert_eq!(table.check(range(0, 16)), Overlap::None);
     });
 }

@@ -88,6 +88,7 @@ fn more_than_65535_in_flight() {
             assert_ne!(table.check(at(n as u64)), Overlap::None, "write {n} is in flight");
             table.clear(place);
         }
+        assert!(table.is_empty());
         assert_eq!(table.in_flight(), 0);
         assert_eq!(table.check(range(0, 8)), Overlap::None);
     }
@@ -103,6 +104,26 @@ fn clearing_twice_loses_somebody_else() {
     table.clear(first);
     assert_eq!(first, second, "the slot was reused");
     assert_eq!(table.check(range(8, 8)), Overlap::None, "and its new owner forgotten");
+}
+
+/// Writes of one granule, of which only one is at home: each is exact, whoever goes first.
+#[test]
+fn strays_are_exact_whoever_goes_first() {
+    for skip in 0..4 {
+        let table = Table::new();
+        let at = |n: u64| range(n * 16, 8);
+        let mut places: Vec<_> = (0..4).map(|n| (n, table.record(at(n)))).collect();
+        places.rotate_left(skip);
+        while let Some((gone, place)) = places.pop() {
+            table.clear(place);
+            assert_eq!(table.check(at(gone)), Overlap::None, "{gone} has gone");
+            for &(n, _) in &places {
+                assert_eq!(table.check(at(n)), Overlap::Exact, "{n} is in flight");
+                assert_eq!(table.check(range(n * 16 + 8, 8)), Overlap::None, "behind {n}");
+            }
+            assert_eq!(table.in_flight(), places.len() as u64);
+        }
+    }
 }
 
 #[test]
@@ -209,6 +230,7 @@ fn follow<const F: usize, const C: usize, const N: usize>(table: &Ranges<F, C, N
     for (_, place) in list {
         table.clear(place);
     }
+    assert!(table.is_empty());
     assert_eq!(table.in_flight(), 0);
     assert_eq!(table.check(range(0, u32::MAX)), Overlap::None);
 }
@@ -249,6 +271,7 @@ fn threads_always_find_their_own() {
             });
         }
     });
+    assert!(table.is_empty());
     assert_eq!(table.in_flight(), 0);
     assert_eq!(table.check(range(0, u32::MAX)), Overlap::None);
 }

@@ -401,7 +401,7 @@ impl<'p> Soak<'p> {
         let counts = self.flight.counts;
         load.cached_reads = counts.cache_sectors / 8;
         load.cache_misses = counts.misses;
-        load.bypass_writes = counts.invalidations;
+        load.bypass_writes = counts.invalidations + self.skipped.spared.unwrap_or(0);
         load.opportunities = counts.overlapped;
         load.skipped_exactly = self.skipped.exactly;
         load.skipped_by_collision = self.skipped.by_collision;

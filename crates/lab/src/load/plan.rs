@@ -150,6 +150,7 @@ fn parse_kind(path: &Path, text: &str, kind: &str) -> Result<Scenario, ScenarioE
     let identity = format!("{text}\n{}", job.identity());
     Ok(Scenario {
         quick: false,
+        restore: false,
         id: raw.id,
         name: raw.name,
         title: raw.title,

@@ -90,7 +90,7 @@ fn once(
     // Every block that fio read and the backing device did not give.
     load.cached_reads = (sum.read_bytes / 512).saturating_sub(counts.missed_sectors) / 8;
     load.cache_misses = counts.misses;
-    load.bypass_writes = counts.invalidations;
+    load.bypass_writes = counts.invalidations + skipped.spared.unwrap_or(0);
     load.opportunities = counts.overlapped;
     load.skipped_exactly = skipped.exactly;
     load.skipped_by_collision = skipped.by_collision;
