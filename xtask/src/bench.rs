@@ -7,7 +7,7 @@ use crate::prepare::{self, Prepared};
 use crate::ui::Ui;
 use anyhow::{Context, Result};
 use lab::CaseSpec;
-use proc::Cancel;
+use proc::{Cancel, Scratch};
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
@@ -62,7 +62,7 @@ pub fn main(args: &BenchArgs, cancel: &Cancel) -> Result<ExitCode> {
 /// disks and one at a time.
 fn boots(ready: &Prepared, samples: u32, ui: &Ui, cancel: &Cancel) -> Result<Vec<Figure>> {
     let stage = ui.stage("cold boots");
-    let work = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let work = Scratch::new("bclab-").context("cannot create a temporary folder")?;
     let image = ready.images.first().context("no kernel")?;
     let (mut seconds, mut mib) = (Vec::new(), Vec::new());
     for sample in 0..samples {
@@ -99,7 +99,7 @@ fn cases(
 ) -> Result<Vec<Figure>> {
     let scenarios = lab::load_all(&repo.join("workloads/scenarios"))?;
     let image = ready.images.first().context("no kernel")?;
-    let work = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let work = Scratch::new("bclab-").context("cannot create a temporary folder")?;
     let stage = ui.stage("cases");
     let mut figures = Vec::new();
     for scenario in scenarios.iter().filter(|s| ["S1", "S2", "S3"].contains(&s.id.as_str())) {
@@ -126,7 +126,8 @@ fn builds(
     cancel: &Cancel,
 ) -> Result<Vec<Figure>> {
     let parent = dirs.cache.parent().context("the cache has no parent folder")?;
-    let scratch = tempfile::tempdir_in(parent).context("cannot create a folder for the builds")?;
+    let scratch =
+        Scratch::new_in(parent, "bclab-").context("cannot create a folder for the builds")?;
     let cold = kbuild::Dirs { repo: dirs.repo.clone(), cache: scratch.path().to_owned() };
     let mut figures = Vec::new();
     for (what, arm) in

@@ -6,7 +6,7 @@ use crate::bench::Figure;
 use crate::prepare::Prepared;
 use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
-use proc::{Cancel, Guarded};
+use proc::{Cancel, Guarded, Scratch};
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -28,7 +28,7 @@ const NAMES: [&str; 3] = ["ours", "raw", "nbdkit"];
 /// backwards, so that a machine that slows down slows all of them.
 pub fn disks(ready: &Prepared, samples: u32, ui: &Ui, cancel: &Cancel) -> Result<Vec<Figure>> {
     let stage = ui.stage("disks");
-    let work = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let work = Scratch::new("bclab-").context("cannot create a temporary folder")?;
     let spec = DiskSpec {
         name: "ours".to_owned(),
         sectors: MIB * 2048,

@@ -1,75 +1,193 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask test --full`: the scenarios once more on kernels that check
-//! themselves.
+//! themselves, or whose allocations fail.
 //!
 //! Each configuration is run as a user would run it, so that exit codes and
-//! tables are tested too: the fixed arms must be clean, and the faulty kernel
-//! of the configuration (`proof`) must be reported. Without the second, the
-//! first would show nothing.
+//! tables are tested too: the fixed arms must be clean, the tracker's KUnit
+//! tests must pass, and the faulty kernel of the configuration (`proof`) must
+//! be found out. Without the last, the others would show nothing.
 
+use crate::exit;
+use crate::flags::{AccelArg, KernelArgs};
 use crate::prepare;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
-use kbuild::{Dirs, KernelConfig};
+use evidence::{Case, Outcome, Store, Verdict};
+use kbuild::{Dirs, KernelConfig, Proof};
 use proc::{Cancel, Guarded};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Arms that must be clean in every scenario, whatever watches them.
 const ARMS: [&str; 3] = ["rust", "c", "ordered"];
 
-/// Runs every configuration but the plain one; whether all is as it must be.
-pub fn all(dirs: &Dirs, ui: &Ui, cancel: &Cancel) -> Result<bool> {
+/// Kernels that run the tracker's KUnit tests at boot: in Rust, in C.
+const KUNIT: [&str; 2] = ["kunit", "kunit-c"];
+
+/// All configurations but the plain one, which everything else uses.
+pub fn debugging(dirs: &Dirs) -> Vec<String> {
+    KernelConfig::list(dirs).into_iter().filter(|name| name != "plain").collect()
+}
+
+/// Finds out what is missing before anything slow begins: an hour later would
+/// be late to hear of clang.
+pub fn set_up(dirs: &Dirs, names: &[String], ui: &Ui, cancel: &Cancel) -> Result<()> {
+    for name in names {
+        prepare::set_up_for_config(dirs, &kernel(name), false, ui, cancel)?;
+    }
+    Ok(())
+}
+
+/// Runs these configurations; whether all is as it must be. What an interrupted
+/// round has finished is kept and not done again.
+pub fn all(dirs: &Dirs, names: &[String], ui: &Ui, cancel: &Cancel) -> Result<bool> {
+    let results = dirs.repo.join("results/configurations");
+    ui.say(&format!(
+        "{} configurations: {}. Each builds its kernels (minutes the first time, seconds for each \
+         further arm) and runs all scenarios; interrupted, the same command goes on from there",
+        names.len(),
+        names.join(", ")
+    ));
     let mut good = true;
-    for name in KernelConfig::list(dirs) {
-        if name == "plain" {
-            continue;
-        }
-        let config = prepare::load_config(dirs, &name)?;
-        good &= clean(&name, ui, cancel)?;
+    for (number, name) in names.iter().enumerate() {
+        let config = prepare::load_config(dirs, name)?;
+        ui.say(&format!(
+            "configuration {name} ({} of {}): {}",
+            number + 1,
+            names.len(),
+            config.title
+        ));
+        let results = results.join(name);
         if let Some(proof) = &config.proof {
-            let arm = format!("faulty={}", dirs.repo.join(proof).display());
-            good &= reported(&name, &arm, ui, cancel)?;
+            good &= found_out(dirs, name, proof, &results.join("proof"), ui, cancel)?;
+        }
+        good &= kunit(dirs, name, &results.join("kunit"), ui, cancel)?;
+        good &= clean(name, &results.join("clean"), ui, cancel)?;
+        if !config.known.is_empty() {
+            good &= unpatched(name, &config, &results.join("base"), ui, cancel)?;
+        }
+    }
+    if good {
+        // The next round begins anew; what went wrong is left to be looked at.
+        for name in names {
+            let _ = std::fs::remove_dir_all(results.join(name));
         }
     }
     Ok(good)
 }
 
-/// The fixed arms: every verdict as expected, and no report.
-fn clean(name: &str, ui: &Ui, cancel: &Cancel) -> Result<bool> {
-    let arms = ARMS.iter().flat_map(|arm| ["--arm", arm]).collect::<Vec<_>>();
-    let code = run(name, &arms, cancel)?.code;
-    ui.say(&format!(
-        "configuration {name}: {}",
-        if code == Some(0) { "clean" } else { "NOT CLEAN" }
-    ));
-    Ok(code == Some(0))
+fn kernel(config: &str) -> KernelArgs {
+    KernelArgs { kernel_src: None, config: config.to_owned() }
 }
 
-/// The faulty kernel: exit code 1, for a report.
-fn reported(name: &str, arm: &str, ui: &Ui, cancel: &Cancel) -> Result<bool> {
-    let ran = run(name, &["--arm", arm, "--scenario", "S3"], cancel)?;
-    let seen = ran.code == Some(1) && ran.reports > 0;
-    let word = if seen { "reported, as it must be" } else { "NOT REPORTED" };
-    ui.say(&format!("configuration {name}: the faulty kernel is {word}"));
+/// The fixed arms: every verdict as expected, and no report.
+fn clean(name: &str, out: &Path, ui: &Ui, cancel: &Cancel) -> Result<bool> {
+    let arms = ARMS.iter().flat_map(|arm| ["--arm", arm]).collect::<Vec<_>>();
+    let ran = run(name, &arms, out, cancel)?;
+    let good = ran.code == Some(0);
+    let word = if good { "as expected, no report" } else { "NOT AS EXPECTED" };
+    ui.say(&format!("configuration {name}: {} cases, {word}", ran.verdicts.len()));
+    Ok(good)
+}
+
+/// The unpatched kernel: it must show every report that is taken for its own.
+fn unpatched(
+    name: &str,
+    config: &KernelConfig,
+    out: &Path,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<bool> {
+    let ran = run(name, &["--arm", "base"], out, cancel)?;
+    let mut good = true;
+    for (known, given) in prepare::known_reports(config).iter().zip(&config.known) {
+        let cases = ran.observations.iter().filter(|seen| known.is_named_in(seen)).count();
+        let word = if cases > 0 { "as it is said to" } else { "NEVER, so it may be ours" };
+        ui.say(&format!(
+            "configuration {name}: base reports {} {} in {cases} cases, {word}",
+            given.kind, given.at
+        ));
+        good &= cases > 0;
+    }
+    Ok(good)
+}
+
+/// The faulty kernel: exit code 1, for the verdict that it must get.
+fn found_out(
+    dirs: &Dirs,
+    name: &str,
+    proof: &Proof,
+    out: &Path,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<bool> {
+    let path = dirs.repo.join(&proof.arm);
+    let arm = if path.is_file() { format!("faulty={}", path.display()) } else { proof.arm.clone() };
+    let ran = run(name, &["--arm", &arm, "--scenario", &proof.scenario], out, cancel)?;
+    let like = |verdict: &&Verdict| verdict.as_str() == proof.verdict;
+    let seen = ran.code == Some(exit::CONTRADICTED.into()) && ran.verdicts.iter().any(|v| like(&v));
+    let word = if seen { "found out, as it must be" } else { "NOT FOUND OUT" };
+    ui.say(&format!("configuration {name}: the faulty kernel {} is {word}", proof.arm));
     Ok(seen)
+}
+
+/// The tracker's own tests: none fails, and the kernel reports nothing.
+fn kunit(dirs: &Dirs, name: &str, out: &Path, ui: &Ui, cancel: &Cancel) -> Result<bool> {
+    let arms = prepare::choose_arms(dirs, &KUNIT.map(str::to_owned))?;
+    let ready = prepare::prepare(dirs, &arms, &kernel(name), AccelArg::Auto, ui, cancel)?;
+    let mut good = true;
+    for image in &ready.images {
+        let logs = out.join(&image.name);
+        std::fs::create_dir_all(&logs)
+            .with_context(|| format!("cannot create {}", logs.display()))?;
+        let ran = lab::run_kunit(&image.kernel, &ready.tools, &logs, cancel)
+            .with_context(|| format!("KUnit on {} with {name}", image.name))?;
+        let [passed, failed, skipped] = ran.counts();
+        let reported = if ran.report.is_empty() { "no report" } else { "A REPORT" };
+        ui.say(&format!(
+            "configuration {name}: {}: {passed} passed, {failed} failed, {skipped} skipped, \
+             {reported}",
+            image.name
+        ));
+        ran.report.iter().for_each(|line| ui.say(line));
+        good &= passed > 0 && failed == 0 && ran.report.is_empty();
+    }
+    Ok(good)
 }
 
 /// How a run ended.
 struct Ran {
     code: Option<i32>,
-    /// Cases with the verdict `report`.
-    reports: usize,
+    verdicts: Vec<Verdict>,
+    observations: Vec<String>,
 }
 
-fn run(name: &str, args: &[&str], cancel: &Cancel) -> Result<Ran> {
-    let out = tempfile::tempdir().context("cannot create a temporary folder")?;
-    let program = std::env::current_exe().context("cannot find the tool itself")?;
-    let mut command = Command::new(program);
-    command.args(["run", "--config", name, "--out"]).arg(out.path()).args(args);
-    let status = Guarded::spawn(&mut command).context("cannot start a run")?.wait(cancel)?;
-    let record = evidence::Store::read(&out.path().join("run.json"))?;
+/// A run in `out`, which goes on with what is there of the same kernels.
+fn run(name: &str, args: &[&str], out: &Path, cancel: &Cancel) -> Result<Ran> {
+    let again = out.join("run.json").exists();
+    let mut code = play(name, args, out, cancel)?;
+    if again && code == Some(exit::USAGE.into()) {
+        // It is of other kernels or scenarios.
+        std::fs::remove_dir_all(out).with_context(|| format!("cannot empty {}", out.display()))?;
+        code = play(name, args, out, cancel)?;
+    }
+    let record = Store::read(&out.join("run.json"))?;
     let cases = record.map_or_else(Vec::new, |record| record.cases);
-    let report = evidence::Outcome::Verdict { verdict: evidence::Verdict::Report };
-    let reports = cases.iter().filter(|case| case.outcome == report).count();
-    Ok(Ran { code: status.code(), reports })
+    let verdict = |case: &Case| match case.outcome {
+        Outcome::Verdict { verdict } => Some(verdict),
+        _ => None,
+    };
+    Ok(Ran {
+        code,
+        verdicts: cases.iter().filter_map(verdict).collect(),
+        observations: cases.into_iter().flat_map(|case| case.observations).collect(),
+    })
+}
+
+fn play(name: &str, args: &[&str], out: &Path, cancel: &Cancel) -> Result<Option<i32>> {
+    let program: PathBuf = std::env::current_exe().context("cannot find the tool itself")?;
+    let mut command = Command::new(program);
+    command.args(["run", "--config", name, "--out"]).arg(out).args(args);
+    let status = Guarded::spawn(&mut command).context("cannot start a run")?.wait(cancel)?;
+    Ok(status.code())
 }

@@ -8,8 +8,8 @@ use lab::Scenario;
 const STEPS_S: f64 = 4.0;
 
 /// One sentence. Cases that were run before tell how long theirs take; the
-/// others take what their scenario says.
-pub fn words(record: &RunRecord, scenarios: &[Scenario], jobs: usize) -> String {
+/// others take what their scenario says, times the `slowness` of the kernels.
+pub fn words(record: &RunRecord, scenarios: &[Scenario], jobs: usize, slowness: u32) -> String {
     let mut seconds = 0.0;
     let mut longest: f64 = 0.0;
     let mut left = 0;
@@ -24,7 +24,7 @@ pub fn words(record: &RunRecord, scenarios: &[Scenario], jobs: usize) -> String 
         let planned = record.arms.len() * record.attempts as usize;
         let todo = planned.saturating_sub(took.len());
         let each = if took.is_empty() {
-            nominal(scenario)
+            nominal(scenario) * f64::from(slowness)
         } else {
             measured = true;
             took.iter().sum::<f64>() / took.len() as f64

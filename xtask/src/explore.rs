@@ -29,6 +29,13 @@ pub fn main(args: &ExploreArgs, cancel: &Cancel) -> Result<ExitCode> {
     let wanted = if args.scenarios.is_empty() { &default[..] } else { &args.scenarios };
     let folders = ["scenarios", "explorations"].map(|f| dirs.repo.join("workloads").join(f));
     let scenarios = run::choose_scenarios(&folders, wanted)?;
+    if let Some(load) = scenarios.iter().find(|scenario| scenario.load.is_some()) {
+        let id = &load.id;
+        return Err(exit::usage(format!("{id} is a load: it has no steps that could be recorded")));
+    }
+    if args.state.is_some() && scenarios.len() > 1 {
+        return Err(exit::usage("--state needs exactly one --scenario"));
+    }
     let arms = prepare::choose_arms(&dirs, std::slice::from_ref(&args.arm))?;
     prepare::check_kernel_args(&dirs, &args.session.kernel)?;
     let expectations =
@@ -77,8 +84,15 @@ pub fn main(args: &ExploreArgs, cancel: &Cancel) -> Result<ExitCode> {
             stage.done("one state");
             return Ok(replayed(number, &replay));
         }
-        let found = lab::explore::explore(&spec, &out.join(&scenario.id), &on, cancel)
-            .map_err(usage_or_trouble)?;
+        let found = lab::explore::explore(&spec, &out.join(&scenario.id), &on, cancel);
+        if let Err(ExploreError::Cancelled(_)) = found {
+            ui.say(&format!(
+                "{}: the states tried so far are kept; the same command with --out {} goes on",
+                scenario.id,
+                out.display()
+            ));
+        }
+        let found = found.map_err(usage_or_trouble)?;
         stage.done(&format!("{} states", found.tried));
         explorations.push(found);
         save(&out, &explorations)?;
@@ -182,6 +196,10 @@ fn report(found: &Exploration, out: &Path) {
             example.number,
         );
     }
+    if !found.counterexamples.is_empty() {
+        let events = out.join(&found.scenario).join("events");
+        println!("\n  all events: cargo xtask log {}", events.display());
+    }
     if found.tried_now > 0 {
         let pace = found.pace();
         println!("  {} states in {:.0} s: {pace:.0} a minute", found.tried_now, found.seconds);
@@ -189,11 +207,17 @@ fn report(found: &Exploration, out: &Path) {
 }
 
 fn tell(example: &Counterexample) {
-    let confirmed = if example.confirmed { "confirmed" } else { "NOT confirmed" };
-    println!(
-        "\n  {}: state {}, {} of {} lost writes needed ({} tries), {confirmed} by a cold boot",
-        example.kind, example.number, example.lost, example.lost_before_shrinking, example.tries,
-    );
+    println!("\n  {}", example.kind);
+    if let Some(meaning) = example.kind.meaning() {
+        println!("    {meaning}");
+    }
+    let lost = match (example.lost, example.lost_before_shrinking) {
+        (0, 0) => "no write has to be lost for it".to_owned(),
+        (needed, of) => format!("needs {needed} of the {of} writes that it lost"),
+    };
+    let again = if example.confirmed { "shows it, too" } else { "does NOT show it" };
+    let (number, tries) = (example.number, example.tries);
+    println!("    state {number}: {lost} ({tries} machines tried); a cold boot {again}");
     for line in &example.story {
         println!("    {line}");
     }

@@ -225,7 +225,7 @@ Examples:
   cargo xtask evidence                          the newest run below results/, into its folder evidence/
   cargo xtask evidence r1 soak --out /tmp/e     two runs of the same kernels as one
   cargo xtask evidence latest --publish full    also keep it, small, as results/published/full
-  cargo xtask evidence --readme --check         exit code 1 when README.md is not what is published
+  cargo xtask evidence --readme --check         exit code 1 when README.md or a plot is not what is published
 
 Written: report.html, cover-letter.txt, run.json, kcidb.json (KCIDB I/O 5.3), junit.xml, results.ktap.
 Runs whose kernels or tools differ, and incomplete ones, are refused.";
@@ -242,7 +242,8 @@ pub struct EvidenceArgs {
     /// Also keep the evidence and replay bundles in results/published/NAME.
     #[arg(long, value_name = "NAME")]
     pub publish: Option<String>,
-    /// Rewrite the block of README.md that comes from results/published/.
+    /// Rewrite the blocks of README.md that come from results/published/, and
+    /// their plots.
     #[arg(long, conflicts_with_all = ["runs", "out", "publish"])]
     pub readme: bool,
     /// With --readme: change nothing, exit code 1 when it is out of date.
@@ -304,7 +305,8 @@ pub struct ReplayArgs {
     /// Print the patch that came with a bundle, and do nothing else.
     #[arg(long)]
     pub show_patch: bool,
-    /// Go on with a kernel that other compilers have built.
+    /// Go on with a kernel that other compilers have built, or that is not the
+    /// same bit for bit.
     #[arg(long)]
     pub other_compiler: bool,
     /// Kernel source, as for `run`; it must have the recorded content
@@ -435,11 +437,11 @@ pub struct SeriesArgs {
     /// without Rust, as a module and built in, and run clippy.
     #[arg(long)]
     pub build: bool,
-    /// Only these kernels of series.toml; repeatable.
-    #[arg(long = "on", value_name = "PACKAGE")]
+    /// Build on these kernels of series.toml only; repeatable.
+    #[arg(long = "on", value_name = "PACKAGE", requires = "build")]
     pub kernels: Vec<String>,
     /// Who sends it, 'NAME <ADDRESS>' [default: git's user.name, user.email].
-    #[arg(long, value_name = "WHO")]
+    #[arg(long, value_name = "WHO", value_parser = person)]
     pub sign_off: Option<String>,
     /// Version of the series, for [PATCH vN n/m].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -448,6 +450,14 @@ pub struct SeriesArgs {
     /// [default: kernel/ of this checkout].
     #[arg(long, value_name = "DIR")]
     pub from: Option<PathBuf>,
+}
+
+fn person(text: &str) -> Result<String, String> {
+    if kbuild::series::is_person(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("'NAME <ADDRESS>' is expected".to_owned())
+    }
 }
 
 const SETUP_EXAMPLES: &str = "\
@@ -507,11 +517,16 @@ pub struct TestArgs {
     /// Only the tests that need no kernel and no VM.
     #[arg(long)]
     pub no_vm: bool,
-    /// Also every debugging configuration: all scenarios on rust, c and
-    /// ordered must stay clean, and a faulty kernel must be reported. Builds a
-    /// kernel from nothing for each (an hour or more on two cores).
+    /// Also every build of the series, and every debugging configuration: all
+    /// scenarios on rust, c and ordered must stay clean, the tracker's KUnit
+    /// tests must pass, and a faulty kernel must be found out. Builds a dozen
+    /// kernels from nothing (hours on two cores); interrupted, the same command
+    /// goes on.
     #[arg(long, conflicts_with_all = ["no_vm", "filter"])]
     pub full: bool,
+    /// Only that part of --full, for this configuration (repeatable).
+    #[arg(long = "config", value_name = "NAME", conflicts_with_all = ["no_vm", "filter", "full"])]
+    pub configs: Vec<String>,
     /// Only tests whose name contains this.
     pub filter: Option<String>,
 }

@@ -20,6 +20,7 @@ mod replay;
 mod run;
 mod runs;
 mod series;
+mod series_builds;
 mod setup;
 mod shard;
 mod shell;

@@ -10,7 +10,7 @@ use evidence::nightly::Unbuilt;
 use evidence::{ArmRecord, ConfigRecord, GuestRecord, QemuRecord, SourceRecord, ToolchainRecord};
 use kbuild::setup::{self, Fix, Scope, SetupError};
 use kbuild::{Arm, Builder, CcKind, Dirs, Event, Image, KernelConfig, Source, SourceSpec};
-use lab::{ArmImage, Tools};
+use lab::{ArmImage, Fail, KnownReport, Tools};
 use proc::Cancel;
 use std::path::Path;
 use std::process::Command;
@@ -105,6 +105,7 @@ pub fn prepare(
     cancel: &Cancel,
 ) -> Result<Prepared> {
     let config = load_config(dirs, &kernel.config)?;
+    let known_reports = known_reports(&config);
     let images = build_arms(dirs, arms, kernel, ui, cancel)?;
     let guest = guest_image(dirs, ui, cancel)?;
     let first = images.first().context("no arm to run")?;
@@ -117,6 +118,8 @@ pub fn prepare(
             memory_mib: config.memory_mib.unwrap_or(Tools::default().memory_mib),
             cmdline: config.cmdline,
             slowness: config.slowness,
+            known_reports,
+            fail: config.fail.map(|fail| Fail { function: fail.function, arms: fail.arms }),
             ..Tools::default()
         },
         qemu: QemuRecord {
@@ -142,12 +145,19 @@ pub fn prepare(
     })
 }
 
+/// What a configuration's kernels report without a patch of ours.
+pub fn known_reports(config: &KernelConfig) -> Vec<KnownReport> {
+    let known = config.known.iter();
+    known.map(|known| KnownReport { kind: known.kind.clone(), at: known.at.clone() }).collect()
+}
+
 fn arm_record(arm: &Arm, image: &Image) -> ArmRecord {
     ArmRecord {
         name: arm.name.clone(),
         title: arm.title.clone(),
         hash: image.arm_hash.clone(),
         image: image.key.clone(),
+        vmlinux: Some(image.vmlinux.clone()),
     }
 }
 
@@ -241,7 +251,8 @@ pub fn source_error(error: kbuild::SourceError) -> anyhow::Error {
     }
 }
 
-fn build_error(error: kbuild::BuildError) -> anyhow::Error {
+/// The exit code that an error of a build deserves.
+pub fn build_error(error: kbuild::BuildError) -> anyhow::Error {
     use kbuild::BuildError as E;
     match error {
         E::Patch { .. } | E::NoRust { .. } | E::Config(_) => exit::usage(error.to_string()),
@@ -342,8 +353,8 @@ pub fn set_up_for_config(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<()> {
-    let scope = scope(&load_config(dirs, &kernel.config)?);
-    complete(dirs, scope, no_install, ui, cancel)
+    let config = load_config(dirs, &kernel.config)?;
+    complete(dirs, scope(&config), no_install, ui, cancel)
 }
 
 /// As [`set_up`], with the foreign clients that the tests use.
@@ -367,12 +378,22 @@ pub fn complete(
         ui.say(&format!("missing: {} ({}): {}", item.name, item.purpose, fix_in_words(fix)));
     }
     if no_install {
-        return Err(exit::setup("the set-up is incomplete; `cargo xtask setup` completes it"));
+        return Err(exit::setup(incomplete(scope)));
     }
     let stage = ui.stage("set-up");
     setup::complete(&survey, dirs, &relay(ui, &stage), cancel).map_err(setup_error)?;
     stage.done("complete");
     Ok(())
+}
+
+/// What is wrong, with the command that mends it.
+pub fn incomplete(scope: Scope) -> String {
+    let command = match scope {
+        Scope::Run => "cargo xtask setup",
+        Scope::Test => "cargo xtask setup --tests",
+        Scope::Clang => "cargo xtask setup --config kasan",
+    };
+    format!("the set-up is incomplete; `{command}` completes it")
 }
 
 /// What would make a missing thing appear.

@@ -14,7 +14,7 @@ use evidence::{
     Case, Outcome, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, Store, Summary,
 };
 use kbuild::Dirs;
-use lab::{ArmImage, CaseSpec, Event, Scenario, Tools};
+use lab::{ArmImage, CaseSpec, Event, Left, Scenario, Tools};
 use proc::Cancel;
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,6 +24,7 @@ pub fn main(args: &ReplayArgs, cancel: &Cancel) -> Result<ExitCode> {
     let dirs = prepare::dirs()?;
     let path = Path::new(&args.from);
     let sent = args.case.is_none();
+    let mut left = None;
     let bundle = if sent {
         if !path.is_file() {
             let why = format!("{:?} is no bundle; of a run, also name a case", args.from);
@@ -32,7 +33,10 @@ pub fn main(args: &ReplayArgs, cancel: &Cancel) -> Result<ExitCode> {
         let read = Bundle::open(path);
         read.map_err(|error| exit::usage(format!("{}: {error}", path.display())))?
     } else {
-        from_run(&dirs, &args.from, args.case.as_deref().unwrap_or_default())?
+        let run = runs::find(&dirs.repo, &args.from)?;
+        let case = runs::find_case(&run, args.case.as_deref().unwrap_or_default())?;
+        left = Left::of(&run.dir, case);
+        of_case(&dirs, &run, case)?
     };
     if args.show_patch {
         println!("{}", serde_json::to_string_pretty(&bundle.content)?.replace("\\n", "\n"));
@@ -41,17 +45,10 @@ pub fn main(args: &ReplayArgs, cancel: &Cancel) -> Result<ExitCode> {
     if let Some(file) = &args.bundle {
         return save(&bundle, file);
     }
-    play(args, &bundle, &dirs, &ui, cancel)
+    play(args, &bundle, left, &dirs, &ui, cancel)
 }
 
 /// The bundle that a case of a run would be.
-pub fn from_run(dirs: &Dirs, run: &str, case: &str) -> Result<Bundle> {
-    let run = runs::find(&dirs.repo, run)?;
-    let case = runs::find_case(&run, case)?;
-    of_case(dirs, &run, case)
-}
-
-/// As [`from_run`], of a case that is found already.
 pub fn of_case(dirs: &Dirs, run: &runs::StoredRun, case: &Case) -> Result<Bundle> {
     let lacks = |what: &str| exit::usage(format!("the run has no {what} for case {}", case.id));
     let record = &run.record;
@@ -90,6 +87,7 @@ fn save(bundle: &Bundle, file: &Path) -> Result<ExitCode> {
 fn play(
     args: &ReplayArgs,
     bundle: &Bundle,
+    left: Option<Left>,
     dirs: &Dirs,
     ui: &Ui,
     cancel: &Cancel,
@@ -128,7 +126,10 @@ fn play(
         dirs.repo.join("results").join(format!("replay-{time}"))
     });
     let store = Store::open(&out).map_err(|error| exit::usage(error.to_string()))?;
-    let spec = CaseSpec::again(&arm, &scenario, &bundle.case);
+    if let Some(left) = &left {
+        ui.say(&format!("from its log, without the load: {}", left.events.display()));
+    }
+    let spec = CaseSpec::again(&arm, &scenario, &bundle.case).from_what_was_left(left);
     let stage = ui.stage(&format!("replaying {}", spec.id));
     let on_event = |event: Event<'_>| {
         if let Event::Step { number, of, what, .. } = event {

@@ -71,7 +71,7 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
         record.qemu.accelerator,
         record.seed,
     ));
-    ui.say(&estimate::words(&record, &scenarios, ready.tools.jobs));
+    ui.say(&estimate::words(&record, &scenarios, ready.tools.jobs, ready.tools.slowness));
     let result = play(&mut record, &store, &ready, &scenarios, &|_| true, &ui, cancel);
     if result.is_ok() {
         record.finished = Some(lab::now());

@@ -16,9 +16,12 @@ use std::process::ExitCode;
 pub fn main(args: &SeriesArgs, cancel: &Cancel) -> Result<ExitCode> {
     let ui = Ui::new();
     let dirs = prepare::dirs()?;
+    if args.out.exists() && !args.out.is_dir() {
+        return Err(exit::usage(format!("--out {}: not a folder", args.out.display())));
+    }
     let kernel = args.from.clone().unwrap_or_else(|| dirs.repo.join("kernel"));
-    let mut plan = Plan::load(&kernel).map_err(|error| exit::usage(error.to_string()))?;
-    choose_kernels(&mut plan, &args.kernels)?;
+    let plan = Plan::load(&kernel).map_err(|error| exit::usage(error.to_string()))?;
+    check_kernels(&plan, &args.kernels)?;
 
     let stage = ui.stage("kernel source");
     let first = plan.on.first().context("series.toml names no kernel")?.kernel.clone();
@@ -33,43 +36,44 @@ pub fn main(args: &SeriesArgs, cancel: &Cancel) -> Result<ExitCode> {
     let pristine = |path: &str| source.pristine(path);
     let mails =
         series::write(&plan, &pristine, &letter, &dirs.repo, &args.out, cancel).map_err(coded)?;
-    stage.done(&format!("{} in {}", mails.patches.len() + 1, args.out.display()));
-
-    let stage = ui.stage("checks");
-    let (findings, recipients) = series::check(&plan, &mails, &source, cancel).map_err(coded)?;
-    stage.done(&format!("{} made", findings.len()));
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let report = RefCell::new(Report {
         schema_version: 1,
         kernel: origin,
         mails: [&mails.cover].into_iter().chain(&mails.patches).map(|path| name(path)).collect(),
-        recipients,
         answered: plan.answered(),
-        findings,
+        ..Report::default()
     });
+    // What was found of an earlier run's mails says nothing about these.
+    save(&args.out, &report.borrow())?;
+    stage.done(&format!("{} in {}", mails.patches.len() + 1, args.out.display()));
+
+    let stage = ui.stage("checks");
+    let (findings, recipients) = series::check(&plan, &mails, &source, cancel).map_err(coded)?;
+    stage.done(&format!("{} made", findings.len()));
+    report.borrow_mut().findings = findings;
+    report.borrow_mut().recipients = recipients;
     save(&args.out, &report.borrow())?;
     if args.build {
         build(&plan, &mails, &dirs, args, &report, &ui, cancel)?;
     }
+    report.borrow_mut().complete = true;
+    save(&args.out, &report.borrow())?;
     let report = report.into_inner();
     print!("{}", report.text());
-    println!("\nresults: {}", args.out.join("series.json").display());
+    println!("\nresults: {}", args.out.join(JSON).display());
     Ok(ExitCode::from(report.exit_code()))
 }
 
-fn choose_kernels(plan: &mut Plan, wanted: &[String]) -> Result<()> {
-    let known: Vec<String> = plan.on.iter().map(|on| on.kernel.clone()).collect();
-    if let Some(other) = wanted.iter().find(|name| !known.contains(name)) {
-        let known = known.join(", ");
-        return Err(exit::usage(format!("--on {other}: series.toml has {known}")));
+fn check_kernels(plan: &Plan, wanted: &[String]) -> Result<()> {
+    let known: Vec<&str> = plan.on.iter().map(|on| on.kernel.as_str()).collect();
+    match wanted.iter().find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(other) => {
+            let known = known.join(", ");
+            Err(exit::usage(format!("--on {other}: series.toml has {known}")))
+        }
     }
-    // The first is the one that the mails are made for: it always stays.
-    let mut index = 0;
-    plan.on.retain(|on| {
-        index += 1;
-        wanted.is_empty() || wanted.contains(&on.kernel) || index == 1
-    });
-    Ok(())
 }
 
 fn build(
@@ -81,17 +85,16 @@ fn build(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<()> {
-    let config =
-        KernelConfig::load(dirs, "plain").map_err(|error| exit::usage(error.to_string()))?;
+    let config = KernelConfig::of_fragment(dirs, "series", &plan.config())
+        .map_err(|error| exit::usage(error.to_string()))?;
     let earlier = read_builds(&args.out);
     let memory = RefCell::new(earlier.clone());
     let stage = ui.stage("builds");
     let now = RefCell::new((0, 0, String::new()));
     let on_progress = |progress: &Progress| {
-        let left = progress
-            .left
-            .map_or_else(String::new, |s| format!(", about {:.0} min left", (s / 60.0).ceil()));
-        *now.borrow_mut() = (progress.done, progress.total, format!("{}{left}", progress.now));
+        let minutes = (progress.left / 60.0).ceil();
+        let text = format!("{}, about {minutes:.0} min left", progress.now);
+        *now.borrow_mut() = (progress.done, progress.total, text);
         stage.progress(progress.done as u64, progress.total as u64, &now.borrow().2);
     };
     let on_event = |event: kbuild::Event| match event {
@@ -123,6 +126,7 @@ fn build(
     let logs = args.out.join("logs");
     let builds = Builds {
         plan,
+        only: &args.kernels,
         mails,
         dirs,
         config: &config,
@@ -138,6 +142,10 @@ fn build(
     Ok(())
 }
 
+/// What was found, for programs and for people.
+const JSON: &str = "series.json";
+const TEXT: &str = "series.txt";
+
 /// Builds that were finished, whatever the series was: by their keys, what is
 /// still the same is not built again.
 const BUILDS: &str = "builds.json";
@@ -149,8 +157,8 @@ fn read_builds(out: &Path) -> Vec<Finding> {
 }
 
 fn save(out: &Path, report: &Report) -> Result<()> {
-    replace(out, "series.json", &json(report)?)?;
-    replace(out, "series.txt", &report.text())
+    replace(out, JSON, &json(report)?)?;
+    replace(out, TEXT, &report.text())
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String> {
@@ -172,9 +180,8 @@ fn coded(error: SeriesError) -> anyhow::Error {
     match error {
         SeriesError::Plan(_) => exit::usage(error.to_string()),
         SeriesError::Patch { .. } => exit::contradicted(error.to_string()),
-        SeriesError::Missing(_) | SeriesError::Toolchain(_) | SeriesError::Apt(_) => {
-            exit::setup(error.to_string())
-        }
+        SeriesError::Missing(_) | SeriesError::Apt(_) => exit::setup(error.to_string()),
+        SeriesError::Build(error) => prepare::build_error(error),
         SeriesError::Source(error) => prepare::source_error(error),
         SeriesError::Cancelled(cancelled) => cancelled.into(),
         other => anyhow::Error::new(other),

@@ -16,17 +16,19 @@ pub fn main(args: &SetupArgs, cancel: &Cancel) -> Result<ExitCode> {
     if args.tests {
         scopes.push(Scope::Test);
     }
-    let mut complete = true;
+    let mut missing = None;
     for scope in scopes {
         if !args.check {
             prepare::complete(&dirs, scope, false, &Ui::new(), cancel)?;
         }
-        complete &= report(&setup::survey(&dirs, scope));
+        if !report(&setup::survey(&dirs, scope)) {
+            missing = Some(scope);
+        }
     }
-    if complete {
-        return Ok(ExitCode::SUCCESS);
+    match missing {
+        None => Ok(ExitCode::SUCCESS),
+        Some(scope) => Err(exit::setup(prepare::incomplete(scope))),
     }
-    Err(exit::setup("the set-up is incomplete; `cargo xtask setup` completes it"))
 }
 
 /// The table, and the command that installs what is missing; whether nothing

@@ -9,7 +9,7 @@ use crate::ui::Ui;
 use crate::{exit, prepare};
 use anyhow::{Context, Result};
 use lab::{Shell, ShellError, ShellSpec};
-use proc::Cancel;
+use proc::{Cancel, Scratch};
 use std::process::ExitCode;
 
 pub fn main(args: &ShellArgs, cancel: &Cancel) -> Result<ExitCode> {
@@ -21,7 +21,7 @@ pub fn main(args: &ShellArgs, cancel: &Cancel) -> Result<ExitCode> {
     let ready = prepare::prepare(&dirs, &arms, &args.kernel, args.accel, &ui, cancel)?;
     let arm = ready.images.first().context("no kernel was built")?;
     // Sockets, logs; goes away when dropped.
-    let dir = tempfile::Builder::new().prefix("bclab-").tempdir().context("no temporary folder")?;
+    let dir = Scratch::new("bclab-").context("no temporary folder")?;
     let spec = ShellSpec {
         arm,
         tools: &ready.tools,

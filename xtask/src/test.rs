@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask test`: every test of the project, on real parts.
 
-use crate::configurations;
 use crate::flags::{AccelArg, KernelArgs, TestArgs};
 use crate::prepare;
 use crate::ui::Ui;
+use crate::{configurations, series_builds};
 use anyhow::{Context, Result};
 use proc::{Cancel, Guarded};
 use std::io::{BufRead, BufReader};
@@ -40,6 +40,12 @@ impl Counts {
 pub fn main(args: &TestArgs, cancel: &Cancel) -> Result<ExitCode> {
     let ui = Ui::new();
     let dirs = prepare::dirs()?;
+    let configs = if args.full { configurations::debugging(&dirs) } else { args.configs.clone() };
+    configurations::set_up(&dirs, &configs, &ui, cancel)?;
+    if !args.configs.is_empty() {
+        let good = configurations::all(&dirs, &configs, &ui, cancel)?;
+        return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(&dirs.repo).args(["test", "--workspace", "--no-fail-fast"]);
     prepare::set_up_for_tests(&dirs, &ui, cancel)?;
@@ -52,7 +58,11 @@ pub fn main(args: &TestArgs, cancel: &Cancel) -> Result<ExitCode> {
     ui.say("running the tests");
     let (counts, success) = run(&mut cargo, cancel)?;
     println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
-    let success = success && (!args.full || configurations::all(&dirs, &ui, cancel)?);
+    let mut success = success;
+    if args.full {
+        success &= series_builds::all(&dirs, &ui, cancel)?;
+        success &= configurations::all(&dirs, &configs, &ui, cancel)?;
+    }
     // A build error, or a test program that died, fails without a count.
     Ok(if success && counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -65,7 +75,7 @@ fn with_machines(cargo: &mut Command, repo: &Path, ui: &Ui, cancel: &Cancel) -> 
     };
     let mut names =
         ["base", "rust", "kunit", "kunit-c", "mutant-16-bit"].map(str::to_owned).to_vec();
-    names.extend(["panics", "warns"].map(data));
+    names.extend(["panics", "hangs", "floods", "warns"].map(data));
     let arms = prepare::choose_arms(&dirs, &names)?;
     let kernel = KernelArgs { kernel_src: None, config: "plain".to_owned() };
     let ready = prepare::prepare(&dirs, &arms, &kernel, AccelArg::Auto, ui, cancel)?;

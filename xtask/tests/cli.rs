@@ -45,6 +45,28 @@ fn an_unknown_configuration_names_the_known_ones() {
 }
 
 #[test]
+fn a_round_of_an_unknown_configuration_names_the_known_ones() {
+    xtask()
+        .args(["test", "--config", "lockdeb"])
+        .assert()
+        .code(2)
+        .stderr(contains("lockdeb").and(contains("fault, kasan, kcsan, lockdep, plain")));
+}
+
+#[test]
+fn an_exploration_of_a_load_is_refused() {
+    let load = ["explore", "base", "--scenario", "L1"];
+    xtask().args(load).assert().code(2).stderr(contains("L1 is a load"));
+}
+
+#[test]
+fn one_state_is_of_one_scenario() {
+    let two = ["explore", "base", "--scenario", "S2", "--scenario", "S3"];
+    let state = ["--state", "1", "--out", "no-such-folder"];
+    xtask().args(two).args(state).assert().code(2).stderr(contains("one --scenario"));
+}
+
+#[test]
 fn zero_machines_are_refused() {
     xtask().args(["run", "--jobs", "0"]).assert().code(2).stderr(contains("1..=64"));
 }

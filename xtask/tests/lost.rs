@@ -252,14 +252,21 @@ fn two_runs_want_one_folder() {
     place.is_clean();
 }
 
-#[test]
-fn a_guest_panics_beside_a_sound_one() {
+/// A kernel that fails in its own way, after a sound one: the sound one's case
+/// stays, the other is harness trouble of that name.
+fn a_guest_fails_beside_a_sound_one(arm: &str, called: &str, says: &str) {
     let place = Place::new();
-    let more = ["--arm", "panics=xtask/tests/data/panics.patch"];
+    let arm = format!("{arm}=xtask/tests/data/{arm}.patch");
+    let more = ["--arm", arm.as_str()];
     let out = place.run(&more).output().unwrap();
     assert_eq!(out.status.code(), Some(4), "{}", said(&out));
     let before = place.record().unwrap();
     assert_eq!((before.summary.as_expected, before.summary.harness_failures), (1, 1));
+    let Outcome::Harness { what, console_tail, next_step, .. } = &before.cases[1].outcome else {
+        panic!("{:?}", before.cases[1].outcome)
+    };
+    assert_eq!(what, called);
+    assert!(console_tail.contains(says) && !next_step.is_empty(), "{console_tail}");
     place.is_clean();
     // Again: only what has no verdict.
     let out = place.run(&more).output().unwrap();
@@ -268,4 +275,19 @@ fn a_guest_panics_beside_a_sound_one() {
     assert_eq!(after.cases[0], before.cases[0], "a finished case ran again");
     assert_eq!(after.summary.harness_failures, 1);
     place.is_clean();
+}
+
+#[test]
+fn a_guest_panics() {
+    a_guest_fails_beside_a_sound_one("panics", "panicked", "panics on purpose");
+}
+
+#[test]
+fn a_guest_hangs() {
+    a_guest_fails_beside_a_sound_one("hangs", "hung", "");
+}
+
+#[test]
+fn a_guest_floods_its_console() {
+    a_guest_fails_beside_a_sound_one("floods", "console-flood", "floods its console on purpose");
 }

@@ -110,9 +110,10 @@ fn a_missing_shard_is_named_with_the_command_that_runs_it() {
 #[test]
 fn mixed_shards_are_refused_by_what_differs() {
     type Change = fn(&mut RunRecord);
-    let changes: [(&str, Change); 9] = [
+    let changes: [(&str, Change); 10] = [
         ("content of arm rust", |r| r.arms[1].hash = "x".into()),
         ("kernel image of arm base", |r| r.arms[0].image = "x".into()),
+        ("kernel of arm rust", |r| r.arms[1].vmlinux = Some("x".into())),
         ("kernel source", |r| r.source.hash = "x".into()),
         ("configuration", |r| r.config.hash = "x".into()),
         ("compiler", |r| r.toolchain.cc = "clang version 19".into()),

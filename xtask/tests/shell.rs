@@ -6,10 +6,10 @@
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{self, LocalModes};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn open() -> Self {
+    fn open(more: &[&str]) -> Self {
         let far: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&far).unwrap();
         unlockpt(&far).unwrap();
@@ -35,6 +35,7 @@ impl Terminal {
         let tool = Command::new(env!("CARGO_BIN_EXE_xtask"))
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
             .args(["shell", "base"])
+            .args(more)
             .env("TMPDIR", temporary.path())
             .stdin(near.try_clone().unwrap())
             .stdout(near.try_clone().unwrap())
@@ -105,7 +106,7 @@ fn machines(folder: &str) -> usize {
 
 #[test]
 fn a_shell_has_bcache_and_fio_and_ctrl_c_and_ends_with_exit() {
-    let mut terminal = Terminal::open();
+    let mut terminal = Terminal::open(&[]);
     terminal.wait("base # ");
     assert!(!terminal.echoes(), "every key should go to the guest");
     terminal.press(b"echo state: $(cat /sys/block/bcache0/bcache/state)\r");
@@ -124,7 +125,7 @@ fn a_shell_has_bcache_and_fio_and_ctrl_c_and_ends_with_exit() {
 
 #[test]
 fn ctrl_bracket_leaves_whatever_the_guest_does() {
-    let mut terminal = Terminal::open();
+    let mut terminal = Terminal::open(&[]);
     terminal.wait("base # ");
     terminal.press(b"cat /dev/zero >/dev/null\r");
     terminal.press(b"\x1d");
@@ -134,9 +135,60 @@ fn ctrl_bracket_leaves_whatever_the_guest_does() {
 
 #[test]
 fn a_guest_that_panics_is_said_and_is_four() {
-    let mut terminal = Terminal::open();
+    let mut terminal = Terminal::open(&[]);
     terminal.wait("base # ");
     terminal.press(b"echo c > /proc/sysrq-trigger\r");
     terminal.wait("ended by itself");
     assert_eq!(terminal.nothing_is_left(), Some(4));
+}
+
+/// gdb on the kernel of a running shell reaches a function of bcache; leaving
+/// leaves nothing.
+#[test]
+fn gdb_stops_in_bcache_and_leaving_leaves_nothing() {
+    if Command::new("gdb").arg("--version").output().is_err() {
+        eprintln!("not run: gdb is not installed");
+        return;
+    }
+    // A free port, as far as one can know.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut terminal = Terminal::open(&["--gdb", &port.to_string()]);
+    terminal.wait("gdb ");
+    terminal.wait("vmlinux");
+    terminal.wait("base # ");
+    let kernel = String::from_utf8(
+        Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+            .args(["build", "base"])
+            .output()
+            .unwrap()
+            .stdout,
+    );
+    let kernel = kernel.unwrap().trim().split('\t').nth(1).unwrap().to_owned();
+    let target = format!("target remote 127.0.0.1:{port}");
+    let mut gdb = Command::new("gdb");
+    gdb.args(["-batch", "-ex", &target, "-ex", "hbreak cached_dev_submit_bio"]);
+    gdb.args([
+        "-ex",
+        "echo waiting\\n",
+        "-ex",
+        "continue",
+        "-ex",
+        "bt 3",
+        "-ex",
+        "detach",
+        &kernel,
+    ]);
+    let mut gdb = gdb.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(gdb.stdout.take().unwrap()).lines().map_while(Result::ok);
+    lines.find(|line| line.contains("waiting")).unwrap();
+    terminal.press(b"dd if=/dev/bcache0 of=/dev/null bs=4k count=1 iflag=direct\r");
+    let stack: Vec<String> = lines.collect();
+    gdb.wait().unwrap();
+    let stack = stack.join("\n");
+    assert!(stack.contains("#0") && stack.contains("cached_dev_submit_bio"), "{stack}");
+    assert!(stack.contains("__submit_bio"), "{stack}");
+    terminal.press(b"\x1d");
+    terminal.wait("forgotten");
+    assert_eq!(terminal.nothing_is_left(), Some(0));
 }

@@ -118,7 +118,10 @@ fn compare(a: &RunRecord, b: &RunRecord) -> Result<(), GatherError> {
         if let Some(other) = b.arms.iter().find(|other| other.name == arm.name) {
             pairs.push((format!("arm {}", arm.name), arm.hash.clone(), other.hash.clone()));
             let kernel = format!("the kernel of arm {}", arm.name);
-            pairs.push((kernel, arm.image.clone(), other.image.clone()));
+            pairs.push((kernel.clone(), arm.image.clone(), other.image.clone()));
+            if let (Some(a), Some(b)) = (&arm.vmlinux, &other.vmlinux) {
+                pairs.push((format!("{kernel}, bit for bit,"), a.clone(), b.clone()));
+            }
         }
     }
     for scenario in &a.scenarios {

@@ -2,7 +2,7 @@
 //! Whether two records are of one experiment: the same kernels, scenarios,
 //! guest, emulator and seed. Only then may their cases stand in one table.
 
-use crate::record::RunRecord;
+use crate::record::{ArmRecord, RunRecord};
 use std::fmt;
 
 /// The first thing in which two records differ.
@@ -36,6 +36,11 @@ fn differ(what: &str, first: &str, second: &str) -> Option<Difference> {
     })
 }
 
+/// The kernel itself, bit for bit.
+fn bits(arm: &ArmRecord) -> &str {
+    arm.vmlinux.as_deref().unwrap_or("unknown")
+}
+
 impl RunRecord {
     /// Ids of all cases of the run, whether they have run or not.
     pub fn planned_ids(&self) -> impl Iterator<Item = String> {
@@ -58,6 +63,7 @@ impl RunRecord {
             self.arms.iter().zip(&other.arms).find_map(|(a, b)| {
                 differ(&format!("content of arm {}", a.name), &a.hash, &b.hash).or_else(|| {
                     differ(&format!("kernel image of arm {}", a.name), &a.image, &b.image)
+                        .or_else(|| differ(&format!("kernel of arm {}", a.name), bits(a), bits(b)))
                 })
             })
         };

@@ -4,6 +4,7 @@
 use crate::verdict::Verdict;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One load case. Blocks are 4 KiB.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,8 +45,13 @@ pub struct Load {
     /// When the stale blocks were seen, in seconds from the start of the
     /// load; as often as the load was swept while it ran.
     pub stale_over_time: Vec<StaleSample>,
-    /// Verdicts that are no contradiction beside the expected one: what the
-    /// crash model permits the arm, but does not force.
+    /// Sectors (512 B) that differed or were not as promised after the cuts,
+    /// by cause; `torn-set` counts cuts after which the kernel refused the
+    /// cache. See the scenario's `[permit]`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub causes: BTreeMap<String, u64>,
+    /// Verdicts that are no contradiction beside the expected one: each of
+    /// their sectors has a cause that the scenario permits the arm.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub permitted: Vec<Verdict>,
 }

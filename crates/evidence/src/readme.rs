@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The block of README.md that comes from a published run: between two
+//! The blocks of README.md that come from published runs: each between two
 //! comments, so that a program can rewrite it and say whether it is fresh.
 
 use crate::load_table::load_table;
@@ -31,37 +31,48 @@ pub enum ReadmeError {
          {BEGIN}NAME{BEGIN_END}\n  {END}\nNAME being a folder below results/published"
     )]
     NoBlock,
-    /// A block that does not end, or a second one.
-    #[error("README.md: the block {BEGIN}…{BEGIN_END} needs one {END:?} after it, and only one")]
+    /// A block that does not end before the next one begins.
+    #[error("README.md: every block {BEGIN}…{BEGIN_END} needs one {END:?} after it")]
     Broken,
 }
 
-/// The name that the README's block asks for.
-///
-/// # Errors
-/// [`ReadmeError`].
-fn asked(readme: &str) -> Result<(usize, usize, &str), ReadmeError> {
-    let start = readme.find(BEGIN).ok_or(ReadmeError::NoBlock)?;
-    let rest = &readme[start + BEGIN.len()..];
-    let (name, _) = rest.split_once(BEGIN_END).ok_or(ReadmeError::Broken)?;
-    let from = start + BEGIN.len() + name.len() + BEGIN_END.len();
+/// A block: its text from and to, and the name that it asks for.
+type Asked<'a> = (usize, usize, &'a str);
+
+/// The first block from `at` on.
+fn asked(readme: &str, at: usize) -> Result<Option<Asked<'_>>, ReadmeError> {
+    let Some(start) = readme[at..].find(BEGIN) else { return Ok(None) };
+    let start = at + start + BEGIN.len();
+    let (name, _) = readme[start..].split_once(BEGIN_END).ok_or(ReadmeError::Broken)?;
+    let from = start + name.len() + BEGIN_END.len();
     let length = readme[from..].find(END).ok_or(ReadmeError::Broken)?;
-    let twice = readme[from + length + END.len()..].contains(BEGIN) || name.contains('\n');
-    if twice { Err(ReadmeError::Broken) } else { Ok((from, from + length, name.trim())) }
+    let next = readme[from..].find(BEGIN).is_some_and(|next| next < length);
+    if next || name.contains('\n') {
+        return Err(ReadmeError::Broken);
+    }
+    Ok(Some((from, from + length, name.trim())))
 }
 
-/// The README with its block rewritten; `find` brings the published run of a
+/// The README with its blocks rewritten; `find` brings the published run of a
 /// name.
 ///
 /// # Errors
 /// [`ReadmeError`], or what `find` says.
 pub fn splice<E: From<ReadmeError>>(
     readme: &str,
-    find: impl FnOnce(&str) -> Result<Published, E>,
+    mut find: impl FnMut(&str) -> Result<Published, E>,
 ) -> Result<String, E> {
-    let (from, to, name) = asked(readme)?;
-    let text = block(&find(name)?);
-    Ok(format!("{}\n{text}{}", &readme[..from], &readme[to..]))
+    let (mut out, mut at) = (String::new(), 0);
+    while let Some((from, to, name)) = asked(readme, at)? {
+        out.push_str(&readme[at..from]);
+        out.push('\n');
+        out.push_str(&block(&find(name)?));
+        at = to;
+    }
+    if at == 0 {
+        return Err(ReadmeError::NoBlock.into());
+    }
+    Ok(out + &readme[at..])
 }
 
 /// The block's text.
@@ -69,25 +80,25 @@ pub fn splice<E: From<ReadmeError>>(
 pub fn block(published: &Published) -> String {
     let Published { name, run, pictures } = published;
     let folder = format!("results/published/{name}");
-    let s = &run.summary;
-    let seconds: u64 = run.cases.iter().map(|case| case.took_ms).sum::<u64>() / 1000;
     let mut out = format!(
-        "{} cases on Linux {} ({}, {}): {} as expected, {} against their expectation, {} \
-         inconclusive, {} without a verdict; {} of machine time. [Report]({folder}/report.html), \
-         [cover letter]({folder}/cover-letter.txt), [record]({folder}/run.json), \
-         [replay bundles]({folder}/bundles).\n\n",
-        s.planned,
+        "{} on Linux {} ({}, {}){}. [Report]({folder}/report.html), \
+         [cover letter]({folder}/cover-letter.txt), [record]({folder}/run.json)",
+        what(run),
         word(&run.source.kernel_version),
         word(&run.source.origin),
         word(&run.qemu.accelerator).to_uppercase(),
-        s.as_expected,
-        s.contradictions,
-        s.inconclusive,
-        s.harness_failures,
-        duration(seconds),
+        came_of(run),
     );
-    let _ = writeln!(out, "```\n{}\n```", fenced(&matrix(run)));
+    if run.cases.is_empty() {
+        out.push_str(".\n");
+    } else {
+        let _ = writeln!(out, ", [replay bundles]({folder}/bundles).");
+    }
     let loads = load_table(run);
+    // Loads have a table of their own, which says more.
+    if run.cases.iter().any(|case| case.load.is_none()) {
+        let _ = writeln!(out, "\n```\n{}\n```", fenced(&matrix(run)));
+    }
     if !loads.is_empty() {
         let _ = writeln!(out, "\n```\n{}\n```", fenced(loads.trim_end()));
     }
@@ -95,6 +106,35 @@ pub fn block(published: &Published) -> String {
         let _ = writeln!(out, "\n![{}]({folder}/{file})", word(caption));
     }
     out
+}
+
+/// The record in a few words.
+fn what(run: &RunRecord) -> String {
+    match (&run.perf, run.cases.len()) {
+        (Some(perf), 0) => {
+            let boots = perf.series.iter().map(|series| series.samples.len()).max().unwrap_or(0);
+            format!("{} arms, up to {boots} boots of each", run.arms.len())
+        }
+        (_, _) => format!("{} cases", run.summary.planned),
+    }
+}
+
+/// What came of the cases; empty without any.
+fn came_of(run: &RunRecord) -> String {
+    if run.cases.is_empty() {
+        return String::new();
+    }
+    let s = &run.summary;
+    let seconds: u64 = run.cases.iter().map(|case| case.took_ms).sum::<u64>() / 1000;
+    format!(
+        ": {} as expected, {} against their expectation, {} inconclusive, {} without a verdict; \
+         {} of machine time",
+        s.as_expected,
+        s.contradictions,
+        s.inconclusive,
+        s.harness_failures,
+        duration(seconds),
+    )
 }
 
 fn duration(seconds: u64) -> String {
@@ -129,14 +169,18 @@ mod tests {
         assert_eq!(splice_with("# x\n"), Err(ReadmeError::NoBlock));
         let open = format!("a\n{BEGIN}full{BEGIN_END}\nold\n");
         assert_eq!(splice_with(&open), Err(ReadmeError::Broken));
-        let twice = format!("{open}{END}\n{BEGIN}more{BEGIN_END}\n{END}\n");
-        assert_eq!(splice_with(&twice), Err(ReadmeError::Broken));
+        let nested = format!("{open}{BEGIN}more{BEGIN_END}\n{END}\n");
+        assert_eq!(asked(&nested, 0), Err(ReadmeError::Broken));
     }
 
     #[test]
-    fn the_name_is_read() {
-        let text = format!("a\n{BEGIN}full{BEGIN_END}\nold\n{END}\nb\n");
-        let (from, to, name) = asked(&text).unwrap();
+    fn every_block_is_found_with_its_name() {
+        let block = |name: &str| format!("{BEGIN}{name}{BEGIN_END}\nold\n{END}\n");
+        let text = format!("a\n{}b\n{}c\n", block("full"), block("perf"));
+        let (from, to, name) = asked(&text, 0).unwrap().unwrap();
         assert_eq!((name, &text[from..to]), ("full", "\nold\n"));
+        let (from, to, name) = asked(&text, to).unwrap().unwrap();
+        assert_eq!((name, &text[from..to]), ("perf", "\nold\n"));
+        assert_eq!(asked(&text, to), Ok(None));
     }
 }

@@ -150,8 +150,11 @@ pub struct ArmRecord {
     pub title: String,
     /// Content hash of its patches, files and options.
     pub hash: String,
-    /// Content key of the finished image.
+    /// Hash of everything that the kernel was built from, compilers included.
     pub image: String,
+    /// Hash of the kernel itself, bit for bit; absent in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vmlinux: Option<String>,
 }
 
 /// A scenario as it was run.

@@ -7,7 +7,7 @@ use crate::fio::run;
 use proc::Cancel;
 use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -44,10 +44,17 @@ pub fn checkout(repo: &Path) -> String {
 }
 
 /// Static, because the image has no loader for it; at fixed addresses, which
-/// saves PID 1 the relocations; and with the same bytes in every checkout.
+/// saves PID 1 the relocations; and with the same bytes in every checkout of
+/// every user.
 fn flags(dirs: &ImageDirs) -> String {
-    format!(
+    let mut flags = format!(
         "-C target-feature=+crt-static -C relocation-model=static --remap-path-prefix={}=lab",
         dirs.repo.display()
-    )
+    );
+    // Where the crates lie is another place for every user.
+    let home = env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"));
+    if let Some(cargo) = env::var_os("CARGO_HOME").map(PathBuf::from).or(home) {
+        flags.push_str(&format!(" --remap-path-prefix={}=cargo", cargo.display()));
+    }
+    flags
 }

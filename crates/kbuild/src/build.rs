@@ -2,32 +2,23 @@
 //! Builds arms, or finds that they are built.
 
 use crate::config::{self, ConfigError, KernelConfig, Request};
-use crate::event::{Event, Stage};
-use crate::files::{free_space, is_full};
+use crate::event::Event;
+use crate::files::is_full;
 use crate::image::{Image, Store};
-use crate::kconfig::Kconfig;
-use crate::lock::{Lock, LockError};
-use crate::make::{Make, Outcome};
-use crate::objects::Objects;
+use crate::make::Outcome;
 use crate::overlay::Overlay;
 use crate::patch::PatchError;
+use crate::site::{self, Order, Site};
 use crate::source::{RustSupport, Source};
 use crate::toolchain::{ToolchainError, Tools};
 use crate::{Arm, Dirs};
-use proc::{Cancel, Cancelled, RunError};
-use std::fs;
+use proc::{Cancel, Cancelled};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Counted up when this code makes another image out of the same input.
-const RECIPE: u32 = 1;
-
-/// Lines of progress that a cold build prints, before one was seen.
-const COLD_STEPS: u64 = 1300;
-
-/// Room for an object tree and its images.
-const SPACE_MIB: u64 = 1200;
+const RECIPE: u32 = 2;
 
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +82,7 @@ pub enum BuildError {
 }
 
 impl BuildError {
-    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |error| {
             if is_full(&error) {
                 return Self::DiskFull(path.into());
@@ -148,7 +139,7 @@ impl Builder {
         if let Some(image) = store.find(&plan.image.key) {
             return Ok(named(image));
         }
-        let _lock = self.lock(on_event, cancel)?;
+        let _lock = site::lock(&self.source, on_event, cancel)?;
         if let Some(image) = store.find(&plan.image.key) {
             return Ok(named(image));
         }
@@ -207,6 +198,7 @@ impl Builder {
         Image {
             path: PathBuf::new(),
             key: hasher.finalize().to_hex()[..32].to_owned(),
+            vmlinux: String::new(),
             arm: arm.name.clone(),
             arm_hash,
             config_hash,
@@ -217,15 +209,6 @@ impl Builder {
         }
     }
 
-    fn lock(&self, on_event: &dyn Fn(Event), cancel: &Cancel) -> Result<Lock, BuildError> {
-        let path = self.source.entry.lock_path();
-        let what = "another build of this source";
-        Lock::take(&path, what, on_event, cancel).map_err(|error| match error {
-            LockError::Io(error) => BuildError::io(&path)(error),
-            LockError::Cancelled(cancelled) => cancelled.into(),
-        })
-    }
-
     /// Under the lock: puts the arm in, configures, compiles.
     fn make(
         &self,
@@ -234,36 +217,35 @@ impl Builder {
         on_event: &dyn Fn(Event),
         cancel: &Cancel,
     ) -> Result<PathBuf, BuildError> {
-        let entry = &self.source.entry;
-        let now = entry.provenance().map(|provenance| provenance.hash);
-        if now.as_ref() != Some(&self.source.provenance.hash) {
-            return Err(BuildError::SourceChanged(self.source.provenance.origin.clone()));
-        }
-        fs::create_dir_all(self.dirs.objects()).map_err(BuildError::io(&self.dirs.objects()))?;
-        if free_space(&self.dirs.objects()).is_some_and(|bytes| bytes >> 20 < SPACE_MIB) {
-            return Err(BuildError::DiskFull(self.dirs.objects()));
-        }
-        let key = entry.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let root = self.dirs.objects().join(format!("{key}-{}", self.config.name));
-        let objects = Objects::open(&root, &group(plan), cancel).map_err(|error| match error {
-            RunError::Io(error) => BuildError::io(&root)(error),
-            RunError::Cancelled(cancelled) => cancelled.into(),
-        })?;
-        let io = |error| BuildError::io(&objects.dir)(error);
-        let tree = self.source.tree();
-        tree.sync(&plan.overlay)
-            .and_then(|_| tree.settle(&objects.times()))
-            .map_err(BuildError::io(&entry.dir))?;
-
         let log = self.dirs.logs().join(format!("build-{}.log", arm.name));
-        fs::create_dir_all(self.dirs.logs()).map_err(BuildError::io(&log))?;
-        fs::write(&log, "").map_err(BuildError::io(&log))?;
-        let job = Job { builder: self, arm, plan, objects: &objects, log: &log, on_event, cancel };
-        objects.begin().map_err(io)?;
-        job.configure()?;
-        job.compile()?;
-        objects.finish().map_err(io)?;
-        Ok(objects.dir.join("vmlinux"))
+        let order = Order {
+            dirs: &self.dirs,
+            source: &self.source,
+            overlay: &plan.overlay,
+            requests: &plan.requests,
+            tools: &self.tools,
+            name: &self.config.name,
+            group: &group(plan),
+            log: &log,
+            what: &arm.name,
+            on_event,
+            cancel,
+        };
+        let site = Site::open(&order)?;
+        let failed = |outcome: Outcome| BuildError::Failed {
+            arm: arm.name.clone(),
+            first_error: outcome.first_error,
+            log: log.clone(),
+        };
+        if let Some(outcome) = site.configure()? {
+            return Err(failed(outcome));
+        }
+        let outcome = site.compile(&["vmlinux"])?;
+        if !outcome.success {
+            return Err(failed(outcome));
+        }
+        site.finish()?;
+        Ok(site.product("vmlinux"))
     }
 }
 
@@ -280,103 +262,6 @@ fn group(plan: &Plan) -> String {
     elsewhere.hash(&mut hasher);
     hasher.update(config::text(&plan.requests).as_bytes());
     hasher.finalize().to_hex()[..16].to_owned()
-}
-
-/// One build under way.
-struct Job<'a> {
-    builder: &'a Builder,
-    arm: &'a Arm,
-    plan: &'a Plan,
-    objects: &'a Objects,
-    log: &'a Path,
-    on_event: &'a dyn Fn(Event),
-    cancel: &'a Cancel,
-}
-
-impl Job<'_> {
-    fn run(
-        &self,
-        targets: &[&str],
-        stage: Stage,
-        expected: Option<u64>,
-    ) -> Result<Outcome, BuildError> {
-        let tree = self.builder.source.entry.tree();
-        let make = Make {
-            tree: &tree,
-            objects: &self.objects.dir,
-            tools: &self.builder.tools,
-            log: self.log,
-        };
-        let what = (stage, self.arm.name.as_str());
-        let outcome =
-            make.run(targets, what, expected, self.on_event, self.cancel).map_err(|error| {
-                match error {
-                    RunError::Cancelled(cancelled) => cancelled.into(),
-                    RunError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-                        ToolchainError { what: "make".into() }.into()
-                    }
-                    RunError::Io(error) => BuildError::io(self.log)(error),
-                }
-            })?;
-        if outcome.success {
-            return Ok(outcome);
-        }
-        if outcome.disk_full {
-            return Err(BuildError::DiskFull(self.objects.dir.clone()));
-        }
-        Err(BuildError::Failed {
-            arm: self.arm.name.clone(),
-            first_error: outcome.first_error,
-            log: self.log.into(),
-        })
-    }
-
-    /// allnoconfig with our requests on top, then the check that they took.
-    /// Skipped while neither they nor any Kconfig file changed.
-    fn configure(&self) -> Result<(), BuildError> {
-        let io = |error| BuildError::io(&self.objects.dir)(error);
-        let requests = config::text(&self.plan.requests);
-        let state = self.state(&requests);
-        let dot_config = self.objects.dir.join(".config");
-        if self.objects.note("configured").as_ref() == Some(&state) && dot_config.exists() {
-            return Ok(());
-        }
-        self.objects.remove_note("configured").map_err(io)?;
-        let preset = self.objects.dir.join(".lab-requests");
-        fs::write(&preset, &requests).map_err(io)?;
-        let preset = format!("KCONFIG_ALLCONFIG={}", preset.display());
-        self.run(&[&preset, "allnoconfig"], Stage::Configure, None)?;
-        let text = fs::read_to_string(&dot_config).map_err(io)?;
-        let tree = self.builder.source.entry.tree();
-        config::verify(&self.plan.requests, &text, &|| Kconfig::read(&tree))?;
-        self.objects.set_note("configured", &state).map_err(io)
-    }
-
-    /// What the configuration depends on.
-    fn state(&self, requests: &str) -> String {
-        let mut hasher = blake3::Hasher::new();
-        let toolchain = &self.builder.tools.versions;
-        hasher.update(requests.as_bytes()).update(format!("{toolchain:?}").as_bytes());
-        hasher.update(self.builder.source.provenance.hash.as_bytes());
-        let mut kconfig = Overlay::default();
-        for (path, content) in self.plan.overlay.iter() {
-            if path.rsplit('/').next().is_some_and(|name| name.starts_with("Kconfig")) {
-                kconfig.set(path, content.clone());
-            }
-        }
-        kconfig.hash(&mut hasher);
-        hasher.finalize().to_hex().to_string()
-    }
-
-    fn compile(&self) -> Result<(), BuildError> {
-        let io = |error| BuildError::io(&self.objects.dir)(error);
-        let warm = self.objects.dir.join("vmlinux").exists();
-        let note = if warm { "steps-warm" } else { "steps-cold" };
-        let known = self.objects.note(note).and_then(|text| text.parse().ok());
-        let expected = known.or((!warm).then_some(COLD_STEPS));
-        let outcome = self.run(&["vmlinux"], Stage::Compile, expected)?;
-        self.objects.set_note(note, &outcome.steps.to_string()).map_err(io)
-    }
 }
 
 #[cfg(test)]

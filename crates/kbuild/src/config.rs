@@ -36,12 +36,53 @@ pub struct KernelConfig {
     pub memory_mib: Option<u32>,
     /// How much slower than a plain kernel this one may be, as a factor.
     pub slowness: u32,
-    /// A patch of the lab's tests, relative to the checkout: a kernel with a
-    /// fault that this configuration, and not the plain one, must report.
-    pub proof: Option<PathBuf>,
+    /// Whose allocations fail.
+    pub fail: Option<Fail>,
+    /// Reports that the unpatched kernel gives as well.
+    pub known: Vec<Known>,
+    /// What shows that this configuration finds what it is for.
+    pub proof: Option<Proof>,
     /// Without the Rust fragment's, which is used where the source allows.
     requests: Vec<Request>,
     rust: Vec<Request>,
+}
+
+/// Allocations that fail, all of them, in a kernel with `CONFIG_FAILSLAB` and
+/// its filter by call stack.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fail {
+    /// The function of the kernel that must be on the call stack.
+    #[serde(rename = "in")]
+    pub function: String,
+    /// Arms that allocate there: a case of theirs in which nothing failed has
+    /// shown nothing.
+    pub arms: Vec<String>,
+}
+
+/// A report that the unpatched kernel gives as well: named in a case, no verdict.
+/// Not for lockdep, which goes silent after its first.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Known {
+    /// What reports: `KCSAN`, `lockdep`…
+    pub kind: String,
+    /// The end of the report's first line: the functions.
+    pub at: String,
+    /// What it is, and why it is not ours.
+    pub why: String,
+}
+
+/// A faulty kernel that this configuration, and not the plain one, finds out.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    /// An arm of the lab, or a patch, relative to the checkout.
+    pub arm: String,
+    /// The scenario that it is run in.
+    pub scenario: String,
+    /// What it must get there, as in a table of verdicts.
+    pub verdict: String,
 }
 
 /// Why there is no configuration.
@@ -139,7 +180,10 @@ struct ConfigFile {
     memory_mib: Option<u32>,
     #[serde(default = "one")]
     slowness: u32,
-    proof: Option<PathBuf>,
+    fail: Option<Fail>,
+    #[serde(default)]
+    known: Vec<Known>,
+    proof: Option<Proof>,
 }
 
 fn one() -> u32 {
@@ -177,9 +221,33 @@ impl KernelConfig {
             cmdline: file.cmdline,
             memory_mib: file.memory_mib,
             slowness: file.slowness.max(1),
+            fail: file.fail,
+            known: file.known,
             proof: file.proof,
             requests,
             rust,
+        })
+    }
+
+    /// One fragment, wherever it is, and the checkout's for Rust on top.
+    ///
+    /// # Errors
+    /// [`ConfigError`], except for [`ConfigError::Lost`].
+    pub fn of_fragment(dirs: &Dirs, name: &str, path: &Path) -> Result<Self, ConfigError> {
+        let shown = path.strip_prefix(&dirs.repo).unwrap_or(path).display().to_string();
+        let rust = dirs.repo.join("kernel-config").join(RUST_FRAGMENT);
+        Ok(Self {
+            name: name.into(),
+            title: String::new(),
+            toolchain: CcKind::Gcc,
+            cmdline: Vec::new(),
+            memory_mib: None,
+            slowness: 1,
+            fail: None,
+            known: Vec::new(),
+            proof: None,
+            requests: parse(&shown, &read(path)?)?,
+            rust: parse(&format!("kernel-config/{RUST_FRAGMENT}"), &read(&rust)?)?,
         })
     }
 

@@ -15,8 +15,11 @@ pub struct Image {
     /// An ELF `vmlinux` with a PVH note, for `qemu -kernel`.
     #[serde(skip)]
     pub path: PathBuf,
-    /// Hash of all that follows; names the directory.
+    /// Hash of everything that went in; names the directory.
     pub key: String,
+    /// Hash of the kernel that came out, bit for bit.
+    #[serde(default)]
+    pub vmlinux: String,
     /// The arm's name when it was built first; two names may share a content.
     pub arm: String,
     /// Hash of the files that the arm changes.
@@ -51,10 +54,12 @@ impl Store {
         let dir = self.dir.join(key);
         let meta: Image = serde_json::from_slice(&fs::read(dir.join(META)).ok()?).ok()?;
         let path = dir.join(KERNEL);
-        let whole = meta.key == key && fs::metadata(&path).is_ok_and(|file| file.len() > 0);
+        let vmlinux = hash_of(&path).ok()?;
+        // An image of an older version of this tool has no hash of its own.
+        let whole = meta.key == key && ["", &vmlinux].contains(&meta.vmlinux.as_str());
         // Its time says when it was used last.
         let _ = fs::File::open(&dir).and_then(|dir| dir.set_modified(SystemTime::now()));
-        whole.then_some(Image { path, cached: true, ..meta })
+        whole.then_some(Image { path, vmlinux, cached: true, ..meta })
     }
 
     /// Files a kernel under `image.key`. Both files are in place at once:
@@ -64,6 +69,7 @@ impl Store {
         let fresh = tempfile::Builder::new().prefix(".new").tempdir_in(&self.dir)?;
         fs::copy(kernel, fresh.path().join(KERNEL))?;
         fs::File::open(fresh.path().join(KERNEL))?.sync_all()?;
+        let image = Image { vmlinux: hash_of(&fresh.path().join(KERNEL))?, ..image };
         write_atomically(&fresh.path().join(META), &serde_json::to_vec_pretty(&image)?)?;
         let place = self.dir.join(&image.key);
         if self.find(&image.key).is_none() {
@@ -94,6 +100,13 @@ impl Store {
     }
 }
 
+/// Hash of a kernel, in hexadecimal digits.
+fn hash_of(kernel: &Path) -> io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(fs::File::open(kernel)?)?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
 /// The finished kernel of that key, if it is in the cache. The key may be
 /// anybody's word: only what looks like one is looked up.
 #[must_use]
@@ -111,6 +124,7 @@ mod tests {
         Image {
             path: PathBuf::new(),
             key: key.into(),
+            vmlinux: String::new(),
             arm: "base".into(),
             arm_hash: "a".into(),
             config_hash: "c".into(),
@@ -119,6 +133,20 @@ mod tests {
             cached: false,
             seconds: 1.5,
         }
+    }
+
+    #[test]
+    fn a_kernel_whose_bits_have_changed_is_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store { dir: dir.path().join("images") };
+        let kernel = dir.path().join("vmlinux");
+        fs::write(&kernel, "kernel").unwrap();
+        let made = store.publish(&kernel, image("k")).unwrap();
+        fs::write(&made.path, "kernels").unwrap();
+        assert_eq!(store.find("k"), None);
+        // It is made again, and takes the damaged one's place.
+        store.publish(&kernel, image("k")).unwrap();
+        assert_eq!(fs::read_to_string(store.find("k").unwrap().path).unwrap(), "kernel");
     }
 
     #[test]
@@ -144,6 +172,8 @@ mod tests {
         let found = store.find("k").unwrap();
         assert!(found.cached && found.seconds == 1.5);
         assert_eq!(fs::read_to_string(found.path).unwrap(), "kernel");
+        let hash = blake3::hash(b"kernel").to_hex().to_string();
+        assert_eq!((&made.vmlinux, &found.vmlinux), (&hash, &hash));
         let left: Vec<_> = fs::read_dir(&store.dir).unwrap().flatten().collect();
         assert_eq!(left.len(), 1, "{left:?}");
     }

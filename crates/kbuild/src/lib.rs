@@ -28,13 +28,14 @@ pub mod patch;
 mod prune;
 pub mod series;
 pub mod setup;
+mod site;
 mod source;
 mod toolchain;
 mod tree;
 
 pub use arm::{Arm, ArmError, PortableArm};
 pub use build::{BuildError, Builder};
-pub use config::{ConfigError, KernelConfig};
+pub use config::{ConfigError, Fail, KernelConfig, Known, Proof};
 pub use dirs::Dirs;
 pub use event::{Event, Stage};
 pub use image::{Image, cached};

@@ -59,7 +59,7 @@ impl Make<'_> {
                 // Set, so that a git repository further up is not asked.
                 "LOCALVERSION=",
             ])
-            .args(self.tools.make_args())
+            .args(self.tools.make_args(self.tree, self.objects))
             .args(targets);
         command
     }
@@ -154,6 +154,7 @@ fn is_error(line: &str) -> bool {
         || line.starts_with("error[E")
         || line.contains("undefined reference to")
         || line.contains("multiple definition of")
+        || line.starts_with("ERROR: modpost: ")
 }
 
 #[cfg(test)]
@@ -179,6 +180,9 @@ mod tests {
         assert!(c.starts_with("../a.c:3:9: error: 'x' undeclared"), "{c}");
         let rust = first(&["error[E0425]: cannot find value", "  --> ../inflight.rs:7:5", "   |"]);
         assert!(rust.contains("inflight.rs:7:5"), "{rust}");
+        let modpost =
+            first(&["  MODPOST Module.symvers", "ERROR: modpost: \"f\" [b.ko] undefined!"]);
+        assert!(modpost.starts_with("ERROR: modpost: \"f\""), "{modpost}");
         let other = first(&["words", "make: *** No rule to make target 'x'.  Stop."]);
         assert!(other.contains("No rule"), "{other}");
         assert_eq!(first(&["only", "words"]), "only\nwords");

@@ -101,7 +101,8 @@ impl Tools {
 
     /// Variables for make's command line; given there, none of the caller's
     /// environment can change them.
-    pub(crate) fn make_args(&self) -> Vec<String> {
+    /// The kernel is built from `tree` in `objects`.
+    pub(crate) fn make_args(&self, tree: &Path, objects: &Path) -> Vec<String> {
         let mut args = Vec::new();
         if let Some(bin) = &self.llvm {
             // With its slash at the end make takes it for a directory.
@@ -109,12 +110,19 @@ impl Tools {
         }
         if let Some((rustc, bindgen, _)) = &self.rust {
             let rustc_path = rustc.path.display();
+            // Where the user keeps a toolchain and the cache must not show in
+            // the image; for C the kernel's own Makefile sees to that.
+            let remap = [
+                (rustc.sysroot.display(), "/rust"),
+                (tree.display(), ""),
+                (objects.display(), "objects"),
+            ]
+            .map(|(from, to)| format!("--remap-path-prefix={from}={to}"));
             args.extend([
                 format!("RUSTC={rustc_path}"),
                 format!("HOSTRUSTC={rustc_path}"),
                 format!("BINDGEN={}", bindgen.path.display()),
-                // Where the user keeps a toolchain must not show in the image.
-                format!("KRUSTFLAGS=--remap-path-prefix={}=/rust", rustc.sysroot.display()),
+                format!("KRUSTFLAGS={}", remap.join(" ")),
             ]);
         }
         args

@@ -22,6 +22,7 @@ pub const DATA_OFFSET: u64 = 16;
 pub const BUCKET_KIB: u64 = 512;
 
 const REGISTER: &str = "/sys/fs/bcache/register";
+const BLOCK_DIR: &str = "/sys/block/bcache0";
 const DEVICE_DIR: &str = "/sys/block/bcache0/bcache";
 
 fn set_file(name: &str) -> String {
@@ -147,6 +148,30 @@ pub fn set(guest: &Guest<'_>, setting: Setting, value: &str) -> Result<(), Guest
     guest.write_file(&setting.path(), value)
 }
 
+/// Length in sectors from which on requests go round a congested cache, as
+/// `bch_get_congested` says it to sysfs, rounded up; 0 when it is not congested.
+///
+/// # Errors
+/// The guest's failure, or text that is no size.
+pub fn congested(guest: &Guest<'_>) -> Result<u64, GuestError> {
+    let text = guest.read_file(&set_file("congested"))?;
+    parse_size(text.trim()).map(|bytes| bytes.div_ceil(512)).ok_or_else(|| GuestError::Refused {
+        doing: "reading how congested the cache is".to_owned(),
+        message: format!("{text:?} is not a size"),
+    })
+}
+
+/// A size as `bch_hprint` writes it: one decimal, and a unit from `k` on. What the
+/// decimal leaves out is added, so that a size is never too low; but 0 is 0.
+fn parse_size(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = ["k", "M", "G", "T"].iter().position(|unit| *unit == &text[digits.len()..])?;
+    let (whole, tenths) = digits.split_once('.')?;
+    let tenths = whole.parse::<u64>().ok()? * 10 + tenths.parse::<u64>().ok()?;
+    let shift = 10 * (u32::try_from(unit).ok()? + 1);
+    Some(if tenths == 0 { 0 } else { ((tenths + 1) << shift) / 10 })
+}
+
 impl Counter {
     /// Its file's name.
     #[must_use]
@@ -156,22 +181,30 @@ impl Counter {
             Self::Recorded => "inflight_recorded",
             Self::SkippedExact => "inflight_skipped_exact",
             Self::SkippedPossible => "inflight_skipped_possible",
+            Self::Requests => "inflight",
+            Self::Spared => "ordered_spared",
         }
     }
 }
 
-/// A counter of the tracker; `None` where the kernel has none.
+/// A counter; `None` where the kernel has none.
 ///
 /// # Errors
 /// The guest's failure, or text that is no number.
 pub fn counter(guest: &Guest<'_>, counter: Counter) -> Result<Option<u64>, GuestError> {
-    if !guest.list(DEVICE_DIR)?.iter().any(|name| name == counter.file()) {
+    let dir = match counter {
+        Counter::Requests => BLOCK_DIR,
+        _ => DEVICE_DIR,
+    };
+    if !guest.list(dir)?.iter().any(|name| name == counter.file()) {
         return Ok(None);
     }
-    let text = guest.read_file(&format!("{DEVICE_DIR}/{}", counter.file()))?;
-    match text.trim().parse() {
-        Ok(count) => Ok(Some(count)),
-        Err(_) => Err(GuestError::Refused {
+    let text = guest.read_file(&format!("{dir}/{}", counter.file()))?;
+    // The block layer tells reads from writes.
+    let counts: Result<Vec<u64>, _> = text.split_whitespace().map(str::parse).collect();
+    match counts {
+        Ok(counts) if !counts.is_empty() => Ok(Some(counts.iter().sum())),
+        _ => Err(GuestError::Refused {
             doing: format!("reading the counter {}", counter.file()),
             message: format!("{text:?} is not a number"),
         }),
@@ -212,4 +245,20 @@ pub fn set_cache_mode(guest: &Guest<'_>, mode: CacheMode) -> Result<(), GuestErr
 /// The guest's failure.
 pub fn state(guest: &Guest<'_>) -> Result<String, GuestError> {
     Ok(guest.read_file(&format!("{DEVICE_DIR}/state"))?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_size;
+
+    #[test]
+    fn sizes_are_read_as_bcache_writes_them() {
+        assert_eq!(parse_size("0.0k"), Some(0));
+        assert_eq!(parse_size("0.5k").map(|bytes| bytes.div_ceil(512)), Some(2));
+        assert_eq!(parse_size("32.0k"), Some(32 * 1024 + 102));
+        assert_eq!(parse_size("1.9M"), Some(2 << 20));
+        for wrong in ["", "12", "1k", "1.5", "1.5x", "k"] {
+            assert_eq!(parse_size(wrong), None, "{wrong}");
+        }
+    }
 }

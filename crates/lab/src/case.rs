@@ -24,12 +24,20 @@ pub struct CaseSpec<'a> {
     scenario: &'a Scenario,
     attempt: u32,
     seed: u64,
+    /// What an earlier play of the case left, to be judged again.
+    left: Option<load::Left>,
 }
 
 impl<'a> CaseSpec<'a> {
+    /// Not the load once more, but the judgement of the cut that went wrong.
+    #[must_use]
+    pub fn from_what_was_left(self, left: Option<load::Left>) -> Self {
+        Self { left, ..self }
+    }
+
     /// Whether a restored guest plays it as a booted one does.
     pub(crate) fn may_be_restored(&self) -> bool {
-        RESTORED.contains(&self.scenario.id.as_str())
+        self.scenario.restore
     }
 
     /// What is booted, on which disks, and how often.
@@ -54,13 +62,15 @@ impl<'a> CaseSpec<'a> {
             attempt,
             // JSON numbers are exact up to 2^53.
             seed: u64::from_le_bytes(seed) >> 11,
+            left: None,
         }
     }
 
     /// `case` once more: its id, its attempt, its seed.
     #[must_use]
     pub fn again(arm: &'a ArmImage, scenario: &'a Scenario, case: &Case) -> Self {
-        Self { id: case.id.clone(), arm, scenario, attempt: case.attempt, seed: case.seed }
+        let (id, attempt, seed) = (case.id.clone(), case.attempt, case.seed);
+        Self { id, arm, scenario, attempt, seed, left: None }
     }
 }
 
@@ -102,16 +112,23 @@ pub fn run_case(
     }
     let result = set_up(spec, tools, &run_dir.join(&logs), cancel).and_then(|(config, sockets)| {
         let (sockets, events) = (sockets.path(), run_dir.join(&events));
-        let mut session = Session::start(scenario, config, spec.seed, sockets, &events, cancel)?;
+        let failing = tools.fail.as_ref().map(|fail| fail.of(&spec.arm.name));
+        let seed = spec.seed;
+        let mut session = if spec.left.is_some() {
+            Session::on_fresh_disks(scenario, config, seed, sockets, &events, cancel)
+        } else {
+            Session::start(scenario, config, failing, seed, sockets, &events, cancel)
+        }?;
         let mut result = match &scenario.load {
             Some(plan) => {
                 let say = |number, of, what| {
                     on_event(Event::Step { id: &spec.id, number, of, what });
                 };
-                load::play(&mut session, plan, &mut case, &say)
+                load::play(&mut session, plan, spec.left.as_ref(), &mut case, &say)
             }
             None => play(&mut session, spec, &mut case, on_event),
         };
+        result = result.and_then(|()| session.judge_failures());
         if let Err(Stop::Trouble(trouble)) = &mut result
             && trouble.what == "no-answer"
         {
@@ -126,7 +143,10 @@ pub fn run_case(
     let result = match result {
         // A guest that was ended by an interrupt may have been caught at anything.
         Err(Stop::Cancelled) => Err(Stop::Cancelled),
-        result => kernel_report::judge(result, &run_dir.join(&logs)),
+        result => {
+            let known = &tools.known_reports;
+            kernel_report::judge(result, &run_dir.join(&logs), known, &mut case.observations)
+        }
     };
     match result {
         Ok(None) => {}
@@ -154,10 +174,12 @@ fn drop_log(run_dir: &Path, case: &mut Case) {
         return;
     }
     case.files.remove("events");
+    case.files.remove("cut");
     let logs = case.files.get("logs").map(|logs| run_dir.join(logs));
     for entry in logs.into_iter().filter_map(|logs| std::fs::read_dir(logs).ok()).flatten() {
         let Ok(entry) = entry else { continue };
-        if entry.file_name().to_string_lossy().starts_with("events") {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("events") || name == "cut.json" {
             let _ = std::fs::remove_file(entry.path());
         }
     }
@@ -189,20 +211,14 @@ fn set_up(
     config.memory_mib = tools.memory_mib;
     config.cpus = tools.cpus;
     config.cmdline_extra.clone_from(&tools.cmdline);
-    config.boot_deadline *= tools.slowness;
-    config.silence *= tools.slowness;
+    config.slow_down(tools.slowness);
     if let Some(guests) = &tools.guests
         && spec.may_be_restored()
     {
-        config.saved = guests.get(&config, spec.scenario.disks, cancel)?;
+        config.saved = guests.get(&config, spec.scenario.disks, &tools.known_reports, cancel)?;
     }
     Ok((config, sockets))
 }
-
-/// Scenarios that a restored guest plays as a booted one does, as
-/// `tests/restored.rs` shows. Not S9: restored guests start with the same random
-/// numbers, and what they evict first was not what it needs, three times of three.
-pub const RESTORED: [&str; 6] = ["S1", "S2", "S3", "S4", "S12", "S13"];
 
 /// A verdict without the events that it rests on would be a bare claim.
 fn whole_log(session: &Session<'_>) -> Result<(), Stop> {

@@ -2,13 +2,16 @@
 //! The guest as the lab talks to it: typed questions, typed answers.
 
 use proc::Cancel;
-use std::time::Duration;
-use vm::{CallError, Vm};
+use std::time::{Duration, Instant};
+use vm::{CallError, Pending, Vm};
 use wire::{Answer, Device, ExecOutput, Extent, Op, Run};
 
-/// How long a single request may take. Nothing in a scenario takes a tenth of
+/// How long a single request may take, with a plain kernel. Nothing in a scenario takes a tenth of
 /// it, even under emulation on a busy machine; past it, something hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a file may take to appear.
+const APPEARS: Duration = Duration::from_secs(20);
 
 /// A request that did not get the answer it needs.
 #[derive(Debug, thiserror::Error)]
@@ -26,22 +29,61 @@ pub enum GuestError {
     Call(#[from] CallError),
 }
 
+/// How often somebody who waits for the guest sees to it that what it waits for
+/// goes on.
+pub(crate) const ATTEND_EVERY: Duration = Duration::from_millis(250);
+
+/// Who can see to it.
+pub(crate) trait Attendant {
+    /// Does so.
+    fn attend(&self);
+}
+
 /// A running guest and the word "stop".
 #[derive(Clone, Copy)]
 pub struct Guest<'a> {
     vm: &'a Vm,
     cancel: &'a Cancel,
+    attendant: Option<&'a dyn Attendant>,
 }
 
 impl<'a> Guest<'a> {
     /// Borrows the VM for a few questions.
     #[must_use]
     pub fn new(vm: &'a Vm, cancel: &'a Cancel) -> Self {
-        Self { vm, cancel }
+        Self { vm, cancel, attendant: None }
+    }
+
+    /// With somebody who is asked to attend every [`ATTEND_EVERY`] while an answer
+    /// is outstanding.
+    pub(crate) fn attended(self, attendant: &'a dyn Attendant) -> Self {
+        Self { attendant: Some(attendant), ..self }
+    }
+
+    /// Waits up to [`PATIENCE`] for an answer.
+    pub(crate) fn wait(&self, pending: &Pending) -> Result<Answer, CallError> {
+        let patience = self.vm.config().patience(PATIENCE);
+        let Some(attendant) = self.attendant else { return pending.wait(patience, self.cancel) };
+        let deadline = Instant::now() + patience;
+        loop {
+            match pending.wait(ATTEND_EVERY, self.cancel) {
+                Err(CallError::Deadline { .. }) if Instant::now() < deadline => attendant.attend(),
+                // Not only the last part of it.
+                Err(CallError::Deadline { op, .. }) => {
+                    return Err(CallError::Deadline { op, after: PATIENCE });
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// How long to wait for this guest where a plain one may take `usual`.
+    fn ms(&self, usual: Duration) -> u64 {
+        u64::try_from(self.vm.config().patience(usual).as_millis()).unwrap_or(u64::MAX)
     }
 
     fn ask(&self, doing: impl FnOnce() -> String, op: Op) -> Result<Answer, GuestError> {
-        match self.vm.call(op, PATIENCE, self.cancel) {
+        match self.wait(&self.vm.start(op)) {
             Ok(answer) => Ok(answer),
             Err(CallError::Guest(message)) => Err(GuestError::Refused { doing: doing(), message }),
             Err(other) => Err(other.into()),
@@ -61,7 +103,7 @@ impl<'a> Guest<'a> {
         let doing = || argv.join(" ");
         let op = Op::Exec {
             argv: argv.iter().map(ToString::to_string).collect(),
-            timeout_ms: u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX),
+            timeout_ms: self.ms(PATIENCE),
         };
         match self.ask(doing, op)? {
             Answer::Exec(out) if out.code == 0 => Ok(out),
@@ -99,7 +141,7 @@ impl<'a> Guest<'a> {
     /// # Errors
     /// When it does not, or the guest's failure.
     pub fn wait_path(&self, path: &str) -> Result<(), GuestError> {
-        let op = Op::WaitPath { path: path.to_owned(), timeout_ms: 20_000 };
+        let op = Op::WaitPath { path: path.to_owned(), timeout_ms: self.ms(APPEARS) };
         self.ask(|| format!("waiting for {path}"), op).map(|_| ())
     }
 

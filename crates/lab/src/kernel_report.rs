@@ -76,6 +76,31 @@ impl KernelReport {
     }
 }
 
+/// A report that the unpatched kernel gives as well, by what its first line
+/// says. It is named in the case and is no verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownReport {
+    /// `KCSAN`, `lockdep`…
+    pub kind: String,
+    /// The functions, as the first line ends with them.
+    pub at: String,
+}
+
+impl KnownReport {
+    fn fits(&self, kind: &str, message: &str) -> bool {
+        self.kind == kind && message.ends_with(&self.at)
+    }
+
+    /// Whether an observation of a case names this one.
+    #[must_use]
+    pub fn is_named_in(&self, observation: &str) -> bool {
+        observation.strip_prefix(KNOWN).is_some_and(|message| message.ends_with(&self.at))
+    }
+}
+
+/// How an observation of a known report begins.
+const KNOWN: &str = "a known report, the unpatched kernel's own: ";
+
 /// What a console says.
 #[derive(Debug, PartialEq, Eq)]
 enum Said {
@@ -85,14 +110,19 @@ enum Said {
 }
 
 /// The end of a case in the light of what its kernels said: a report if there
-/// is one, else the end itself.
+/// is one, else the end itself; known reports go to `observations`.
 ///
 /// # Errors
 /// As given; a stall is trouble.
-pub fn judge(end: Result<(), Stop>, logs: &Path) -> Result<Option<KernelReport>, Stop> {
+pub fn judge(
+    end: Result<(), Stop>,
+    logs: &Path,
+    known: &[KnownReport],
+    observations: &mut Vec<String>,
+) -> Result<Option<KernelReport>, Stop> {
     // An oops or a panic has a name already, unless a check foresaw it.
     let died = matches!(&end, Err(Stop::Trouble(t)) if t.what == "oops" || t.what == "panicked");
-    match read(logs) {
+    match read(logs, known, observations) {
         Said::Report(report) if !(died && report.kind == "bug") => Ok(Some(report)),
         Said::Stall(text) if end.is_ok() => {
             let next = "is the machine overloaded? try --jobs 1; if it stays, it is the kernel's";
@@ -106,7 +136,7 @@ pub fn judge(end: Result<(), Stop>, logs: &Path) -> Result<Option<KernelReport>,
 }
 
 /// Looks through the consoles of all boots, the first one first.
-fn read(logs: &Path) -> Said {
+fn read(logs: &Path, known: &[KnownReport], observations: &mut Vec<String>) -> Said {
     let mut consoles: Vec<_> = std::fs::read_dir(logs)
         .into_iter()
         .flatten()
@@ -119,7 +149,7 @@ fn read(logs: &Path) -> Said {
     let mut stall = Said::Nothing;
     for path in consoles {
         let console = std::fs::read(path).unwrap_or_default();
-        match said(&String::from_utf8_lossy(&console)) {
+        match said(&String::from_utf8_lossy(&console), known, observations) {
             report @ Said::Report(_) => return report,
             found @ Said::Stall(_) if stall == Said::Nothing => stall = found,
             _ => {}
@@ -128,7 +158,7 @@ fn read(logs: &Path) -> Said {
     stall
 }
 
-fn said(console: &str) -> Said {
+fn said(console: &str, known: &[KnownReport], observations: &mut Vec<String>) -> Said {
     let lines: Vec<&str> = console.lines().map(str::trim_end).collect();
     let excerpt = |at: usize| -> Vec<String> {
         lines[at..].iter().take(KEPT).map(|&line| line.to_owned()).collect()
@@ -141,7 +171,13 @@ fn said(console: &str) -> Said {
                 stall = Said::Stall(excerpt(at));
             }
         } else if let Some((_, kind)) = KINDS.iter().find(|(start, _)| message.contains(start)) {
-            return Said::Report(KernelReport { kind, text: excerpt(at) });
+            if !known.iter().any(|known| known.fits(kind, message)) {
+                return Said::Report(KernelReport { kind, text: excerpt(at) });
+            }
+            let observation = format!("{KNOWN}{}", message.trim_start());
+            if !observations.contains(&observation) {
+                observations.push(observation);
+            }
         }
     }
     stall

@@ -5,6 +5,93 @@
 //! a line per case. A line that is missing is a failure: a kernel that died in
 //! a case leaves half a document, which must not pass.
 
+use crate::kernel_report;
+use crate::run::Tools;
+use crate::trouble::Stop;
+use proc::Cancel;
+use std::path::Path;
+use std::time::Duration;
+use vm::{Vm, VmConfig, VmError};
+
+/// Longest boot of a plain kernel, its tests included.
+const BOOT: Duration = Duration::from_secs(180);
+
+/// What the tests of one boot said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KunitRun {
+    /// The tracker's cases: the kernel's own suites for Rust come along.
+    pub cases: Vec<KunitCase>,
+    /// What the kernel reported meanwhile, if anything, from its first line on.
+    pub report: Vec<String>,
+}
+
+impl KunitRun {
+    /// How many passed, failed and were skipped.
+    #[must_use]
+    pub fn counts(&self) -> [usize; 3] {
+        let count =
+            |like: fn(&KunitEnd) -> bool| self.cases.iter().filter(|c| like(&c.end)).count();
+        [
+            count(|end| *end == KunitEnd::Passed),
+            count(|end| matches!(end, KunitEnd::Failed(_))),
+            count(|end| matches!(end, KunitEnd::Skipped(_))),
+        ]
+    }
+}
+
+/// Why there is no result.
+#[derive(Debug, thiserror::Error)]
+pub enum KunitRunError {
+    /// The kernel did not come up.
+    #[error(transparent)]
+    Vm(#[from] VmError),
+    /// Its console cannot be read.
+    #[error("cannot read the console: {0}")]
+    Console(#[from] std::io::Error),
+    /// Its console is no whole document.
+    #[error(transparent)]
+    Ktap(#[from] KunitError),
+    /// A stall, which is no verdict.
+    #[error("{0}")]
+    Stall(String),
+}
+
+/// Boots a kernel with KUnit, whose tests run before the first process, and
+/// reads its console. Logs go to `logs/boot-1`.
+///
+/// # Errors
+/// [`KunitRunError`]
+pub fn run_kunit(
+    kernel: &Path,
+    tools: &Tools,
+    logs: &Path,
+    cancel: &Cancel,
+) -> Result<KunitRun, KunitRunError> {
+    let boot = logs.join("boot-1");
+    let (kernel, initramfs) = (kernel.to_owned(), tools.initramfs.clone());
+    let mut config = VmConfig::new(kernel, initramfs, tools.accel, boot.clone());
+    config.memory_mib = config.memory_mib.max(tools.memory_mib);
+    config.cmdline_extra.clone_from(&tools.cmdline);
+    // KTAP is printed with KERN_INFO, which `quiet` keeps off the console.
+    config.cmdline_extra.push("ignore_loglevel".to_owned());
+    // Built from allnoconfig, KUnit is there but neither enabled nor started
+    // by itself: without these words not one case runs, and nothing says so.
+    config.cmdline_extra.extend(["kunit.enable=1", "kunit.autorun=1"].map(str::to_owned));
+    config.boot_deadline = BOOT;
+    config.slow_down(tools.slowness);
+    drop(Vm::boot(&config, cancel)?);
+    let known = &tools.known_reports;
+    let report = match kernel_report::judge(Ok(()), logs, known, &mut Vec::new()) {
+        Ok(report) => report.map(|report| report.lines()).unwrap_or_default(),
+        Err(Stop::Trouble(trouble)) => return Err(KunitRunError::Stall(trouble.message)),
+        Err(_) => Vec::new(),
+    };
+    let console = std::fs::read(boot.join("console.log"))?;
+    let mut cases = kunit_cases(&String::from_utf8_lossy(&console))?;
+    cases.retain(|case| case.name.starts_with("bcache_inflight/"));
+    Ok(KunitRun { cases, report })
+}
+
 /// How a case ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KunitEnd {

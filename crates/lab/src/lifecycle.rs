@@ -15,7 +15,7 @@ const LET_GO: Duration = Duration::from_secs(20);
 impl Session<'_> {
     /// Starts something; what comes with it is configured as at the beginning.
     pub fn live(&mut self, event: LifeEvent) -> Result<(), Stop> {
-        let deadline = Instant::now() + LET_GO;
+        let deadline = Instant::now() + self.patience(LET_GO);
         let guest = self.guest()?;
         loop {
             match bcache::live(&guest, event) {
@@ -75,10 +75,10 @@ impl Session<'_> {
                 return Ok(Ok(format!("after {ms} ms")));
             }
             // Nothing has to make a device dirty.
-            if wanted == LifeState::Dirty && began.elapsed() > LET_GO / 10 {
+            if wanted == LifeState::Dirty && began.elapsed() > self.patience(LET_GO / 10) {
                 return Ok(Err(format!("its state is {state:?} after {ms} ms")));
             }
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > self.patience(PATIENCE) {
                 let state = state.unwrap_or_else(|| "not there".to_owned());
                 let next = "read the blocked tasks above: something in the kernel waits for ever";
                 let what =

@@ -17,7 +17,8 @@ pub struct Readback {
     pub bcache: Vec<Run>,
     /// From the backing device, addresses shifted to those of the bcache device.
     pub backing: Vec<Run>,
-    /// Sectors in which the two differ, over the whole device.
+    /// Sectors in which the two differ, over the whole device, or as much of it
+    /// as bcache can have cached.
     pub differing: Vec<Extent>,
     /// Nothing dirty in the cache: bcache must agree with its backing device.
     pub clean: bool,
@@ -91,7 +92,7 @@ pub fn judge(witness: &Witness, seen: &Readback) -> Judgement {
             (extent.sector..extent.sector + u64::from(extent.sectors)).contains(&sector)
         })
     };
-    let footprint = witness.footprint();
+    let footprint = witness.written();
     for sector in footprint.iter().flat_map(|&(first, end)| first..end) {
         let allowed = witness.allowed(sector);
         let permitted = |content: Option<Content>| match content {

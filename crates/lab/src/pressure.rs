@@ -2,6 +2,7 @@
 //! Steps that bring a cache to where it gives way: no free bucket, a bucket
 //! used again, a cache write that fails.
 
+use crate::bcache;
 use crate::session::Session;
 use crate::step::{Disk, Spoil};
 use crate::steps::SHORT_QUIET;
@@ -36,14 +37,32 @@ impl Session<'_> {
         }
     }
 
-    /// Reads pieces until two in a row are not cached: one may meet the
-    /// allocator at work.
-    pub fn exhaust(&mut self, with: Extent) -> Result<Result<String, String>, Stop> {
+    /// Whether a request of the block's length goes round a congested cache.
+    pub fn congested(&mut self, by: Extent) -> Result<Result<String, String>, Stop> {
+        // What `bch_get_congested` takes off at random, up to one a bit.
+        const JITTER: u64 = 32;
+        let (limit, sectors) = (bcache::congested(&self.guest()?)?, u64::from(by.sectors));
+        Ok(match limit {
+            0 => Err("the cache is not congested".to_owned()),
+            limit if limit + JITTER > sectors => Err(format!(
+                "a congested cache lets requests below {limit} sectors in, more or less"
+            )),
+            limit => Ok(format!("{limit} sectors are enough to go round the cache")),
+        })
+    }
+
+    /// Reads pieces until the allocator is held and two in a row are not cached.
+    pub fn exhaust(&mut self, with: Extent, held: &str) -> Result<Result<String, String>, Stop> {
+        let Some(&allocator) = self.holds.get(held) else {
+            return Ok(Err(format!("no hold {held:?} was armed")));
+        };
         // Two buckets: one that is partly used does not take it.
         let piece = u32::try_from(self.scenario.bcache.bucket_kib * 4).unwrap_or(u32::MAX);
         let pieces = with.sectors / piece;
         let mut refused = 0;
         for number in 0..pieces {
+            // Before: what is refused while the allocator runs may fit a moment later.
+            let stopped = self.rig.held(allocator);
             let at = Extent {
                 sector: with.sector + u64::from(number) * u64::from(piece),
                 sectors: piece,
@@ -51,42 +70,54 @@ impl Session<'_> {
             self.read_served(at)?;
             self.settle(SHORT_QUIET)?;
             let tail = Extent { sector: at.sector + u64::from(piece) - 8, sectors: 8 };
-            if self.read_served(tail)?.1 == Some(Disk::Ssd) {
-                refused = 0;
-                continue;
-            }
-            refused += 1;
+            let cached = self.read_served(tail)?.1 == Some(Disk::Ssd);
+            refused = if cached || !stopped { 0 } else { refused + 1 };
             if refused == 2 {
-                return Ok(Ok(format!("{} pieces of {piece} sectors were cached", number - 1)));
+                return Ok(Ok(format!(
+                    "of {} pieces of {piece} sectors the last two were not cached, with the \
+                     allocator held",
+                    number + 1
+                )));
             }
         }
-        Ok(Err(format!("all {pieces} pieces that were read were cached")))
+        let allocator = if self.rig.held(allocator) { "held" } else { "never held" };
+        Ok(Err(format!("{pieces} pieces were read, the allocator was {allocator}")))
     }
 
-    /// Reads pieces until the SSD's sectors with data of a version are written
-    /// with others.
-    pub fn evict(&mut self, value: &str, with: Extent) -> Result<Result<String, String>, Stop> {
+    /// Reads pieces until the SSD's sectors with data of a version of `of` are
+    /// written with others.
+    pub fn evict(
+        &mut self,
+        value: &str,
+        of: Extent,
+        with: Extent,
+    ) -> Result<Result<String, String>, Stop> {
         const BATCH: u64 = 16;
+        // A miss that finds no free bucket is not cached, which is every second
+        // one while the allocator writes priorities.
+        const ROUNDS: u64 = 3;
         let Some(&seq) = self.versions.get(value) else {
             return Ok(Err(format!("nothing called {value} was written")));
         };
-        let (cached, _) = self.watch.cached(&self.rig, seq);
-        if cached == 0 {
+        if self.watch.cached(&self.rig, seq).0 == 0 {
             return Ok(Err(format!("{value} was never written to the SSD")));
         }
         // A bucket each, so that none is left half used.
         let piece = u32::try_from(self.scenario.bcache.bucket_kib * 2).unwrap_or(u32::MAX);
-        let pieces = u64::from(with.sectors / piece);
+        let there = u64::from(with.sectors / piece);
+        let pieces = there * ROUNDS;
         for first in (0..pieces).step_by(BATCH as usize) {
             self.cancel.check()?;
-            let batch = (first..pieces.min(first + BATCH)).map(|number| Extent {
-                sector: with.sector + number * u64::from(piece),
+            let read = pieces.min(first + BATCH);
+            let batch = (first..read).map(|number| Extent {
+                sector: with.sector + number % there * u64::from(piece),
                 sectors: piece,
             });
             self.guest()?.read(Device::Bcache, batch.collect(), 0)?;
-            if let Some(event) = self.watch.evicted(&self.rig, seq) {
+            if let Some(event) = self.watch.evicted(&self.rig, seq, of) {
                 return Ok(Ok(format!(
-                    "the {cached} sectors of it on the SSD were written over, up to event {event}"
+                    "its sectors on the SSD were written over by event {event}, after {read} \
+                     pieces of {piece} sectors"
                 )));
             }
         }

@@ -3,6 +3,8 @@
 //! finished case saved before the next one starts.
 
 use crate::case::{CaseSpec, run_case};
+use crate::failing::FailingAllocations;
+use crate::kernel_report::KnownReport;
 use crate::saved::SavedGuests;
 use crate::scenario::Scenario;
 use evidence::{Case, Outcome, RunRecord, Store, StoreError};
@@ -27,6 +29,10 @@ pub struct Tools {
     /// How much slower than a plain kernel this one may be: a factor for the
     /// time to boot and the time to answer.
     pub slowness: u32,
+    /// Whose allocations fail in the guests.
+    pub fail: Option<Fail>,
+    /// Reports that the unpatched kernel gives as well.
+    pub known_reports: Vec<KnownReport>,
     /// Machines at once.
     pub jobs: usize,
     /// Whether [`run`] saves a guest that it boots often, and restores it.
@@ -44,10 +50,30 @@ impl Default for Tools {
             cpus: 2,
             cmdline: Vec::new(),
             slowness: 1,
+            fail: None,
+            known_reports: Vec::new(),
             jobs: 1,
             restore: false,
             guests: None,
         }
+    }
+}
+
+/// Allocations that fail, all of them, while a function of the kernel is on the
+/// call stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fail {
+    /// That function.
+    pub function: String,
+    /// Arms that are known to allocate there.
+    pub arms: Vec<String>,
+}
+
+impl Fail {
+    /// What that is for one arm.
+    pub(crate) fn of(&self, arm: &str) -> FailingAllocations {
+        let must_fail = self.arms.iter().any(|known| known == arm);
+        FailingAllocations { function: self.function.clone(), must_fail }
     }
 }
 

@@ -30,6 +30,9 @@ pub struct Scenario {
     /// Whether it is played when no scenario is named: slow ones wait for
     /// `--full`.
     pub quick: bool,
+    /// Whether a guest that was saved after its boot may play it: see
+    /// [`crate::SavedGuests`].
+    pub restore: bool,
     /// The two virtual disks.
     pub disks: Disks,
     /// How bcache is set up.
@@ -151,17 +154,15 @@ struct Raw {
     name: String,
     title: String,
     why: String,
-    #[serde(default = "quick")]
+    #[serde(default = "yes")]
     quick: bool,
+    #[serde(default = "yes")]
+    restore: bool,
     disks: Disks,
     bcache: BcacheSetup,
     blocks: BTreeMap<String, Block>,
     step: Vec<Spanned<toml::Value>>,
     expect: BTreeMap<String, Verdict>,
-}
-
-fn quick() -> bool {
-    true
 }
 
 /// Reads every scenario below `dir`, sorted by id.
@@ -257,6 +258,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Scenario, ScenarioError> {
         title: raw.title,
         why: raw.why,
         quick: raw.quick,
+        restore: raw.restore,
         disks: raw.disks,
         bcache: raw.bcache,
         blocks: raw.blocks,

@@ -4,7 +4,8 @@
 
 use crate::bcache;
 use crate::explore::{History, Told};
-use crate::guest::{Guest, PATIENCE};
+use crate::failing::FailingAllocations;
+use crate::guest::{Attendant, Guest, PATIENCE};
 use crate::scenario::Scenario;
 use crate::step::{Counter, Disk};
 use crate::trouble::{Stop, Trouble};
@@ -15,8 +16,8 @@ use proc::Cancel;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use vdisk::{DiskSpec, HoldId, Profile, Rig};
-use vm::{Backend, CallError, Pending, Vm, VmConfig, VmDisk};
+use vdisk::{CutKind, DiskSpec, HoldId, Media, Policy, Profile, Rig, Snapshot};
+use vm::{Backend, Pending, Vm, VmConfig, VmDisk};
 use wire::{Answer, Device, Extent, Op, Run};
 
 /// A write that was started and not yet waited for.
@@ -27,11 +28,34 @@ pub(crate) struct Background {
     pub started_at: u64,
 }
 
+/// QEMU's NBD client can leave a finished request waiting for its receive lock,
+/// which the coroutine of a held request holds until the *next* reply of that disk
+/// comes in (seen with QEMU 10.0: the first of two requests is answered, the second
+/// is held, and nothing else happens; the flush before a journal write stayed
+/// unfinished that way as well). So as long as something is held, a small raw read
+/// brings such a reply.
+impl Attendant for Session<'_> {
+    fn attend(&self) {
+        if !self.holds.values().any(|&id| self.rig.held(id)) {
+            return;
+        }
+        let Some(vm) = &self.vm else { return };
+        for device in [Device::Ssd, Device::Hdd] {
+            let sectors = (NUDGE.end - NUDGE.start) as u32;
+            let extents = vec![Extent { sector: NUDGE.start, sectors }];
+            // Nobody needs the answer.
+            drop(vm.start(Op::Read { device, extents, stamp_shift: 0 }));
+        }
+    }
+}
+
 /// The disks, the machine, and the notes.
 pub(crate) struct Session<'a> {
     pub scenario: &'a Scenario,
     pub cancel: &'a Cancel,
     pub rig: Rig,
+    /// The disks as they were made.
+    blank: Snapshot,
     /// The disks' event log.
     pub events: PathBuf,
     vm: Option<Vm>,
@@ -60,11 +84,40 @@ pub(crate) struct Session<'a> {
     pub observations: Vec<String>,
     pub cuts: Vec<Cut>,
     pub boots_ms: Vec<u64>,
+    /// Which allocations fail, whether they do in the present guest, and how
+    /// many did in those before it.
+    pub failing: Option<FailingAllocations>,
+    pub failures_armed: bool,
+    pub failures: u64,
 }
 
 impl<'a> Session<'a> {
     /// Fresh disks, a first boot, bcache formatted, registered and configured.
     pub fn start(
+        scenario: &'a Scenario,
+        vm_config: VmConfig,
+        failing: Option<FailingAllocations>,
+        seed: u64,
+        sockets: &Path,
+        events: &Path,
+        cancel: &'a Cancel,
+    ) -> Result<Self, Stop> {
+        let mut session = Self::on_fresh_disks(scenario, vm_config, seed, sockets, events, cancel)?;
+        session.failing = failing;
+        session.boot()?;
+        bcache::format(&session.guest()?, scenario.bcache.bucket_kib)?;
+        session.set_up_bcache()?;
+        Ok(session)
+    }
+
+    /// Gives the disks other contents, all of it durable, and leaves them
+    /// without power, as after a cut: [`Self::boot_again`] is next.
+    pub fn put_on_disks(&self, images: Vec<Media>) {
+        self.rig.restore(&Snapshot::of_images(images));
+    }
+
+    /// Disks and what is to be booted on them, but no machine yet.
+    pub fn on_fresh_disks(
         scenario: &'a Scenario,
         vm_config: VmConfig,
         seed: u64,
@@ -81,16 +134,18 @@ impl<'a> Session<'a> {
         let specs = vec![disk("ssd", scenario.disks.ssd), disk("hdd", scenario.disks.hdd)];
         let rig = Rig::new(sockets, specs).map_err(disk_trouble)?;
         rig.log_to(events).map_err(disk_trouble)?;
+        let blank = rig.snapshot();
         let watch = Watch::default();
         let disks = ["ssd", "hdd"].map(|name| VmDisk {
             serial: name.to_owned(),
             backend: Backend::Nbd(rig.socket(name)),
         });
         let vm_config = VmConfig { disks: disks.into(), ..vm_config };
-        let mut session = Self {
+        Ok(Self {
             scenario,
             cancel,
             rig,
+            blank,
             events: events.to_owned(),
             vm: None,
             vm_config,
@@ -112,11 +167,10 @@ impl<'a> Session<'a> {
             observations: Vec::new(),
             cuts: Vec::new(),
             boots_ms: Vec::new(),
-        };
-        session.boot()?;
-        bcache::format(&session.guest()?, scenario.bcache.bucket_kib)?;
-        session.set_up_bcache()?;
-        Ok(session)
+            failing: None,
+            failures_armed: false,
+            failures: 0,
+        })
     }
 
     /// Boots on the disks as they are, without touching bcache.
@@ -130,7 +184,8 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn set_up_bcache(&self) -> Result<(), Stop> {
+    fn set_up_bcache(&mut self) -> Result<(), Stop> {
+        self.arm_failures()?;
         let guest = self.guest()?;
         bcache::register(&guest)?;
         bcache::configure(&guest, self.scenario.bcache.cache_mode)?;
@@ -153,8 +208,23 @@ impl<'a> Session<'a> {
         self.set_up_bcache()
     }
 
+    /// Fresh disks for a machine that goes on with its case: as [`Self::start`].
+    pub fn start_over(&mut self) -> Result<(), Stop> {
+        self.rig.cut(CutKind::Power, Policy::DropAll);
+        self.machine_down();
+        self.rig.restore(&self.blank);
+        self.rig.power_on();
+        self.boot()?;
+        bcache::format(&self.guest()?, self.scenario.bcache.bucket_kib)?;
+        self.witness = Witness::new();
+        self.history = History::default();
+        self.set_up_bcache()
+    }
+
     /// Takes the machine down; the disks must be frozen already.
     pub fn machine_down(&mut self) {
+        // A guest that has ended has said so elsewhere.
+        let _ = self.count_failures();
         if let Some(vm) = self.vm.take() {
             // Frozen disks answer nothing: what QEMU still wants to flush on
             // its way out does not arrive.
@@ -175,7 +245,12 @@ impl<'a> Session<'a> {
     }
 
     pub fn guest(&self) -> Result<Guest<'_>, Stop> {
-        Ok(Guest::new(self.vm()?, self.cancel))
+        Ok(Guest::new(self.vm()?, self.cancel).attended(self))
+    }
+
+    /// How long to wait for the guest where a plain kernel may take `usual`.
+    pub fn patience(&self, usual: Duration) -> Duration {
+        self.vm_config.patience(usual)
     }
 
     /// A named block of the scenario; the loader has checked that it exists.
@@ -190,34 +265,8 @@ impl<'a> Session<'a> {
     }
 
     /// Waits for a request that may be answered while others are held.
-    ///
-    /// QEMU's NBD client can leave a finished request waiting for its receive
-    /// lock, which the coroutine of a held request holds until the *next*
-    /// reply of that disk comes in (seen with QEMU 10.0: the first of two
-    /// requests is answered, the second is held, and nothing else happens). So
-    /// as long as something is held, a small raw read brings such a reply.
     pub fn answer(&self, pending: &Pending) -> Result<Answer, Stop> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match pending.wait(Duration::from_millis(250), self.cancel) {
-                Err(CallError::Deadline { .. }) if Instant::now() < deadline => {
-                    if self.holds.values().any(|&id| self.rig.held(id)) {
-                        self.nudge()?;
-                    }
-                }
-                outcome => return Ok(outcome?),
-            }
-        }
-    }
-
-    fn nudge(&self) -> Result<(), Stop> {
-        for device in [Device::Ssd, Device::Hdd] {
-            let sectors = (NUDGE.end - NUDGE.start) as u32;
-            let extents = vec![Extent { sector: NUDGE.start, sectors }];
-            // Nobody needs the answer.
-            drop(self.vm()?.start(Op::Read { device, extents, stamp_shift: 0 }));
-        }
-        Ok(())
+        Ok(self.guest()?.wait(pending)?)
     }
 
     /// Tells the witness, and at which event.
@@ -321,9 +370,11 @@ impl<'a> Session<'a> {
         Ok(self.vm()?.start(op))
     }
 
-    /// Waits until neither disk has had a request for `quiet`.
+    /// Waits until neither disk has had a request for `quiet`, which is the time
+    /// that a plain kernel may think before the next one.
     pub fn settle(&mut self, quiet: Duration) -> Result<(), Stop> {
-        let deadline = Instant::now() + PATIENCE;
+        let quiet = self.patience(quiet);
+        let deadline = Instant::now() + self.patience(PATIENCE);
         let mut last = (self.rig.now(), Instant::now());
         while last.1.elapsed() < quiet {
             self.cancel.check()?;

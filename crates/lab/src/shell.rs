@@ -79,6 +79,8 @@ impl Shell {
         let mut config = VmConfig::new(kernel, initramfs, spec.tools.accel, dir.join("boot"));
         config.memory_mib = spec.tools.memory_mib;
         config.cpus = spec.tools.cpus;
+        config.cmdline_extra.clone_from(&spec.tools.cmdline);
+        config.slow_down(spec.tools.slowness);
         config.console_socket = Some(socket.clone());
         config.disks = ["ssd", "hdd"]
             .map(|name| VmDisk { serial: name.to_owned(), backend: Backend::Nbd(rig.socket(name)) })

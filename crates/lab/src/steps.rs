@@ -3,10 +3,11 @@
 
 use crate::bcache;
 use crate::explore::Told;
-use crate::oracle::{self, Judgement, Readback};
+use crate::guest::{ATTEND_EVERY, Attendant};
+use crate::oracle::Judgement;
 use crate::scenario::CacheMode;
 use crate::session::{Background, Session};
-use crate::step::{CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
+use crate::step::{Counter, CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
 use crate::trouble::Stop;
 use crate::watch::Watch;
 use evidence::{Cut, Opportunity};
@@ -79,17 +80,23 @@ impl Session<'_> {
                 Ok(detail) => self.proved(step, detail),
                 Err(why) => return Err(closed(self, why)),
             },
+            Step::Congested { by, .. } => match self.congested(self.block(by))? {
+                Ok(detail) => self.proved(step, detail),
+                Err(why) => return Err(closed(self, why)),
+            },
             Step::Discard { at, value, background } => {
                 self.discard(self.block(at), value, *background)?;
             }
-            Step::Exhaust { with, .. } => match self.exhaust(self.block(with))? {
+            Step::Exhaust { with, held, .. } => match self.exhaust(self.block(with), held)? {
                 Ok(detail) => self.proved(step, detail),
                 Err(why) => return Err(closed(self, why)),
             },
-            Step::Evict { value, with, .. } => match self.evict(value, self.block(with))? {
-                Ok(detail) => self.proved(step, detail),
-                Err(why) => return Err(closed(self, why)),
-            },
+            Step::Evict { value, of, with, .. } => {
+                match self.evict(value, self.block(of), self.block(with))? {
+                    Ok(detail) => self.proved(step, detail),
+                    Err(why) => return Err(closed(self, why)),
+                }
+            }
             Step::Fill { at } => self.fill(at, self.block(at))?,
             Step::Counter { name, is, grew_by } => self.counter(*name, *is, *grew_by)?,
             Step::Set { setting, value } => bcache::set(&self.guest()?, *setting, value)?,
@@ -118,7 +125,7 @@ impl Session<'_> {
             }
             Step::AwaitInvalidation { at, for_ms, .. }
             | Step::AwaitJournaled { at, for_ms, .. } => {
-                let limit = Duration::from_millis(*for_ms);
+                let limit = self.patience(Duration::from_millis(*for_ms));
                 let any = matches!(step, Step::AwaitJournaled { .. });
                 match self.await_key(self.block(at), limit, any)? {
                     Ok(detail) => self.proved(step, detail),
@@ -284,10 +291,15 @@ impl Session<'_> {
         if let Some(unknown) = names.iter().find(|name| !self.holds.contains_key(**name)) {
             return Ok(Err(format!("no hold {unknown:?} was armed")));
         }
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + self.patience(LIMIT);
+        let mut attended = Instant::now();
         loop {
+            if attended.elapsed() > ATTEND_EVERY {
+                self.attend();
+                attended = Instant::now();
+            }
             for name in &names {
-                let slice = if or.is_some() { GLANCE } else { LIMIT };
+                let slice = if or.is_some() { GLANCE } else { ATTEND_EVERY };
                 match self.rig.wait_held(self.holds[*name], slice, self.cancel) {
                     Ok(held) => {
                         return Ok(Ok(format!(
@@ -312,8 +324,13 @@ impl Session<'_> {
         any: bool,
     ) -> Result<Result<String, String>, Stop> {
         let deadline = Instant::now() + limit;
+        let mut attended = Instant::now();
         loop {
             self.cancel.check()?;
+            if attended.elapsed() > ATTEND_EVERY {
+                self.attend();
+                attended = Instant::now();
+            }
             let since = self.on_the_way();
             if let Some(seq) = self.watch.durable_invalidation_of(&self.rig, block, since) {
                 return Ok(Ok(format!("its invalidation is in journal entry {seq}")));
@@ -339,9 +356,15 @@ impl Session<'_> {
         // A set of 4 KiB is full after some 250 keys.
         const BATCH: u64 = 64;
         let began = self.rig.now();
+        // Where a write of what is not cached leaves no key, a read miss does.
+        let spared = bcache::counter(&self.guest()?, Counter::Spared)?.is_some();
         loop {
             let pieces = self.filler(with, BATCH)?;
-            self.write(pieces, false, 8)?;
+            if spared {
+                self.guest()?.read(Device::Bcache, pieces, 0)?;
+            } else {
+                self.write(pieces, false, 8)?;
+            }
             if let Some(leaf) = self.watch.leaf_since(&self.rig, began, holding) {
                 return Ok(leaf);
             }
@@ -349,8 +372,10 @@ impl Session<'_> {
     }
 
     fn advance_journal(&mut self, with: Extent, target: Extent) -> Result<String, Stop> {
+        // What is journaled is on the SSD after this.
+        self.flush()?;
         let Some(entry) = self.watch.invalidation_of(&self.rig, target, 0) else {
-            return Err(Stop::Closed("its invalidation was never journaled".into()));
+            return Ok("no journal entry has ever invalidated it".to_owned());
         };
         let began = self.rig.now();
         loop {
@@ -382,45 +407,6 @@ impl Session<'_> {
         let lost = report.lost.len() as u64;
         self.cuts.push(Cut { kind: word.to_owned(), at_event: report.at_event, writes_lost: lost });
         Ok(())
-    }
-
-    /// Reads everything back and asks the oracle.
-    pub fn judge(&mut self) -> Result<Judgement, Stop> {
-        const PIECE: u64 = 2048;
-        let footprint: Vec<Extent> = self
-            .witness
-            .footprint()
-            .into_iter()
-            .flat_map(|(first, end)| {
-                (first..end).step_by(PIECE as usize).map(move |sector| Extent {
-                    sector,
-                    sectors: u32::try_from((end - sector).min(PIECE)).unwrap_or(u32::MAX),
-                })
-            })
-            .collect();
-        let guest = self.guest()?;
-        let bcache = guest.read(Device::Bcache, footprint.clone(), 0)?;
-        // From here on nothing new is cached: what the cache says stays as the
-        // scenario left it, hits are still hits.
-        bcache::set_cache_mode(&guest, CacheMode::None)?;
-        let shift = bcache::DATA_OFFSET;
-        let raw = footprint.iter().map(|e| Extent { sector: e.sector + shift, ..*e }).collect();
-        let mut backing = guest.read(Device::Hdd, raw, shift)?;
-        backing.iter_mut().for_each(|run| run.first -= shift);
-        let differing = guest.compare(0, guest.size(Device::Bcache)?, shift)?;
-        let state = bcache::state(&guest)?;
-        bcache::set_cache_mode(&guest, self.scenario.bcache.cache_mode)?;
-        let clean = state == "clean";
-        self.note(format!("judged with the backing device's state {state:?}"));
-        let seen = Readback { run: self.run, bcache, backing, differing, clean };
-        let judgement = oracle::judge(&self.witness, &seen);
-        for finding in judgement.findings.iter().take(8) {
-            self.note(format!(
-                "{} at sectors {}+{}: {}",
-                finding.verdict, finding.first, finding.sectors, finding.detail
-            ));
-        }
-        Ok(judgement)
     }
 }
 

@@ -43,10 +43,26 @@ struct CacheWrite {
     at: u64,
     /// Sequence number in the stamps.
     seq: u64,
+    /// The first of these sectors on the bcache device.
+    first: u64,
     /// Where they are on the SSD.
     place: Range<u64>,
     /// Whether the write failed, and so they are not there.
     failed: bool,
+}
+
+impl CacheWrite {
+    /// End of these sectors on the bcache device.
+    fn end(&self) -> u64 {
+        self.first + (self.place.end - self.place.start)
+    }
+
+    /// Where on the SSD those among `wanted` are.
+    fn place_of(&self, wanted: &Range<u64>) -> Option<Range<u64>> {
+        let (first, end) = (self.first.max(wanted.start), self.end().min(wanted.end));
+        let place = |sector| self.place.start + (sector - self.first);
+        (first < end).then(|| place(first)..place(end))
+    }
 }
 
 /// Stamps of our own writes in a payload: sequence number, sector of the bcache
@@ -150,15 +166,19 @@ impl Watch {
     }
 
     fn take_stamps(&mut self, event: &Event, payload: &[u8]) {
-        for (seq, _, at) in stamps(payload) {
+        for (seq, home, at) in stamps(payload) {
             let sector = event.sector + at;
             match self.cache_writes.last_mut() {
-                Some(last) if (last.at, last.seq, last.place.end) == (event.seq, seq, sector) => {
+                Some(last)
+                    if (last.at, last.seq, last.place.end, last.end())
+                        == (event.seq, seq, sector, home) =>
+                {
                     last.place.end += 1;
                 }
                 _ => self.cache_writes.push(CacheWrite {
                     at: event.seq,
                     seq,
+                    first: home,
                     place: sector..sector + 1,
                     failed: event.error != 0,
                 }),
@@ -176,14 +196,16 @@ impl Watch {
         (sectors, ours().filter(|write| write.failed).count() as u64)
     }
 
-    /// The event at which the last of the SSD's sectors with data of write
-    /// `seq` had been written with something else.
-    pub fn evicted(&mut self, rig: &Rig, seq: u64) -> Option<u64> {
+    /// The event at which the last of the SSD's sectors with data of write `seq`
+    /// to `block` had been written with something else.
+    pub fn evicted(&mut self, rig: &Rig, seq: u64, block: wire::Extent) -> Option<u64> {
         self.update(rig);
+        let wanted = block.sector..block.sector + u64::from(block.sectors);
         let ours = self.cache_writes.iter().filter(|write| write.seq == seq && !write.failed);
-        let replaced = ours.map(|write| {
+        let parts = ours.filter_map(|write| Some((write.at, write.place_of(&wanted)?)));
+        let replaced = parts.map(|(written, part)| {
             let over = |(at, place): &&(u64, Range<u64>)| {
-                *at > write.at && place.start < write.place.end && write.place.start < place.end
+                *at > written && place.start < part.end && part.start < place.end
             };
             self.ssd_writes.iter().find(over).map(|(at, _)| *at)
         });
@@ -221,6 +243,15 @@ impl Watch {
             }
         }
         ssd.then_some(Disk::Ssd)
+    }
+
+    /// Ranges of the bcache device (first sector and end) that were ever read from
+    /// the backing device.
+    pub fn read_from_backing(&mut self, rig: &Rig) -> Vec<(u64, u64)> {
+        self.update(rig);
+        let shift = |sector: u64| sector.saturating_sub(bcache::DATA_OFFSET);
+        let backing = self.reads.iter().filter(|(_, disk, _)| *disk == Disk::Hdd);
+        backing.map(|(_, _, range)| (shift(range.start), shift(range.end))).collect()
     }
 
     /// A test for payloads of SSD writes: does this one journal an invalidation

@@ -162,12 +162,25 @@ impl Witness {
         self.touching(sector).any(|write| write.seq == seq)
     }
 
-    /// Every range ever written, sorted and joined, in 512 B sectors.
+    /// Every range ever written or discarded, sorted and joined, in 512 B sectors.
     #[must_use]
     pub fn footprint(&self) -> Vec<(u64, u64)> {
+        self.ranges(|_| true)
+    }
+
+    /// Every range ever written, sorted and joined, in 512 B sectors: what has
+    /// something to be judged by. A discard, which may be of 4 GiB, promises
+    /// nothing of a sector that was never written.
+    #[must_use]
+    pub fn written(&self) -> Vec<(u64, u64)> {
+        self.ranges(|write| !write.discard)
+    }
+
+    fn ranges(&self, wanted: impl Fn(&WriteRecord) -> bool) -> Vec<(u64, u64)> {
         let mut ranges: Vec<(u64, u64)> = self
             .writes
             .iter()
+            .filter(|write| wanted(write))
             .map(|w| (w.extent.sector, w.extent.sector + u64::from(w.extent.sectors)))
             .collect();
         ranges.sort_unstable();
@@ -238,6 +251,15 @@ mod tests {
         assert_eq!(witness.allowed(8), Allowed { seqs: vec![1], blank: true });
         acked(&mut witness, 3);
         assert_eq!(witness.allowed(8), Allowed { seqs: vec![3], blank: false });
+    }
+
+    #[test]
+    fn a_discard_alone_leaves_nothing_to_judge() {
+        let mut witness = Witness::new();
+        acked(&mut witness, 1);
+        witness.discard_issued(2, Extent { sector: 0, sectors: 8_388_607 });
+        assert_eq!(witness.written(), [(8, 16)]);
+        assert_eq!(witness.footprint(), [(0, 8_388_607)]);
     }
 
     #[test]

@@ -4,11 +4,10 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 #![cfg(feature = "vm-tests")]
 
-use lab::{KunitCase, KunitEnd, kunit_cases};
+use lab::{KunitCase, KunitEnd, Tools, run_kunit};
 use proc::Cancel;
 use std::path::PathBuf;
-use std::time::Duration;
-use vm::{Accel, Vm, VmConfig};
+use vm::Accel;
 
 /// Boots an arm and reads its console.
 fn boot(arm: &str) -> Vec<KunitCase> {
@@ -23,19 +22,11 @@ fn boot(arm: &str) -> Vec<KunitCase> {
     };
     let dir = tempfile::tempdir().unwrap();
     let initramfs = path("BCLAB_INITRAMFS".to_owned());
-    let mut config = VmConfig::new(kernel, initramfs, accel, dir.path().join("boot"));
-    // KTAP is printed with KERN_INFO, which `quiet` keeps off the console.
-    config.cmdline_extra.push("ignore_loglevel".to_owned());
-    // Built from allnoconfig, KUnit is there but neither enabled nor started
-    // by itself: without these words not one case runs, and nothing says so.
-    config.cmdline_extra.extend(["kunit.enable=1", "kunit.autorun=1"].map(str::to_owned));
-    config.boot_deadline = Duration::from_secs(180);
-    drop(Vm::boot(&config, &Cancel::new()).unwrap());
-    let console = std::fs::read(dir.path().join("boot/console.log")).unwrap();
-    let cases = kunit_cases(&String::from_utf8_lossy(&console)).unwrap();
-    println!("{arm}: {cases:#?}");
-    // The kernel's own suites for Rust come along.
-    cases.into_iter().filter(|case| case.name.starts_with("bcache_inflight/")).collect()
+    let tools = Tools { initramfs, accel, ..Tools::default() };
+    let run = run_kunit(&kernel, &tools, dir.path(), &Cancel::new()).unwrap();
+    println!("{arm}: {run:#?}");
+    assert_eq!(run.report, [""; 0]);
+    run.cases
 }
 
 fn failed(cases: &[KunitCase]) -> Vec<&KunitCase> {

@@ -103,6 +103,12 @@ fn errors_in_the_files_beside_the_job_have_their_line() {
     assert!(file == "job.fio" && line == 1 && message.contains("randseed"), "{message}");
     let cycles = format!("{SCENARIO}[cycles]\ncount = 3\nevents = [9, 2]\n");
     assert!(wrong(scenario(&cycles, JOB, SETTINGS)).2.contains("LEAST"));
+    let blank = format!("{SCENARIO}[permit]\nrust = [\"unknown\"]\n");
+    let (_, line, message) = wrong(scenario(&blank, JOB, SETTINGS));
+    assert!(line == 12 && message.contains("no reason"), "{line}: {message}");
+    let invented = format!("{SCENARIO}[permit]\nrust = [\"bad-luck\"]\n");
+    let (_, line, message) = wrong(scenario(&invented, JOB, SETTINGS));
+    assert!(line == 13 && message.contains("disk-lost"), "{line}: {message}");
     let missing = scenario(&SCENARIO.replace("\"job\"", "\"nothing\""), JOB, SETTINGS);
     assert!(missing.unwrap_err().to_string().contains("nothing.fio"));
 }
@@ -131,7 +137,7 @@ fn the_shipped_jobs_and_loads_parse() {
 mod machines {
     use super::*;
     use evidence::{Case, Outcome, Verdict};
-    use lab::{ArmImage, CaseSpec, Tools, run_case};
+    use lab::{ArmImage, CaseSpec, Left, Tools, run_case};
     use proc::Cancel;
     use vm::Accel;
 
@@ -142,6 +148,11 @@ mod machines {
     }
 
     fn play(arm: &str, scenario: &Scenario) -> Case {
+        let out = tempfile::tempdir().unwrap();
+        play_in(out.path(), arm, scenario, None)
+    }
+
+    fn play_in(out: &Path, arm: &str, scenario: &Scenario, left: Option<Left>) -> Case {
         let kernel = path(&format!("BCLAB_KERNEL_{}", arm.to_uppercase()));
         let accel = match std::env::var("BCLAB_ACCEL").as_deref() {
             Ok("kvm") => Accel::Kvm,
@@ -149,9 +160,8 @@ mod machines {
         };
         let tools = Tools { initramfs: path("BCLAB_INITRAMFS"), accel, ..Tools::default() };
         let image = ArmImage { name: arm.to_owned(), kernel };
-        let out = tempfile::tempdir().unwrap();
-        let spec = CaseSpec::new(&image, scenario, 1, 1);
-        let case = run_case(&spec, &tools, out.path(), &|_| {}, &Cancel::new()).unwrap();
+        let spec = CaseSpec::new(&image, scenario, 1, 1).from_what_was_left(left);
+        let case = run_case(&spec, &tools, out, &|_| {}, &Cancel::new()).unwrap();
         println!("{case:#?}");
         case
     }
@@ -187,6 +197,31 @@ mod machines {
         let load = rust.load.unwrap();
         assert!(load.opportunities > 0 && load.skipped_exactly > Some(0));
         assert_eq!(load.verify_errors + load.stale_blocks, 0);
+    }
+
+    /// The unpatched kernel where it is expected to be fixed: its failure keeps
+    /// what a replay needs, and the replay finds the same sectors, with the
+    /// same causes.
+    #[test]
+    fn a_cut_that_went_wrong_is_judged_again_from_its_log() {
+        let text = SCENARIO.replace("base = \"stale\"\n", "")
+            + "[cycles]\ncount = 1\nevents = [20000, 20000]\nopen = \"random\"\n\
+               [stamped]\nsector = 65536\nsectors = 4096\nwrite_sectors = 32\ndepth = 4\n\
+               [permit]\nbase = [\"disk-lost\", \"unjournaled\"]\n";
+        let job =
+            JOB.split("[writer]").next().unwrap().replace("runtime=3", "runtime=3\ntime_based=1")
+                + "[writer]\nrw=randwrite\nbs=16k\niodepth=4\nserialize_overlap=1\noffset=34m\n\
+               [reader]\nrw=randread\nbs=4k\niodepth=8\nsize=4m\n";
+        let scenario = scenario(&text, &job, SETTINGS).unwrap();
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let then = play_in(first.path(), "base", &scenario, None);
+        assert!(then.contradicts(), "{then:?}");
+        let causes = &then.load.as_ref().unwrap().causes;
+        assert!(causes.contains_key("revived"), "the race's mark: {causes:?}");
+        let left = Left::of(first.path(), &then).expect("log and record of the cut");
+        let now = play_in(second.path(), "base", &scenario, Some(left));
+        assert_eq!((&now.outcome, now.sectors), (&then.outcome, then.sectors));
+        assert_eq!(now.load.unwrap().causes, *causes);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use crate::watchdog;
 use std::io;
 use std::path::Path;
 
-/// A folder below the system's temporary one; removed when dropped, and by
-/// the [`watchdog`] when the tool dies before that.
+/// A folder, usually below the system's temporary one; removed when dropped,
+/// and by the [`watchdog`] when the tool dies before that.
 #[derive(Debug)]
 pub struct Scratch {
     // `None` only while it is being dropped.
@@ -19,7 +19,17 @@ impl Scratch {
     /// # Errors
     /// The file system's.
     pub fn new(prefix: &str) -> io::Result<Self> {
-        let dir = tempfile::Builder::new().prefix(prefix).tempdir()?;
+        Self::new_in(&std::env::temp_dir(), prefix)
+    }
+
+    /// As [`Scratch::new`], in `parent`.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn new_in(parent: &Path, prefix: &str) -> io::Result<Self> {
+        // The watchdog has a working directory of its own.
+        let parent = std::path::absolute(parent)?;
+        let dir = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
         watchdog::watch_dir(dir.path());
         Ok(Self { dir: Some(dir) })
     }
@@ -65,7 +75,10 @@ mod tests {
     fn a_killed_tool_leaves_no_folder() {
         if std::env::var_os("PROC_TEST_SCRATCH").is_some() {
             let dropped = Scratch::new("bclab-").unwrap();
-            let kept = [Scratch::new("bclab- odd ").unwrap(), Scratch::new("bclab-").unwrap()];
+            let kept = [
+                Scratch::new("bclab- odd ").unwrap(),
+                Scratch::new_in(Path::new("."), "bclab-").unwrap(),
+            ];
             drop(dropped);
             for scratch in &kept {
                 std::fs::write(scratch.path().join("x"), "x").unwrap();

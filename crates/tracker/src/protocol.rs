@@ -28,6 +28,9 @@ pub enum Key {
     Placeholder(u8),
     /// Data in the cache.
     Data(Value),
+    /// Data in a bucket that has been invalidated in memory only: gone for who reads, there again
+    /// for who boots.
+    Stale(Value),
 }
 
 /// When a bypass write invalidates.
@@ -41,6 +44,22 @@ pub enum Order {
     Twice,
     /// Before, and durably, if the range may be cached: ordered.
     Before,
+}
+
+/// When a write that has found nothing cached ([`Order::Before`]) does not invalidate at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spare {
+    /// Never: it invalidates beside its backing write.
+    Never,
+    /// When there is nothing: no data, no placeholder, no other write in flight, and no new
+    /// generation that is not written.
+    Nothing,
+    /// The same, but a placeholder counts as nothing.
+    DespitePlaceholder,
+    /// The same, but other writes in flight are not asked for.
+    DespiteOthers,
+    /// The same, but generations are not asked for.
+    DespiteGenerations,
 }
 
 /// When a read miss looks at the tracker.
@@ -61,6 +80,8 @@ pub enum Check {
 pub enum Record {
     /// Records before it does anything else.
     First,
+    /// Records after it has looked the range up, before anything else.
+    AfterLookUp,
     /// Records after its index update.
     AfterIndex,
     /// Records only when it knows that it will invalidate.
@@ -96,6 +117,8 @@ pub enum Count {
 pub struct Rules {
     /// When a bypass write invalidates.
     pub order: Order,
+    /// When it does not.
+    pub spare: Spare,
     /// When a read miss looks.
     pub check: Check,
     /// When a write records.
@@ -110,6 +133,7 @@ impl Rules {
     /// bcache as it is.
     pub const BASE: Self = Self {
         order: Order::Beside,
+        spare: Spare::Never,
         check: Check::Never,
         record: Record::First,
         clear: Clear::Both,
@@ -121,8 +145,10 @@ impl Rules {
     pub const TWO_PASS: Self = Self { order: Order::Twice, ..Self::BASE };
     /// The tracker, in C or Rust.
     pub const TRACKER: Self = Self { check: Check::AfterPlaceholder, ..Self::BASE };
-    /// The tracker and ordered invalidation.
-    pub const ORDERED: Self = Self { order: Order::Before, ..Self::TRACKER };
+    /// The tracker and ordered invalidation, of every write.
+    pub const ORDERED_ALL: Self = Self { order: Order::Before, ..Self::TRACKER };
+    /// The same, but a write does not invalidate when there is nothing.
+    pub const ORDERED: Self = Self { spare: Spare::Nothing, ..Self::ORDERED_ALL };
 }
 
 /// What must hold.
@@ -170,7 +196,8 @@ enum Index {
 enum Phase {
     New,
     Recorded,
-    LookedUp { cached: bool },
+    LookedUp { found: bool },
+    Asked { wait: bool },
     Running { wait: bool },
     Done,
 }
@@ -211,6 +238,8 @@ pub struct State {
     disk: Value,
     leaf: Key,
     leaf_on_disk: Key,
+    /// Whether a generation has not been written yet.
+    invalidated: bool,
     journal: Vec<Entry>,
     count: u8,
     writers: [Writer; 2],
@@ -234,6 +263,7 @@ impl State {
             disk: 0,
             leaf: key,
             leaf_on_disk: key,
+            invalidated: false,
             journal: Vec::new(),
             count: 0,
             writers: [writer; 2],
@@ -247,15 +277,27 @@ impl State {
         self.journal.iter().fold(self.leaf_on_disk, over)
     }
 
+    /// The value that is stale in memory and may be valid for who boots; at most one bucket is
+    /// invalidated at a time.
+    fn stale(&self) -> Option<Value> {
+        let keys = self.journal.iter().map(|entry| entry.key);
+        keys.chain([self.leaf, self.leaf_on_disk]).find_map(|key| match key {
+            Key::Stale(value) => Some(value),
+            _ => None,
+        })
+    }
+
     /// The properties that do not hold here.
     pub fn violated(&self) -> Vec<Property> {
         let quiet = self.writers.iter().all(|w| matches!(w.phase, Phase::New | Phase::Done));
         let flushed = self.journal.iter().all(|entry| entry.durable);
-        let stale = |key| matches!(key, Key::Data(value) if value != self.disk);
+        let is_old = |value| value != self.disk;
+        let served = matches!(self.leaf, Key::Data(value) if is_old(value));
+        let booted = matches!(self.boot(), Key::Data(value) | Key::Stale(value) if is_old(value));
         [
-            (quiet && stale(self.leaf), Property::NoStaleKey),
-            (quiet && flushed && stale(self.boot()), Property::NoStaleKeyAfterCut),
-            (stale(self.boot()), Property::AgreesAfterCut),
+            (quiet && served, Property::NoStaleKey),
+            (quiet && flushed && booted, Property::NoStaleKeyAfterCut),
+            (booted, Property::AgreesAfterCut),
         ]
         .into_iter()
         .filter_map(|(bad, property)| bad.then_some(property))

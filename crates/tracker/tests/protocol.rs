@@ -3,7 +3,7 @@
 //! The protocol holds, and no rule of it can be left out.
 
 use tracker::protocol::{
-    Check, Clear, Count, Found, Order, Property, Record, Rules, Setting, explore,
+    Check, Clear, Count, Found, Property, Record, Rules, Setting, Spare, explore,
 };
 
 const BYPASS: Setting =
@@ -37,7 +37,7 @@ fn base_caches_old_data() {
 
 #[test]
 fn the_tracker_does_not_in_any_setting() {
-    for rules in [Rules::TRACKER, Rules::ORDERED] {
+    for rules in [Rules::TRACKER, Rules::ORDERED_ALL, Rules::ORDERED] {
         assert!(!anywhere(rules, Property::NoStaleKey), "{rules:?}");
         assert!(!anywhere(rules, Property::NoStaleKeyAfterCut), "{rules:?}");
     }
@@ -61,8 +61,10 @@ fn only_ordered_agrees_with_the_disk_after_every_cut() {
     for rules in [Rules::BASE, Rules::V1, Rules::TWO_PASS, Rules::TRACKER] {
         assert!(breaks(&explore(rules, CACHED), Property::AgreesAfterCut), "{rules:?}");
     }
-    for setting in [BYPASS, CACHED, ATTACH] {
-        assert!(!breaks(&explore(Rules::ORDERED, setting), Property::AgreesAfterCut));
+    for rules in [Rules::ORDERED_ALL, Rules::ORDERED] {
+        for setting in [BYPASS, CACHED, ATTACH, TWO_READERS] {
+            assert!(!breaks(&explore(rules, setting), Property::AgreesAfterCut), "{rules:?}");
+        }
     }
 }
 
@@ -101,9 +103,25 @@ fn writes_older_than_the_cache_must_be_recorded_too() {
 #[test]
 fn an_ordered_write_must_mind_the_others_in_flight() {
     // What `Order::Before` asks beside its look-up: without the tracker there is no count.
-    let rules = Rules { record: Record::AfterIndex, ..Rules::ORDERED };
+    let rules = Rules { record: Record::AfterIndex, ..Rules::ORDERED_ALL };
     assert!(breaks(&explore(rules, CACHED), Property::AgreesAfterCut));
-    assert_eq!(rules.order, Order::Before);
+}
+
+#[test]
+fn a_write_is_spared_its_invalidation_only_when_there_is_nothing() {
+    let good = Rules::ORDERED;
+    let spare = |spare| Rules { spare, ..good };
+    let mutants = [
+        (spare(Spare::DespitePlaceholder), BYPASS, Property::NoStaleKey),
+        (spare(Spare::DespitePlaceholder), BYPASS, Property::NoStaleKeyAfterCut),
+        (Rules { record: Record::AfterLookUp, ..good }, BYPASS, Property::NoStaleKey),
+        (spare(Spare::DespiteOthers), CACHED, Property::AgreesAfterCut),
+        (spare(Spare::DespiteGenerations), MIXED, Property::NoStaleKeyAfterCut),
+    ];
+    for (rules, setting, property) in mutants {
+        assert!(!breaks(&explore(good, setting), property), "{property:?}");
+        assert!(breaks(&explore(rules, setting), property), "{rules:?}, {property:?}");
+    }
 }
 
 /// Not what the tracker is for, but found by the way: two overlapping writethrough writes may reach

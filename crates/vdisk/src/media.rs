@@ -22,13 +22,16 @@ const PAGE: usize = SECTOR * PAGE_SECTORS as usize;
 const PAGES_PER_CHUNK: u64 = 512;
 
 struct Page {
-    bytes: [u8; PAGE],
+    /// `PAGE` bytes; those of a write of one page are the write's own, which
+    /// the open changes and the recent past keep anyway.
+    bytes: Arc<Vec<u8>>,
     /// Fingerprint of the bytes wherever they stand; 0 when all are zero.
     print: OnceLock<u128>,
 }
 
 impl Page {
-    fn new(bytes: [u8; PAGE]) -> Self {
+    fn new(bytes: Arc<Vec<u8>>) -> Self {
+        debug_assert_eq!(bytes.len(), PAGE);
         Self { bytes, print: OnceLock::new() }
     }
 
@@ -40,14 +43,14 @@ impl Page {
 
     fn change(&mut self, inside: &Range<usize>) -> &mut [u8] {
         self.print = OnceLock::new();
-        &mut self.bytes[inside.start * SECTOR..inside.end * SECTOR]
+        &mut Arc::make_mut(&mut self.bytes)[inside.start * SECTOR..inside.end * SECTOR]
     }
 }
 
 impl Clone for Page {
     fn clone(&self) -> Self {
         // Copied to be changed: the fingerprint would not fit for long.
-        Self::new(self.bytes)
+        Self::new(Arc::clone(&self.bytes))
     }
 }
 
@@ -172,20 +175,40 @@ impl Media {
             let chunk = self.chunks.entry(page / PAGES_PER_CHUNK);
             let chunk = Arc::make_mut(chunk.or_insert_with(|| Arc::new(Chunk::new())));
             let slot = (page % PAGES_PER_CHUNK) as usize;
-            if let Ok(whole) = <&[u8; PAGE]>::try_from(now) {
-                let same =
-                    twin.and_then(|twin| twin.page(page)).filter(|data| data.bytes == *whole);
-                let shared = same.map_or_else(|| Arc::new(Page::new(*whole)), Arc::clone);
-                chunk.put(slot, Some(shared));
+            if now.len() == PAGE {
+                let same = twin.and_then(|twin| twin.page(page)).filter(|data| *data.bytes == now);
+                let own = || Arc::new(Page::new(Arc::new(now.to_vec())));
+                chunk.put(slot, Some(same.map_or_else(own, Arc::clone)));
             } else {
                 if chunk.pages[slot].is_none() {
-                    chunk.put(slot, Some(Arc::new(Page::new([0; PAGE]))));
+                    chunk.put(slot, Some(Arc::new(Page::new(Arc::new(vec![0; PAGE])))));
                 }
                 if let Some(page) = chunk.change(slot) {
                     page.change(&inside).copy_from_slice(now);
                 }
             }
         }
+    }
+
+    /// As [`Media::write_sharing`], for a write of nothing but one page, which
+    /// is not copied. False when `data` at `sector` is something else.
+    pub(crate) fn write_page(
+        &mut self,
+        sector: u64,
+        data: &Arc<Vec<u8>>,
+        twin: Option<&Media>,
+    ) -> bool {
+        if data.len() != PAGE || !sector.is_multiple_of(PAGE_SECTORS) {
+            return false;
+        }
+        let page = sector / PAGE_SECTORS;
+        let same = twin.and_then(|twin| twin.page(page));
+        let same = same.filter(|twin| Arc::ptr_eq(&twin.bytes, data)).map(Arc::clone);
+        let new = same.unwrap_or_else(|| Arc::new(Page::new(Arc::clone(data))));
+        let chunk = self.chunks.entry(page / PAGES_PER_CHUNK);
+        let chunk = Arc::make_mut(chunk.or_insert_with(|| Arc::new(Chunk::new())));
+        chunk.put((page % PAGES_PER_CHUNK) as usize, Some(new));
+        true
     }
 
     /// Makes `range` (512 B sectors) read as zeroes and frees whole pages.
@@ -241,9 +264,11 @@ impl Media {
     /// what was written, plus the lists that find it.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let list = std::mem::size_of::<[Option<Arc<Page>>; PAGES_PER_CHUNK as usize]>();
-        self.chunks.len() as u64 * list as u64
-            + self.pages() * (std::mem::size_of::<Page>() as u64 + 16)
+        // A shared reference has two counters.
+        const COUNTERS: usize = 16;
+        let list = size_of::<[Option<Arc<Page>>; PAGES_PER_CHUNK as usize]>();
+        let page = PAGE + size_of::<Page>() + size_of::<Vec<u8>>() + 2 * COUNTERS;
+        self.chunks.len() as u64 * list as u64 + self.pages() * page as u64
     }
 
     /// Stored ranges inside `range` (512 B sectors, whole pages, cut to the
@@ -357,6 +382,24 @@ mod tests {
         );
         media.zero(0..end);
         assert_eq!(media.bytes(), 0);
+    }
+
+    #[test]
+    fn a_write_of_one_page_is_not_copied_and_stays_as_it_was() {
+        let data = Arc::new(vec![5; PAGE]);
+        let (mut one, mut two) = (Media::default(), Media::default());
+        assert!(!one.write_page(4, &data, None), "not a page's place");
+        assert!(!one.write_page(8, &Arc::new(vec![5; SECTOR]), None), "not a page");
+        assert!(one.write_page(16, &data, None));
+        assert!(two.write_page(16, &data, Some(&one)));
+        assert!(Arc::ptr_eq(one.page(2).unwrap(), two.page(2).unwrap()));
+        assert!(Arc::ptr_eq(&one.page(2).unwrap().bytes, &data));
+        one.write(17, &[6; SECTOR]);
+        one.zero(18..19);
+        assert_eq!(data[..], [5; PAGE], "the write's own bytes");
+        assert_eq!(two.read(16..24), [5; PAGE], "the twin");
+        let expected = [[5; SECTOR], [6; SECTOR], [0; SECTOR], [5; SECTOR]].concat();
+        assert_eq!(one.read(16..20), expected);
     }
 
     #[test]

@@ -51,6 +51,12 @@ impl Change {
 
     /// Puts `part` of this change on `media`.
     pub fn apply(&self, media: &mut Media, part: &Range<u64>, twin: Option<&Media>) {
+        if let Body::Data(data) = &self.body
+            && *part == self.range
+            && media.write_page(part.start, data, twin)
+        {
+            return;
+        }
         match self.part(part) {
             Some(data) => media.write_sharing(part.start, data, twin),
             None => media.zero(part.clone()),

@@ -79,6 +79,9 @@ pub struct VmConfig {
     /// TCG can take a second; a hold in a virtual disk does not matter, the
     /// agent answers pings from a thread that never touches a disk.
     pub silence: Duration,
+    /// How much slower than a plain kernel the guest's may be, as a factor; see
+    /// [`VmConfig::slow_down`] and [`VmConfig::patience`].
+    pub slowness: u32,
     /// Bytes of console log after which the guest is ended: one that prints
     /// without end would fill the host's disk.
     pub console_limit: u64,
@@ -107,11 +110,25 @@ impl VmConfig {
             work_dir,
             boot_deadline: Duration::from_secs(60),
             silence: Duration::from_secs(10),
+            slowness: 1,
             console_limit: 32 << 20,
             gdb: None,
             console_socket: None,
             qemu_extra: Vec::new(),
         }
+    }
+
+    /// Waits `factor` times as long for everything: the kernel checks itself.
+    pub fn slow_down(&mut self, factor: u32) {
+        self.slowness = factor;
+        self.boot_deadline *= factor;
+        self.silence *= factor;
+    }
+
+    /// How long to wait for this guest where a plain one may take `usual`.
+    #[must_use]
+    pub fn patience(&self, usual: Duration) -> Duration {
+        usual * self.slowness
     }
 
     pub(crate) fn console_log(&self) -> PathBuf {

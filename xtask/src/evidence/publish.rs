@@ -40,6 +40,9 @@ pub fn publish(
         files.push(("race.svg".into(), ::evidence::standalone(&drawing)));
         files.push(("race.txt".into(), format!("the race, event by event: {}\n", case.id)));
     }
+    for (path, text) in drawings(&record) {
+        files.push((path.into(), text));
+    }
     for (stored, case) in worth_a_bundle(found) {
         let bundle = replay::of_case(&dirs, stored, case)?;
         let file = format!("bundles/{}.json", case.id.replace('/', "-"));
@@ -141,19 +144,37 @@ fn leak<'a>(text: &str, private: &'a [String]) -> Option<&'a str> {
     })
 }
 
-/// Rewrites README's block, or says whether it is fresh.
+/// The plots of a record, as files.
+fn drawings(run: &RunRecord) -> Vec<(String, String)> {
+    let plots = ::evidence::plot::plots(run).into_iter();
+    plots.map(|plot| (format!("{}.svg", plot.name), plot.svg)).collect()
+}
+
+/// Rewrites README's blocks and the plots that they show, or says whether all
+/// of them are what the published records give.
 pub fn readme(check: bool) -> Result<bool> {
     let repo = prepare::dirs()?.repo;
     let path = repo.join("README.md");
     let before = std::fs::read_to_string(&path).context("cannot read README.md")?;
-    let after = ::evidence::splice(&before, |name| published(&repo, name))?;
-    if after == before {
-        return Ok(true);
-    }
+    let mut files = Vec::new();
+    let after = ::evidence::splice(&before, |name| {
+        let published = published(&repo, name)?;
+        let folder = repo.join("results/published").join(name);
+        let drawn = drawings(&published.run).into_iter();
+        files.extend(drawn.map(|(file, text)| (folder.join(file), text)));
+        Ok::<_, anyhow::Error>(published)
+    })?;
+    files.push((path, after));
+    files.retain(|(path, text)| std::fs::read_to_string(path).ok().as_ref() != Some(text));
     if !check {
-        write_file(&path, &after)?;
+        for (path, text) in &files {
+            write_file(path, text)?;
+        }
     }
-    Ok(!check)
+    for (path, _) in files.iter().filter(|_| check) {
+        println!("out of date: {}", path.display());
+    }
+    Ok(files.is_empty() || !check)
 }
 
 fn published(repo: &Path, name: &str) -> Result<Published> {
@@ -164,10 +185,13 @@ fn published(repo: &Path, name: &str) -> Result<Published> {
     let run = runs::find(repo, &dir.to_string_lossy())
         .with_context(|| format!("README.md asks for the published run {name:?}"))?;
     let mut pictures = Vec::new();
+    // Drawn from an event log that is not published.
     if dir.join("race.svg").is_file() {
         let caption = std::fs::read_to_string(dir.join("race.txt")).unwrap_or_default();
         pictures.push(("race.svg".to_owned(), caption.trim().to_owned()));
     }
+    let plots = ::evidence::plot::plots(&run.record).into_iter();
+    pictures.extend(plots.map(|plot| (format!("{}.svg", plot.name), plot.caption)));
     Ok(Published { name: name.to_owned(), run: run.record, pictures })
 }
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use evidence::{Perf, Series};
 use lab::perf::{Counting, Figure, Job, PerfError, Setup, Work};
 use lab::{ArmImage, Tools};
-use proc::Cancel;
+use proc::{Cancel, Scratch};
 use std::path::PathBuf;
 use vm::Accel;
 
@@ -25,7 +25,7 @@ pub struct Bed<'a> {
     jobs: Vec<Job>,
     seed: u64,
     quick: bool,
-    logs: tempfile::TempDir,
+    logs: Scratch,
 }
 
 impl<'a> Bed<'a> {
@@ -50,7 +50,7 @@ impl<'a> Bed<'a> {
             jobs,
             seed: args.session.seed,
             quick: args.quick,
-            logs: tempfile::tempdir().context("cannot create a temporary folder")?,
+            logs: Scratch::new("bclab-").context("cannot create a temporary folder")?,
         })
     }
 

@@ -25,7 +25,13 @@ fn good() -> Bundle {
         toolchain: ToolchainRecord { cc: text(), rustc: None, bindgen: None },
         guest: GuestRecord { hash: text(), fio: text() },
         qemu: QemuRecord { version: text(), accelerator: "tcg".into() },
-        arm: ArmRecord { name: "v1".into(), title: text(), hash: text(), image: text() },
+        arm: ArmRecord {
+            name: "v1".into(),
+            title: text(),
+            hash: text(),
+            image: text(),
+            vmlinux: None,
+        },
         case: Case {
             id: "v1/S1/1".into(),
             arm: "v1".into(),

@@ -20,8 +20,7 @@ pub fn same(
 ) -> Result<Image> {
     let name = &bundle.arm.name;
     if let Some(image) = kbuild::cached(dirs, &bundle.arm.image) {
-        ui.say(&format!("kernel {name}: {} is in the cache", bundle.arm.image));
-        return Ok(image);
+        return checked(image, "in the cache", args, bundle, ui);
     }
     let kernel = KernelArgs {
         kernel_src: args.kernel_src.clone().or_else(|| package(&bundle.source.hash)),
@@ -71,8 +70,8 @@ fn build(
     let images = prepare::build_arms(dirs, &[arm], kernel, ui, cancel)?;
     let image = images.into_iter().next().context("no kernel was built")?;
     if image.key == bundle.arm.image {
-        ui.say(&format!("kernel {}: built again, hash {} as recorded", image.arm, image.key));
-        return Ok(image);
+        let how = if image.cached { "in the cache" } else { "built again" };
+        return checked(image, how, args, bundle, ui);
     }
     let t = &image.toolchain;
     let then = &bundle.toolchain;
@@ -98,6 +97,33 @@ fn build(
         "this is not the same kernel (hash {}, recorded {}); what differs: {what}{hint}",
         image.key, bundle.arm.image
     )))
+}
+
+/// The same source, arm and compilers: is it the same kernel bit for bit?
+fn checked(image: Image, how: &str, args: &ReplayArgs, bundle: &Bundle, ui: &Ui) -> Result<Image> {
+    let (arm, now) = (&bundle.arm.name, &image.vmlinux);
+    match &bundle.arm.vmlinux {
+        Some(then) if then == now => {
+            ui.say(&format!("kernel {arm}: {how}, bit for bit as recorded (hash {now})"));
+        }
+        None => ui.say(&format!(
+            "kernel {arm}: {how}, of the recorded source, arm and compilers (hash {}); the record \
+             does not say what the kernel's bits were",
+            image.key
+        )),
+        Some(then) if args.other_compiler => ui.say(&format!(
+            "kernel {arm}: {how}, but not bit for bit as recorded (hash {now}, then {then}); going \
+             on, as allowed"
+        )),
+        Some(then) => {
+            return Err(exit::usage(format!(
+                "kernel {arm}: {how} from the recorded source with compilers of the recorded \
+                 versions, and yet not the same bit for bit (hash {now}, recorded {then}); \
+                 --other-compiler goes on"
+            )));
+        }
+    }
+    Ok(image)
 }
 
 fn or_empty(text: &Option<String>) -> &String {

@@ -15,6 +15,7 @@ pub fn arm(name: &str) -> ArmRecord {
         title: String::new(),
         hash: format!("arm-{name}"),
         image: format!("image-{name}"),
+        vmlinux: Some(format!("vmlinux-{name}")),
     }
 }
 

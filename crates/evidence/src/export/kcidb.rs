@@ -66,6 +66,7 @@ fn build(run: &RunRecord, arm: &ArmRecord) -> Value {
         "status": "PASS",
         "misc": {
             "image": arm.image,
+            "vmlinux": arm.vmlinux,
             "config_hash": run.config.hash,
             "rustc": run.toolchain.rustc,
             "bindgen": run.toolchain.bindgen,

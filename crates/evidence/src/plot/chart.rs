@@ -3,6 +3,7 @@
 
 use super::scale::{Axis, Scale};
 use super::svg::{Anchor, Svg};
+use crate::perf::{Perf, again};
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 400.0;
@@ -72,8 +73,21 @@ impl Chart {
     }
 }
 
-/// The arms that occur, in order of their first appearance: their place is
-/// their colour and marker.
+/// The arms of a measurement, the reference first: their place is their colour
+/// and marker, the same in every plot. The reference's second series has its
+/// own place, the last.
+pub fn places(perf: &Perf) -> Vec<&str> {
+    let own = again(&perf.reference);
+    let names = std::iter::once(perf.reference.as_str())
+        .chain(perf.series.iter().map(|series| series.arm.as_str()))
+        .chain(perf.memory.iter().map(|point| point.arm.as_str()))
+        .chain(perf.hit_ratio.iter().map(|point| point.arm.as_str()));
+    let (mut all, again): (Vec<&str>, Vec<&str>) = arms(names).into_iter().partition(|a| *a != own);
+    all.extend(again);
+    all
+}
+
+/// The arms that occur, in order of their first appearance.
 pub fn arms<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut arms = Vec::new();
     for name in names {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Needless skips against writes in flight.
 
-use super::chart::{Chart, Side, arms};
+use super::chart::{Chart, Side, arms, places};
 use super::scale::Scale;
 use crate::perf::{HitPoint, Perf};
 use crate::stats::proportion::wilson;
@@ -28,7 +28,9 @@ pub fn hit_ratio(perf: &Perf) -> String {
     };
     let mut chart = Chart::new("Read misses that overlap no write, yet are not cached", &x, &y);
     let arms = arms(points.iter().map(|p| p.arm.as_str()));
-    for (number, arm) in arms.iter().enumerate() {
+    let places = places(perf);
+    let place = |arm: &str| places.iter().position(|other| *other == arm).unwrap_or(0);
+    for (number, arm) in arms.iter().map(|arm| (place(arm), arm)) {
         let own: Vec<&HitPoint> = points.iter().filter(|p| p.arm == *arm).collect();
         let share = |p: &HitPoint| 100.0 * p.skipped_needlessly as f64 / p.misses.max(1) as f64;
         let line: Vec<(f64, f64)> =
@@ -44,7 +46,7 @@ pub fn hit_ratio(perf: &Perf) -> String {
             chart.svg.marker(number, false, point);
         }
     }
-    let names = arms.iter().enumerate().map(|(n, arm)| (n, false, false, (*arm).to_owned()));
+    let names = arms.iter().map(|arm| (place(arm), false, false, (*arm).to_owned()));
     chart.legend(&names.collect::<Vec<_>>());
     chart.svg.finish()
 }

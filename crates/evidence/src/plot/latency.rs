@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Latency: the middle and the tail.
 
-use super::chart::{Chart, Side, arms};
+use super::chart::{Chart, Side, arms, places};
 use super::scale::{Scale, metric};
 use super::svg::Anchor;
 use crate::perf::{Perf, Series};
@@ -42,12 +42,15 @@ pub fn latency(perf: &Perf, workload: &str) -> String {
         chart.svg.text("soft", (x, y + 20.0), Anchor::Middle, name);
     }
     let arms = arms(series.iter().map(|(_, s)| s.arm.as_str()));
-    for (number, arm) in arms.iter().enumerate() {
+    let places = places(perf);
+    let place = |arm: &str| places.iter().position(|other| *other == arm).unwrap_or(0);
+    for (rank, arm) in arms.iter().enumerate() {
+        let number = place(arm);
         // Side by side, so that intervals do not hide each other.
-        let shift = (number as f64 + 1.0) / (arms.len() as f64 + 1.0);
+        let shift = (rank as f64 + 1.0) / (arms.len() as f64 + 1.0);
         let mut line = Vec::new();
-        for (place, one) in series.iter().filter(|(_, s)| s.arm == *arm) {
-            let x = *place as f64 + shift;
+        for (column, one) in series.iter().filter(|(_, s)| s.arm == *arm) {
+            let x = *column as f64 + shift;
             let seconds = |pick: fn(f64, f64) -> f64, from| {
                 one.samples.iter().copied().fold(from, pick) / 1e9
             };
@@ -58,7 +61,7 @@ pub fn latency(perf: &Perf, workload: &str) -> String {
         }
         line.iter().for_each(|&point| chart.svg.marker(number, false, point));
     }
-    let names = arms.iter().enumerate().map(|(n, arm)| (n, false, false, (*arm).to_owned()));
+    let names = arms.iter().map(|arm| (place(arm), false, false, (*arm).to_owned()));
     chart.legend(&names.collect::<Vec<_>>());
     chart.svg.finish()
 }

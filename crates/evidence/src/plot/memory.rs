@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Memory of the tracker against the size of the backing device.
 
-use super::chart::{Chart, Side, arms};
+use super::chart::{Chart, Side, arms, places};
 use super::scale::{Scale, bytes};
 use crate::perf::{MemoryPoint, Perf};
 
@@ -38,7 +38,9 @@ pub fn memory(perf: &Perf) -> String {
     let mut chart = Chart::new("Memory: peak, and idle (dashed)", &x, &y);
     let arms = arms(points.iter().map(|p| p.arm.as_str()));
     let mut names: Vec<(usize, bool, bool, String)> = Vec::new();
-    for (number, arm) in arms.iter().enumerate() {
+    let places = places(perf);
+    let place = |arm: &str| places.iter().position(|other| *other == arm).unwrap_or(0);
+    for (number, arm) in arms.iter().map(|arm| (place(arm), arm)) {
         let own: Vec<&&MemoryPoint> = points.iter().filter(|p| p.arm == *arm).collect();
         for (dashed, value) in [
             (true, (|p: &MemoryPoint| p.idle_bytes) as fn(&MemoryPoint) -> u64),
@@ -56,10 +58,10 @@ pub fn memory(perf: &Perf) -> String {
     for (device, idle, peak) in V2 {
         for value in [idle, peak] {
             let at = chart.at(device / V2[0].0, value);
-            chart.svg.marker(arms.len(), true, at);
+            chart.svg.marker(places.len(), true, at);
         }
     }
-    names.push((arms.len(), false, true, "version 2, as published".to_owned()));
+    names.push((places.len(), false, true, "version 2, as published".to_owned()));
     chart.legend(&names);
     chart.svg.finish()
 }

@@ -6,6 +6,7 @@
 //! `--plot-ink` and the like. Arms differ by marker as well as by colour.
 //! Every function returns an empty string when there is nothing to show.
 
+mod all;
 mod chart;
 mod hits;
 mod latency;
@@ -15,6 +16,8 @@ mod scale;
 mod stale;
 mod svg;
 
+pub(crate) use all::stale;
+pub use all::{Plot, plots};
 pub use hits::hit_ratio;
 pub use latency::latency;
 pub use memory::memory;

@@ -87,7 +87,9 @@ impl Axis {
 fn step(span: f64) -> f64 {
     let rough = span / 6.0;
     let power = 10_f64.powf(rough.log10().floor());
-    let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * power >= rough).unwrap_or(10.0);
+    // A hair, so that an axis keeps the step that its ends were rounded to.
+    let enough = |f: &f64| f * power >= rough * (1.0 - 1e-9);
+    let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(enough).unwrap_or(10.0);
     factor * power
 }
 
@@ -147,6 +149,9 @@ mod tests {
         let axis = Axis::around(Scale::Linear, [0.0, 97.0].into_iter(), 0.0, 100.0);
         assert_eq!((axis.min, axis.max), (0.0, 100.0));
         assert_eq!(axis.ticks(), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
+        let axis = Axis::around(Scale::Linear, [0.98, 1.0855].into_iter(), 0.0, 100.0);
+        let ticks: Vec<String> = axis.ticks().iter().map(|v| format!("{v:.2}")).collect();
+        assert_eq!(ticks, ["0.98", "1.00", "1.02", "1.04", "1.06", "1.08", "1.10"]);
         let axis = Axis::around(Scale::Log(2), [8.0, 1024.0].into_iter(), 0.0, 70.0);
         assert_eq!((axis.min, axis.max), (8.0, 1024.0));
         assert!((axis.at(16.0) - 10.0).abs() < 1e-9);

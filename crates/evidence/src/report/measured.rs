@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What was counted and measured, beside the verdicts.
 
-use super::charts::{Mark, dots, short};
 use super::{clean, missing};
 use crate::load::Load;
 use crate::load_table::load_table;
-use crate::perf::{Perf, Series};
+use crate::perf::Series;
+use crate::plot;
 use crate::record::{Case, RunRecord};
 use crate::stats::paired::{self, Ratio};
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 pub(super) fn load(run: &RunRecord) -> Markup {
     let loads: Vec<(&Case, &Load)> =
@@ -19,18 +19,12 @@ pub(super) fn load(run: &RunRecord) -> Markup {
             "cargo xtask run --scenario L1 --full",
         );
     }
-    let marks: Vec<Mark> = loads
-        .iter()
-        .map(|(case, load)| Mark {
-            label: case.id.clone(),
-            value: load.stale_blocks as f64,
-            spread: None,
-        })
-        .collect();
     html! {
         p { "Blocks of 4 KiB that bcache and its clean backing device disagree on, after the load. \
              An opportunity is a read miss that overlapped a write in flight, as the disks saw it." }
-        (dots(&marks, "stale blocks", Some(0.0), None))
+        @for (id, svg) in plot::stale(run) {
+            @if !svg.is_empty() { h3 { (clean(id)) } (drawn(svg)) }
+        }
         pre { (clean(&load_table(run))) }
         div.scroll {
             table {
@@ -46,6 +40,11 @@ pub(super) fn load(run: &RunRecord) -> Markup {
             }
         }
     }
+}
+
+/// A plot, which escapes what it writes itself.
+fn drawn(svg: String) -> Markup {
+    html! { div.scroll { (PreEscaped(svg)) } }
 }
 
 fn load_row(case: &Case, load: &Load) -> Markup {
@@ -80,36 +79,21 @@ pub(super) fn speed(run: &RunRecord) -> Markup {
     html! {
         p {
             "Compared with arm " code { (clean(&perf.reference)) } ", pair by pair: one boot is one \
-             sample, the same index the same pair. The dot is the geometric mean of the ratios, \
-             the line its 95 % bootstrap interval (no line: too few pairs), the band is ±"
-            (short(perf.margin * 100.0)) " %."
+             sample, the same index the same pair. The marker is the geometric mean of the \
+             ratios, the line its 95 % bootstrap interval (no line: too few pairs)."
             @if perf.indicative { " Wall-clock figures of an emulated, shared machine: indicative." }
         }
         @for note in &perf.notes { p.missing { (clean(note)) } }
+        @for (workload, _) in groups.iter().filter(|(_, metric)| *metric == "lat-p50") {
+            (drawn(plot::latency(perf, workload)))
+        }
         @for (workload, metric) in groups {
             @let of = || perf.series.iter().filter(|s| s.workload == workload && s.metric == metric);
-            @let base = of().find(|s| s.arm == perf.reference);
             h3 { (clean(workload)) ": " (clean(metric)) }
-            @if let Some(base) = base {
-                (ratios(base, &of().filter(|s| s.arm != base.arm).collect::<Vec<_>>(), perf, run.seed))
-            }
+            (drawn(plot::ratios(perf, metric, workload, run.seed)))
             (medians(&of().collect::<Vec<_>>()))
         }
     }
-}
-
-fn ratios(base: &Series, others: &[&Series], perf: &Perf, seed: u64) -> Markup {
-    let marks: Vec<Mark> = others
-        .iter()
-        .filter_map(|series| {
-            let label = series.arm.clone();
-            Some(match compared(series, base, seed)? {
-                Ok(r) => Mark { label, value: r.ratio, spread: Some((r.low, r.high)) },
-                Err(value) => Mark { label, value, spread: None },
-            })
-        })
-        .collect();
-    dots(&marks, "× reference", Some(1.0), Some((1.0 - perf.margin, 1.0 + perf.margin)))
 }
 
 /// The ratio of `series` to `base` with its interval, or without one where
@@ -164,6 +148,9 @@ pub(super) fn memory(run: &RunRecord) -> Markup {
     let memory = perf.map_or(&[][..], |perf| &perf.memory);
     let hits = perf.map_or(&[][..], |perf| &perf.hit_ratio);
     html! {
+        @if let Some(perf) = perf {
+            (drawn(plot::memory(perf))) (drawn(plot::hit_ratio(perf)))
+        }
         @if memory.is_empty() {
             (missing("The tracker's memory was not measured in this run:", "cargo xtask perf"))
         } @else {
@@ -222,4 +209,19 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
     let digits = usize::from(value.fract() > 0.0);
     format!("{value:.digits$} {}", units[unit])
+}
+
+/// Four digits are enough for an eye.
+pub(crate) fn short(value: f64) -> String {
+    let size = value.abs();
+    if size >= 1e7 {
+        return format!("{value:.3e}");
+    }
+    let digits = match size {
+        s if s == 0.0 || s >= 1000.0 => 0,
+        s if s >= 100.0 => 1,
+        s if s >= 10.0 => 2,
+        _ => 3,
+    };
+    format!("{value:.digits$}")
 }

@@ -7,11 +7,9 @@
 //! through maud, which escapes, and never as markup.
 
 mod cases;
-mod charts;
-pub(crate) use charts::short;
 mod matrix;
 mod measured;
-pub(crate) use measured::{bytes, compared};
+pub(crate) use measured::{bytes, compared, short};
 mod provenance;
 mod style;
 
@@ -49,7 +47,8 @@ pub fn report(run: &RunRecord, exhibits: &Exhibits) -> String {
             body {
                 main {
                     (head(run))
-                    section id="verdicts" { h2 { "Verdicts" } (matrix::matrix(run)) (matrix::legend()) }
+                    section id="verdicts" { h2 { "Verdicts" } (matrix::matrix(run))
+                        @if !run.cases.is_empty() { (matrix::legend()) } }
                     section id="rates" { h2 { "Stale blocks under load" } (measured::load(run)) }
                     section id="speed" { h2 { "Speed" } (measured::speed(run)) }
                     section id="memory" { h2 { "Memory and precision" } (measured::memory(run)) }
@@ -80,16 +79,17 @@ fn head(run: &RunRecord) -> Markup {
             h1 { "bcache stale-read-fill race" }
             p.lead {
                 "Linux " (clean(&run.source.kernel_version)) ", "
-                (run.arms.len()) " kernels × " (run.scenarios.len()) " scenarios, "
+                (run.arms.len()) " kernels"
+                @if !run.scenarios.is_empty() { " × " (run.scenarios.len()) (if run.scenarios.len() == 1 { " scenario" } else { " scenarios" }) } ", "
                 (run.started.get(..10).unwrap_or(&run.started)) "; run " code { (clean(&run.run_id)) }
             }
-            ul.tally {
+            @if planned > 0 { ul.tally {
                 li { strong { (planned) } " cases" }
                 li.ok { strong { (as_expected) } " as expected" }
                 li.bad[contradictions > 0] { strong { (contradictions) } " contradict" }
                 li.warn[inconclusive > 0] { strong { (inconclusive) } " inconclusive" }
                 li.warn[harness_failures > 0] { strong { (harness_failures) } " without a verdict" }
-            }
+            } }
             nav {
                 a href="#verdicts" { "verdicts" } a href="#rates" { "rates" }
                 a href="#speed" { "speed" } a href="#memory" { "memory" }

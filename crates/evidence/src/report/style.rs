@@ -29,7 +29,8 @@ nav{display:flex;flex-wrap:wrap;gap:.2rem 1rem;margin:.8rem 0}
 .tally li{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.3rem .8rem}
 .tally .ok strong{color:var(--ok)}.tally .bad{background:var(--badbg);color:var(--bad)}
 .tally .warn{background:var(--incbg)}
-.scroll{overflow-x:auto;-webkit-overflow-scrolling:touch}
+.scroll{overflow-x:auto;-webkit-overflow-scrolling:touch;margin:.8rem 0}
+.scroll .plot{min-width:35rem}
 table{border-collapse:collapse;font-size:.92rem;min-width:100%}
 th,td{border:1px solid var(--line);padding:.35rem .6rem;text-align:left;vertical-align:top}
 thead th{background:var(--card)}
@@ -70,9 +71,6 @@ svg .t-write{fill:var(--write)}svg .t-read{fill:var(--read)}svg .t-hold{fill:var
 svg .t-journal{fill:var(--journal)}svg .t-leaf{fill:var(--leaf)}svg .t-fill{fill:var(--fill)}
 svg .t-inferred{fill:var(--hold)}svg text.t-inferred{fill:var(--dim);font-style:italic}svg .t-cut,svg .t-bad{fill:var(--bad);
 font-weight:600}
-.chart text{fill:var(--fg)}.chart .axis{stroke:var(--line)}.chart .tick{fill:var(--dim)}
-.chart .bar{stroke:var(--a);stroke-width:2}.chart .dot{fill:var(--a)}
-.chart .ref{stroke:var(--dim);stroke-dasharray:3 3}.chart .band{fill:var(--incbg)}
 @media(max-width:640px){body{font-size:15px}main{padding:.7rem}h1{font-size:1.35rem}
 .facts{grid-template-columns:1fr}.facts dd{margin-bottom:.35rem}table{font-size:.85rem}
 th,td{padding:.3rem .45rem}}

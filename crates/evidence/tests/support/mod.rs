@@ -51,6 +51,7 @@ pub fn record(
         title: String::new(),
         hash: "h".into(),
         image: "i".into(),
+        vmlinux: None,
     };
     let scenario = |id: &str| ScenarioRecord {
         id: id.into(),

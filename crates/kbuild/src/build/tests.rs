@@ -3,8 +3,9 @@
 //! real one does in minutes.
 
 use super::*;
-use crate::{SourceSpec, Toolchain};
+use crate::{SourceSpec, Stage, Toolchain};
 use std::cell::RefCell;
+use std::fs;
 use tempfile::TempDir;
 
 /// `allnoconfig` takes the requests but drops BROKEN; `vmlinux` is the text of

@@ -8,7 +8,7 @@ use super::report::{Finding, Outcome};
 use super::{SeriesError, Step};
 use crate::source::Source;
 use crate::{Arm, Dirs};
-use proc::{Cancel, run_lines};
+use proc::{Cancel, Scratch, run_lines};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -133,7 +133,7 @@ fn rustfmt(
     cancel: &Cancel,
 ) -> Result<Vec<Finding>, SeriesError> {
     let Some(last) = mails.overlays.last() else { return Ok(vec![]) };
-    let work = tempfile::tempdir().map_err(SeriesError::io(&plan.kernel))?;
+    let work = Scratch::new("bclab-").map_err(SeriesError::io(&plan.kernel))?;
     let repo = Repo { dir: work.path().into(), person: &mails.person, cancel };
     repo.put(last)?;
     let mut findings = Vec::new();
@@ -172,7 +172,7 @@ pub(super) fn applies(
 ) -> Result<Vec<Finding>, SeriesError> {
     let steps = plan.steps_on(on);
     let version = format!("linux {version}");
-    let work = tempfile::tempdir().map_err(SeriesError::io(&plan.kernel))?;
+    let work = Scratch::new("bclab-").map_err(SeriesError::io(&plan.kernel))?;
     let touched: BTreeSet<String> = touched(&mails.overlays);
     let repo = Repo::create(work.path(), &touched, pristine, &mails.person, cancel)?;
     let mut findings = Vec::new();

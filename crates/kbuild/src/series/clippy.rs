@@ -6,6 +6,7 @@
 
 use crate::Dirs;
 use crate::event::{Event, from_debian};
+use crate::setup::installed;
 use crate::toolchain::{Rustc, find_rustc, in_path, numbers};
 use debian::{PrivateApt, unpack_deb};
 use proc::{Cancel, run_lines};
@@ -26,14 +27,20 @@ pub(super) fn find(
     if let Some(found) = candidates.into_iter().find(|path| fits(path, &rustc)) {
         return Ok(found);
     }
-    let how = format!(
-        "no clippy-driver for {}; `apt-get install rust-web-clippy` (Debian 12), `apt-get install \
-         rust-clippy` (Debian 13) or `rustup component add clippy` has it",
-        rustc.version
-    );
-    let package = debian_package(&rustc.path).ok_or_else(|| how.clone())?;
-    fetch(dirs, &package, &own, on_event, cancel).map_err(|error| format!("{how} ({error})"))?;
-    if fits(&unpacked, &rustc) { Ok(unpacked) } else { Err(how) }
+    let missing = format!("no clippy-driver for {}", rustc.version);
+    let Some(package) = debian_package(&rustc.path) else {
+        return Err(format!("{missing}; `rustup component add clippy` has it"));
+    };
+    // Never installed: apt might bring another compiler along, and with it
+    // every image would have to be built again.
+    fetch(dirs, &package, &own, on_event, cancel).map_err(|error| {
+        format!("{missing}: {package} cannot be had (do not install another version): {error}")
+    })?;
+    if fits(&unpacked, &rustc) {
+        Ok(unpacked)
+    } else {
+        Err(format!("{missing}: that in {package} does not start"))
+    }
 }
 
 fn fetch(
@@ -52,15 +59,13 @@ fn fetch(
 /// `rust-web-clippy=VERSION` for a compiler out of `rustc-web`.
 fn debian_package(rustc: &Path) -> Option<String> {
     let owner = first_line(Command::new("dpkg-query").arg("-S").arg(rustc))?;
-    let owner = owner.split([':', ',']).next()?.to_owned();
-    let clippy = match owner.as_str() {
+    let owner = owner.split([':', ',']).next()?;
+    let clippy = match owner {
         "rustc" => "rust-clippy",
         "rustc-web" => "rust-web-clippy",
         _ => return None,
     };
-    let version =
-        first_line(Command::new("dpkg-query").args(["-W", "-f", "${Version}\n"]).arg(&owner))?;
-    Some(format!("{clippy}={version}"))
+    Some(format!("{clippy}={}", installed(owner)?))
 }
 
 /// `clippy 0.1.85` belongs to `rustc 1.85.x`.
@@ -83,4 +88,33 @@ fn first_line(command: &mut Command) -> Option<String> {
         first.get_or_insert_with(|| line.to_owned());
     });
     first.filter(|_| status.is_ok_and(|status| status.success()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn only_a_driver_of_the_compiler_s_version_that_starts_will_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let rustc = Rustc {
+            path: PathBuf::from("/usr/bin/rustc"),
+            sysroot: PathBuf::from("/usr"),
+            version: "rustc 1.85.0 (4d91de4e4 2025-02-17)".into(),
+        };
+        let driver = |script: &str| {
+            let path = dir.path().join("clippy-driver");
+            fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            fits(&path, &rustc)
+        };
+        assert!(driver("echo clippy 0.1.85"));
+        assert!(!driver("echo clippy 0.1.96"));
+        // As the loader, when the compiler's library is another build.
+        assert!(!driver("echo clippy 0.1.85; exit 127"));
+        assert!(!driver("echo hello"));
+        assert!(!fits(&dir.path().join("nothing"), &rustc));
+    }
 }

@@ -9,6 +9,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Whether `text` is `NAME <ADDRESS>`.
+#[must_use]
+pub fn is_person(text: &str) -> bool {
+    Person::parse(text).is_some()
+}
+
 /// Who the mails come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Person {

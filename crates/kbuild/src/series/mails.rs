@@ -5,7 +5,7 @@ use super::git::{Person, Repo};
 use super::plan::{Plan, overlays};
 use super::{SeriesError, Step};
 use crate::overlay::Overlay;
-use proc::Cancel;
+use proc::{Cancel, Scratch};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,8 @@ pub struct Letter<'a> {
     pub version: Option<u32>,
 }
 
-/// Writes the mails into the folder `out`, replacing those of an earlier run.
+/// Writes the mails into the folder `out`, replacing those of an earlier run:
+/// all of them or, when it fails or is to stop, none.
 ///
 /// # Errors
 /// [`SeriesError::Patch`] when a step does not apply to the source that
@@ -53,24 +54,22 @@ pub fn write(
     let steps: Vec<&Step> = plan.steps.iter().collect();
     let overlays =
         overlays(&steps, pristine).map_err(|(step, error)| SeriesError::Patch { step, error })?;
-    fs::create_dir_all(out).map_err(SeriesError::io(out))?;
-    remove_old(out)?;
-
-    let work = tempfile::tempdir().map_err(SeriesError::io(Path::new("temporary folder")))?;
+    let work = Scratch::new("bclab-").map_err(SeriesError::io(Path::new("temporary folder")))?;
     let touched = touched(&overlays);
     let git = Repo::create(work.path(), &touched, pristine, &person, cancel)?;
-    // Outside the tree, so that nothing of it is committed.
-    let place = tempfile::NamedTempFile::new().map_err(SeriesError::io(out))?;
+    // Where nothing is committed.
+    let place = work.path().join(".git/lab-message");
     for (step, overlay) in steps.iter().zip(&overlays) {
         git.put(overlay)?;
         git.git(&["add", "--all"])?;
-        fs::write(place.path(), &step.message).map_err(SeriesError::io(place.path()))?;
-        let file = format!("--file={}", place.path().display());
+        fs::write(&place, &step.message).map_err(SeriesError::io(&place))?;
+        let file = format!("--file={}", place.display());
         git.git(&["commit", "--quiet", "--signoff", "--cleanup=verbatim", &file])?;
     }
-    let out = std::path::absolute(out).map_err(SeriesError::io(out))?;
+    // Beside the repository's own files, which nobody looks at.
+    let fresh = work.path().join(".git").join("mails");
     let (count, into) =
-        (format!("-{}", steps.len()), format!("--output-directory={}", out.display()));
+        (format!("-{}", steps.len()), format!("--output-directory={}", fresh.display()));
     let version = letter.version.map(|version| format!("--reroll-count={version}"));
     let mut args = vec![
         "format-patch",
@@ -82,14 +81,34 @@ pub fn write(
         &count,
     ];
     args.extend(version.as_deref());
-    let mut mails: Vec<PathBuf> = git.git(&args)?.into_iter().map(PathBuf::from).collect();
-    if mails.len() != steps.len() + 1 {
-        let tail = format!("{} mails for {} steps", mails.len(), steps.len());
+    let made: Vec<PathBuf> = git.git(&args)?.into_iter().map(PathBuf::from).collect();
+    if made.len() != steps.len() + 1 {
+        let tail = format!("{} mails for {} steps", made.len(), steps.len());
         return Err(SeriesError::Tool { what: "git format-patch".into(), tail });
     }
-    let cover = mails.remove(0);
-    fill_cover(&cover, plan)?;
-    Ok(Mails { cover, patches: mails, person, overlays })
+    fill_cover(&made[0], plan)?;
+    cancel.check()?;
+    let mut patches = put_in_place(&made, out)?;
+    let cover = patches.remove(0);
+    Ok(Mails { cover, patches, person, overlays })
+}
+
+/// Puts finished mails where those of an earlier run are, in no time.
+fn put_in_place(made: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>, SeriesError> {
+    fs::create_dir_all(out).map_err(SeriesError::io(out))?;
+    let out = std::path::absolute(out).map_err(SeriesError::io(out))?;
+    let hidden = tempfile::Builder::new().prefix(".mails-").tempdir_in(&out);
+    let hidden = hidden.map_err(SeriesError::io(&out))?;
+    let name = |mail: &PathBuf| mail.file_name().unwrap_or_default().to_owned();
+    for mail in made {
+        fs::copy(mail, hidden.path().join(name(mail))).map_err(SeriesError::io(&out))?;
+    }
+    remove_old(&out)?;
+    let place = |mail: &PathBuf| {
+        let to = out.join(name(mail));
+        fs::rename(hidden.path().join(name(mail)), &to).map_err(SeriesError::io(&to)).map(|()| to)
+    };
+    made.iter().map(place).collect()
 }
 
 /// All paths that any of the overlays changes.
@@ -114,7 +133,7 @@ fn remove_old(out: &Path) -> Result<(), SeriesError> {
 fn fill_cover(path: &Path, plan: &Plan) -> Result<(), SeriesError> {
     let text = fs::read_to_string(path).map_err(SeriesError::io(path))?;
     let (subject, body) = &plan.cover;
-    let body = format!("{body}\n\nBased on {}.", plan.base);
+    let body = format!("{body}\n\n{}", plan.base());
     let filled =
         text.replacen("*** SUBJECT HERE ***", subject, 1).replacen("*** BLURB HERE ***", &body, 1);
     fs::write(path, filled).map_err(SeriesError::io(path))

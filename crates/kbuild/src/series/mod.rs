@@ -13,25 +13,28 @@
 //! tool or package that is not there is neither: it is reported as missing.
 
 mod builds;
+mod cell;
 mod checks;
 mod clippy;
-mod exports;
+mod compile;
 mod git;
+mod kernel;
 mod mails;
+mod pace;
 mod plan;
 mod report;
-mod slim;
 
 pub use builds::{Builds, Progress};
 pub use checks::check;
+pub use git::is_person;
 pub use mails::{Letter, Mails, write};
 pub use plan::{On, Plan, PlanError, Step};
 pub use report::{Finding, Outcome, Report};
 
+use crate::build::BuildError;
 use crate::config::ConfigError;
 use crate::patch::PatchError;
 use crate::source::SourceError;
-use crate::toolchain::ToolchainError;
 use debian::AptError;
 use proc::{Cancelled, RunError};
 use std::io;
@@ -81,9 +84,9 @@ pub enum SeriesError {
     /// A configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A compiler.
+    /// A build, for a reason that lies in neither kernel nor series.
     #[error(transparent)]
-    Toolchain(#[from] ToolchainError),
+    Build(BuildError),
     /// A file.
     #[error("{path}: {error}")]
     Io {
@@ -95,6 +98,15 @@ pub enum SeriesError {
     /// The user asked to stop.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+impl From<BuildError> for SeriesError {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Cancelled(cancelled) => cancelled.into(),
+            other => Self::Build(other),
+        }
+    }
 }
 
 impl SeriesError {
@@ -114,5 +126,7 @@ impl SeriesError {
     }
 }
 
+#[cfg(test)]
+mod build_tests;
 #[cfg(test)]
 mod tests;

@@ -48,8 +48,6 @@ pub struct Plan {
     pub(super) kernel: PathBuf,
     /// Subject and text of the cover letter.
     pub(super) cover: (String, String),
-    /// What the cover letter says it applies to.
-    pub(super) base: String,
     /// In the order of the mails.
     pub steps: Vec<Step>,
     /// Kernels that it claims to work on, the first being the one it is made for.
@@ -103,7 +101,6 @@ fn with_and_without() -> Vec<bool> {
 #[serde(deny_unknown_fields)]
 struct PlanFile {
     cover: String,
-    base: String,
     patch: Vec<StepFile>,
     #[serde(default)]
     on: Vec<On>,
@@ -127,6 +124,18 @@ struct StepFile {
     #[serde(default)]
     config_rust: Vec<String>,
     arm: Option<String>,
+}
+
+impl Step {
+    /// Whether it changes, or adds, a file whose path is as wanted.
+    pub(super) fn touches(&self, wanted: &dyn Fn(&str) -> bool) -> bool {
+        let patched = self.patches.iter().flat_map(|patch| &patch.files);
+        // Less their `a/` and `b/`.
+        let mut paths = patched
+            .flat_map(|file| file.old.iter().chain(&file.new))
+            .filter_map(|path| Some(path.split_once('/')?.1));
+        paths.any(wanted) || self.files.iter().any(|(path, _)| wanted(path))
+    }
 }
 
 impl Plan {
@@ -154,14 +163,41 @@ impl Plan {
             return Err(wrong("at least one [[patch]] and one [[on]] are needed".into()));
         }
         let cover = message(&folder.join(&file.cover))?;
-        let (base, on, answered) = (file.base, file.on, file.answered);
-        Ok(Self { kernel: kernel.into(), cover, base, steps, on, answered })
+        let (on, answered) = (file.on, file.answered);
+        Ok(Self { kernel: kernel.into(), cover, steps, on, answered })
     }
 
     /// Kinds of checkpatch's remarks that are passed over, and why.
     #[must_use]
     pub fn answered(&self) -> Vec<(String, String)> {
         self.answered.clone().into_iter().collect()
+    }
+
+    /// The fragment that kernels are configured with.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.kernel.join("series/build.config")
+    }
+
+    /// What the cover letter says that it applies to: all that is checked.
+    pub(super) fn base(&self) -> String {
+        let name = |on: &On| on.kernel.replace("linux-source-", "linux ");
+        let mut text = String::new();
+        for (index, on) in self.on.iter().enumerate() {
+            let steps = self.steps_on(on);
+            let numbers: Vec<String> = (1..)
+                .zip(&self.steps)
+                .filter(|(_, step)| steps.iter().any(|other| other.name == step.name))
+                .map(|(number, _)| number.to_string())
+                .collect();
+            let (kernel, all) = (name(on), steps.len() == self.steps.len());
+            text += &match (index, all) {
+                (0, _) => format!("Based on {kernel}"),
+                (_, true) => format!("; applies to {kernel} as well"),
+                (_, false) => format!("; of it {} to {kernel}", numbers.join(", ")),
+            };
+        }
+        text + "."
     }
 
     /// The steps that a kernel gets.

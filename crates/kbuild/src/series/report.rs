@@ -62,6 +62,8 @@ pub struct Report {
     pub answered: Vec<(String, String)>,
     /// In the order in which they were made.
     pub findings: Vec<Finding>,
+    /// Whether all that was asked for was checked.
+    pub complete: bool,
 }
 
 impl Report {
@@ -118,6 +120,9 @@ impl Report {
                 let _ = writeln!(text, "    --to='{}' \\", recipient.replace('\'', "'\\''"));
             }
             text.push_str("    *.patch\n");
+        }
+        if !self.complete {
+            text.push_str("\nNOT COMPLETE: the same command goes on where this one stopped\n");
         }
         let _ = writeln!(
             text,

@@ -14,7 +14,7 @@ fn pristine(path: &str) -> Option<Vec<u8>> {
 }
 
 /// Two steps: one patches a file and adds another, one patches it again.
-fn folder() -> tempfile::TempDir {
+pub(super) fn folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let put = |path: &str, text: &str| {
         let place = dir.path().join("kernel").join(path);
@@ -30,24 +30,30 @@ fn folder() -> tempfile::TempDir {
     put("patches/a.patch", &patch("two", "THREE"));
     put("patches/b.patch", &patch("two", "THIRD").replace("-three", "-THREE"));
     put("tracker/n.h", "new\n");
+    put("tracker/r.rs", "fn f() {}\n");
     put(
         "series/series.toml",
-        "cover = \"cover.txt\"\nbase = \"a test\"\n\
+        "cover = \"cover.txt\"\n\
          [[patch]]\nmessage = \"a.txt\"\npatches = [\"patches/a.patch\"]\n\
-         files = { \"d/n.h\" = \"tracker/n.h\" }\n\
+         files = { \"d/n.h\" = \"tracker/n.h\" }\nconfig = [\"CONFIG_A=y\"]\n\
          [[patch]]\nmessage = \"b.txt\"\npatches = [\"patches/b.patch\"]\narm = \"all\"\n\
+         files = { \"d/r.rs\" = \"tracker/r.rs\" }\nconfig_rust = [\"CONFIG_B=y\"]\n\
          [[on]]\nkernel = \"here\"\n[[on]]\nkernel = \"there\"\nsteps = [\"a\"]\n",
     );
     put(
         "arms/all.toml",
         "title = \"t\"\npatches = [\"patches/a.patch\", \"patches/b.patch\"]\n\
-         files = { \"d/n.h\" = \"tracker/n.h\" }\n",
+         files = { \"d/n.h\" = \"tracker/n.h\", \"d/r.rs\" = \"tracker/r.rs\" }\n",
     );
     dir
 }
 
+pub(super) fn plan(dir: &Path) -> Plan {
+    Plan::load(&dir.join("kernel")).unwrap()
+}
+
 fn written(dir: &Path, version: Option<u32>) -> (Plan, Mails) {
-    let plan = Plan::load(&dir.join("kernel")).unwrap();
+    let plan = plan(dir);
     let letter = Letter { sign_off: Some("A B <a@b.example>"), version };
     let out = dir.join("out");
     let mails = write(&plan, &pristine, &letter, dir, &out, &Cancel::new()).unwrap();
@@ -65,8 +71,8 @@ fn the_mails_are_what_git_send_email_wants() {
     let (_, mails) = written(dir.path(), Some(3));
     let cover = fs::read_to_string(&mails.cover).unwrap();
     assert!(cover.contains("Subject: [PATCH v3 0/2] tests: a series\n"), "{cover}");
-    assert!(cover.contains("What it is for.\n\nBased on a test."), "{cover}");
-    assert!(cover.contains("2 files changed"), "{cover}");
+    assert!(cover.contains("What it is for.\n\nBased on here; of it 1 to there."), "{cover}");
+    assert!(cover.contains("3 files changed"), "{cover}");
     let first = fs::read_to_string(&mails.patches[0]).unwrap();
     for part in [
         "From: A B <a@b.example>\n",
@@ -94,6 +100,33 @@ fn git_am_gives_the_lab_s_files_and_the_arm_s() {
     let other = is_arm(&plan, "all", "x", &mails.overlays[0], &pristine);
     assert!(other.detail.contains("d/f.c"), "{}", other.detail);
     assert_eq!(other.outcome, Outcome::Failed);
+}
+
+#[test]
+fn a_run_that_stops_leaves_the_mails_of_the_one_before() {
+    let dir = folder();
+    let (plan, _) = written(dir.path(), None);
+    let out = dir.path().join("out");
+    let list = |out: &Path| {
+        let entries = fs::read_dir(out).unwrap().flatten();
+        let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = list(&out);
+    assert_eq!(before.len(), 3, "{before:?}");
+    let cancel = Cancel::new();
+    let letter = Letter { sign_off: Some("A B <a@b.example>"), version: Some(2) };
+    let stopping = |path: &str| {
+        cancel.cancel();
+        pristine(path)
+    };
+    for to in [&out, &dir.path().join("fresh")] {
+        let ended = write(&plan, &stopping, &letter, dir.path(), to, &cancel);
+        assert!(matches!(ended, Err(SeriesError::Cancelled(_))), "{ended:?}");
+    }
+    assert_eq!(list(&out), before);
+    assert!(!dir.path().join("fresh").exists());
 }
 
 #[test]
@@ -131,7 +164,7 @@ fn series_toml_is_checked() {
     let text = fs::read_to_string(&path).unwrap();
     for (from, to, what) in [
         ("steps = [\"a\"]", "steps = [\"z\"]", "\"z\""),
-        ("base =", "basis =", "basis"),
+        ("cover =", "cower =", "cower"),
         ("b.txt", "c.txt", "c.txt"),
         ("\"d/n.h\"", "\"../n.h\"", "leaves the tree"),
     ] {
@@ -151,4 +184,7 @@ fn the_exit_code_is_that_of_the_worst_finding() {
     assert_eq!(report(&[Outcome::Missing, Outcome::Ok]).exit_code(), 3);
     assert_eq!(report(&[Outcome::Missing, Outcome::Failed]).exit_code(), 1);
     assert!(report(&[Outcome::Failed]).text().contains("FAILED"));
+    let half = report(&[Outcome::Ok]);
+    assert!(half.text().contains("NOT COMPLETE"));
+    assert!(!Report { complete: true, ..half }.text().contains("NOT COMPLETE"));
 }

@@ -54,7 +54,10 @@ fn install(
     cancel: &Cancel,
 ) -> Result<(), SetupError> {
     let args = install_args(&[], packages);
-    let stale = lists_are_empty() || packages.iter().any(|package| candidate(package).is_none());
+    // Less the version that some are wanted in.
+    let unknown =
+        |package: &String| candidate(package.split('=').next().unwrap_or(package)).is_none();
+    let stale = lists_are_empty() || packages.iter().any(unknown);
     let Some(root) = Root::find(cancel) else {
         let update = if stale { "apt-get update && " } else { "" };
         return Err(SetupError::NeedsRoot { command: format!("{update}{}", args.join(" ")) });

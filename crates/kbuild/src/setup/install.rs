@@ -68,6 +68,11 @@ pub(super) fn apt(
     on_event: &dyn Fn(Event),
     cancel: &Cancel,
 ) -> Result<(), SetupError> {
+    let others = replaced(args, cancel)?;
+    if !others.is_empty() {
+        let (what, command) = (what.into(), args.join(" "));
+        return Err(SetupError::WouldReplace { what, packages: others.join(", "), command });
+    }
     let mut waiting: Option<Meter> = None;
     loop {
         let tail = match apt_once(root, what, args, on_event, cancel)? {
@@ -88,6 +93,29 @@ pub(super) fn apt(
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
     }
+}
+
+/// Compilers that an installation would replace, though nobody named them.
+/// What they are is part of every image's key.
+fn replaced(args: &[String], cancel: &Cancel) -> Result<Vec<String>, SetupError> {
+    let mut found = Vec::new();
+    let mut command = Command::new(&args[0]);
+    // Looks only, for which nobody has to be root.
+    command.env("LC_ALL", "C").arg("--simulate").args(&args[1..]);
+    let look = |line: &str| found.extend(replaced_compiler(line).map(str::to_owned));
+    run_lines(&mut command, cancel, look).map_err(SetupError::run("apt-get"))?;
+    found.retain(|package| !args.contains(package));
+    Ok(found)
+}
+
+/// The package of a line such as `Inst rustc-web [1.85.0] (1.96.0 Debian)`;
+/// one that is not there yet has no version in brackets.
+fn replaced_compiler(line: &str) -> Option<&str> {
+    const COMPILERS: [&str; 8] =
+        ["rustc", "libstd-rust", "gcc", "cpp", "binutils", "bindgen", "clang", "lld"];
+    let (package, rest) = line.strip_prefix("Inst ")?.split_once(' ')?;
+    let compiler = COMPILERS.iter().any(|start| package.starts_with(start));
+    (compiler && rest.starts_with('[')).then_some(package)
 }
 
 /// The last lines, if it failed.
@@ -156,6 +184,19 @@ mod tests {
         assert_eq!(percent("dlstatus:3:40.0:Retrieving file 3 of 9"), Some(20));
         assert_eq!(percent("pmstatus:gcc:amd64:40.0:Unpacking gcc"), Some(70));
         assert_eq!(percent("Setting up gcc"), None);
+    }
+
+    #[test]
+    fn a_compiler_that_would_be_replaced_is_seen_and_a_new_one_is_not() {
+        let old = "Inst rustc-web [1.85.0+dfsg3-1] (1.96.0+dfsg-1 Debian-Security:12 [amd64])";
+        assert_eq!(replaced_compiler(old), Some("rustc-web"));
+        for other in [
+            "Inst rustc-web (1.96.0+dfsg-1 Debian-Security:12 [amd64])",
+            "Inst libssl3 [3.0.15] (3.0.17 Debian:12 [amd64])",
+            "Conf rustc-web (1.96.0+dfsg-1 Debian-Security:12 [amd64])",
+        ] {
+            assert_eq!(replaced_compiler(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -10,9 +10,10 @@ mod survey;
 pub use complete::complete;
 pub use survey::{Fix, Item, State, Survey, survey};
 
-use proc::{Cancelled, RunError};
+use proc::{Cancel, Cancelled, RunError, run_lines};
 use std::io;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// What the machine is wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,19 @@ pub enum SetupError {
         what: String,
         /// apt's explanation.
         tail: String,
+    },
+    /// apt would replace a compiler that kernels are built with.
+    #[error(
+        "installing {what} would replace {packages}, and every kernel would have to be built \
+         again; it was not done. Where that is wanted:\n\n    {command}\n"
+    )]
+    WouldReplace {
+        /// What was to be installed.
+        what: String,
+        /// The compilers' packages.
+        packages: String,
+        /// To be pasted into a root's shell.
+        command: String,
     },
     /// Nothing that the lab knows helps here.
     #[error("{what} is missing, and this system has no package for it: {fix}")]
@@ -129,6 +143,15 @@ impl SetupError {
             Self::Failed { what, command, tail }
         }
     }
+}
+
+/// The version of a Debian package that is installed.
+pub(crate) fn installed(package: &str) -> Option<String> {
+    let mut state = None;
+    let mut command = Command::new("dpkg-query");
+    command.env("LC_ALL", "C").args(["-W", "-f", "${db:Status-Status} ${Version}\n", package]);
+    run_lines(&mut command, &Cancel::new(), |line| state = Some(line.to_owned())).ok()?;
+    state?.strip_prefix("installed ").map(str::to_owned)
 }
 
 #[cfg(test)]

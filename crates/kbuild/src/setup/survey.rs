@@ -4,6 +4,7 @@
 use super::Scope;
 use super::bindgen;
 use super::install::candidate;
+use super::installed;
 use super::needs::{NEEDS, Need, Probe};
 use crate::Dirs;
 use crate::toolchain::{
@@ -147,6 +148,12 @@ fn rust_fix() -> Fix {
         candidate(package).and_then(|version| numbers(&version)).is_some_and(|v| v >= MIN_RUSTC)
     };
     for (compiler, sources) in [("rustc-web", "rust-web-src"), ("rustc", "rust-src")] {
+        // Sources of another version would bring another compiler along.
+        if let Some(version) = installed(compiler)
+            && numbers(&version).is_some_and(|numbers| numbers >= MIN_RUSTC)
+        {
+            return Fix::Packages(vec![format!("{sources}={version}")]);
+        }
         if new_enough(compiler) {
             return Fix::Packages(vec![compiler.into(), sources.into()]);
         }

@@ -74,8 +74,9 @@ impl Catalogue {
 
     /// At most `limit` distinct contents. Every part of the recording (what
     /// lies between two marks) gets the same share, as far as it has so many:
-    /// a part with many writes must not crowd out one with few. In a part,
-    /// plain losses come before subsets and torn writes, each spread evenly.
+    /// a part with many writes must not crowd out one with few. In a part, a
+    /// quarter are torn writes; of the rest, plain losses come before subsets,
+    /// each spread evenly.
     #[must_use]
     pub fn choose(&self, limit: Option<usize>) -> Vec<u128> {
         let Some(limit) = limit.filter(|limit| *limit < self.order.len()) else {
@@ -98,22 +99,30 @@ impl Catalogue {
         chosen
     }
 
-    /// The `count` plainest of some contents.
+    /// `count` of some contents: torn ones a quarter, then the plainest.
     fn plainest(&self, of: &[u128], count: usize) -> Vec<u128> {
-        let (mut chosen, mut left) = (Vec::new(), count);
-        for rank in 0..RANKS {
+        let ranked = |rank: u8| -> Vec<u128> {
             let wanted = |print: &&u128| self.places.get(print).is_some_and(|p| p.0 == rank);
-            let all: Vec<u128> = of.iter().filter(wanted).copied().collect();
-            let count = left.min(all.len());
-            // The last one always: it is where most has happened.
-            chosen.extend((1..=count).map(|n| all[n * all.len() / count - 1]));
+            of.iter().filter(wanted).copied().collect()
+        };
+        let mut left = count;
+        let mut take = |rank, most: usize| {
+            let all = ranked(rank);
+            let count = most.min(left).min(all.len());
             left -= count;
-        }
+            // The last one always: it is where most has happened.
+            (1..=count).map(|n| all[n * all.len() / count - 1]).collect::<Vec<_>>()
+        };
+        let plain = (0..TORN).map(|rank| ranked(rank).len()).sum();
+        let quarter = (count / 4).max(count.saturating_sub(plain));
+        let mut chosen = take(TORN, quarter);
+        chosen.extend((0..TORN).flat_map(|rank| take(rank, count)));
         chosen
     }
 }
 
-const RANKS: u8 = 4;
+/// The rank of torn writes, after those of whole ones.
+const TORN: u8 = 3;
 
 /// 0 for all or nothing, 1 for one write more or less, 2 for subsets of whole
 /// writes, 3 for torn ones.
@@ -122,7 +131,7 @@ fn plainness(how: How) -> u8 {
         How::DropAll | How::KeepAll => 0,
         How::DropOne(_) | How::KeepOne(_) => 1,
         How::Subset(_) | How::Combination(_) | How::Shrunk => 2,
-        How::Torn(_) => 3,
+        How::Torn(_) => TORN,
     }
 }
 
@@ -157,8 +166,9 @@ mod tests {
     #[test]
     fn a_limit_takes_plain_losses_first_and_spreads_them() {
         let catalogue = filled((0..100).map(|n| (if n % 2 == 0 { 3 } else { 1 }, 0)));
-        assert_eq!(catalogue.choose(Some(5)), [19, 39, 59, 79, 99]);
-        assert_eq!(catalogue.choose(Some(52))[50..], [48, 98]);
+        assert_eq!(catalogue.choose(Some(3)), [31, 65, 99]);
+        assert_eq!(catalogue.choose(Some(5)), [98, 23, 49, 73, 99], "a quarter are torn");
+        assert_eq!(catalogue.choose(Some(98)).iter().filter(|print| *print % 2 == 0).count(), 48);
         assert_eq!(catalogue.choose(None).len(), 100);
     }
 

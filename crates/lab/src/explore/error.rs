@@ -26,12 +26,12 @@ pub enum ExploreError {
     #[error(transparent)]
     Log(#[from] vdisk::log::LogError),
     /// The results cannot be kept.
-    #[error("cannot use {path}: {source}; free some space or choose another --out", path = path.display())]
+    #[error("cannot use {path}: {error}; free some space or choose another --out", path = path.display())]
     Io {
         /// Which file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// A results folder of something else.
     #[error("{path} holds another exploration ({what}); choose another --out", path = path.display())]
@@ -58,7 +58,7 @@ impl ExploreError {
     /// For `map_err`: something about `path`.
     pub(super) fn io(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { path, source }
+        move |error| Self::Io { path, error }
     }
 }
 

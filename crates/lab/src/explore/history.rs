@@ -64,6 +64,11 @@ impl History {
         witness
     }
 
+    /// Tells it all, without a cut at the end.
+    pub fn tell(&self, witness: &mut Witness) {
+        self.0.iter().for_each(|(_, told)| told.to(witness));
+    }
+
     /// What is known of write `seq`.
     #[must_use]
     pub fn write(&self, seq: u64) -> Option<Life> {

@@ -65,6 +65,45 @@ impl Kind {
     pub fn unusable(how: &str) -> Self {
         Self(format!("unusable/{how}"))
     }
+
+    /// What happened, in a sentence for whoever knows bcache; `None` where the
+    /// name says all there is to say.
+    #[must_use]
+    pub fn meaning(&self) -> Option<&'static str> {
+        Some(match self.0.split_once('/')?.1 {
+            "past-invalidation" => {
+                "the write's invalidation is durable, but a read miss (cached_dev_cache_miss) \
+                 inserted the data from before the write after it"
+            }
+            "invalidation-lost" => {
+                "the new data reached the backing device, the journal entry that invalidates the \
+                 cached copy did not reach the cache"
+            }
+            "invalidation-pending" => {
+                "the new data reached the backing device while the invalidation was still \
+                 waiting for the next journal write (journal_delay_ms)"
+            }
+            "no-invalidation" => {
+                "the new data reached the backing device, and long after that the invalidation \
+                 had not been journaled: it is deferred until the write completes"
+            }
+            "disk-behind" => {
+                "the cache calls its copy clean, but the backing device lost that write: it was \
+                 never flushed before the key said clean"
+            }
+            "dirty-invalidated" => {
+                "the only copy of a flushed write was dirty in the cache; a bypass write over it \
+                 (cached_dev_write) had its key invalidated durably and was lost itself"
+            }
+            "torn-set" => {
+                "a btree write was torn by the cut; bch_btree_node_read_done takes the bad \
+                 checksum for a broken cache and bch_cache_set_error stops all of it, although \
+                 the journal has the keys"
+            }
+            "guest-refused" => "the kernel refuses to register the cache",
+            _ => return None,
+        })
+    }
 }
 
 impl std::fmt::Display for Kind {
@@ -283,6 +322,25 @@ mod tests {
         let (story, history) = story(true);
         let found = cause(&story, &history, &Losses::default(), 30, 72, (A, B));
         assert_eq!(found, Some(Cause::NoInvalidation));
+    }
+
+    #[test]
+    fn every_cause_is_explained() {
+        use Cause::*;
+        let causes = [
+            PastInvalidation,
+            InvalidationLost,
+            InvalidationPending,
+            NoInvalidation,
+            DiskBehind,
+            DirtyInvalidated,
+        ];
+        for cause in causes {
+            let kind = Kind::of(Verdict::Diverged, Some(cause));
+            assert!(kind.meaning().is_some(), "{kind}");
+        }
+        assert!(Kind::unusable("torn-set").meaning().is_some());
+        assert!(Kind::of(Verdict::Torn, None).meaning().is_none());
     }
 
     #[test]

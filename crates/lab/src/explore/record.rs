@@ -108,8 +108,15 @@ impl Recording {
         let config = machine(spec, &dir.join("recording"));
         let set_up = dir.join("recording").join("set-up-events");
         std::fs::create_dir_all(dir.join("recording")).map_err(disk_trouble)?;
-        let mut session =
-            Session::start(spec.scenario, config, spec.seed, sockets.path(), &set_up, cancel)?;
+        let mut session = Session::start(
+            spec.scenario,
+            config,
+            None,
+            spec.seed,
+            sockets.path(),
+            &set_up,
+            cancel,
+        )?;
         // What make-bcache and registering wrote is settled before the log
         // that counts begins: cuts during formatting are not what we are after.
         session.guest()?.flush(Device::Ssd)?;

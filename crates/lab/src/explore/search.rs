@@ -110,6 +110,10 @@ pub fn explore(
     let Some(life) = log.lives.first() else {
         return Err(ExploreError::Closed("the event log is empty".to_owned()));
     };
+    let story = Story::read(&log, life);
+    if story.items.is_empty() {
+        return Err(ExploreError::Closed("nothing was written to the disks".to_owned()));
+    }
     let plan = spec.plan();
     let catalogue = Catalogue::make(&log, life, plan, &recording.history)?;
     let mut tried = Tried::open(dir)?;
@@ -123,7 +127,6 @@ pub fn explore(
         chosen: chosen.len(),
         known: chosen.len() - todo.len(),
     });
-    let story = Story::read(&log, life);
     let search = Search {
         spec,
         dir,

@@ -20,6 +20,8 @@ const MOST_FAILURES: usize = 8;
 struct Sheet<'a> {
     tried: &'a mut Tried,
     seen: HashSet<Kind>,
+    /// Of those that are to be tried; `tried` may have others as well.
+    done: usize,
     failures: usize,
     error: Option<ExploreError>,
 }
@@ -35,7 +37,7 @@ impl Search<'_> {
     ) -> Result<(), ExploreError> {
         let known = of - todo.len();
         let seen = tried.records.iter().flat_map(|r| r.outcome.kinds()).collect();
-        let sheet = Mutex::new(Sheet { tried, seen, failures: 0, error: None });
+        let sheet = Mutex::new(Sheet { tried, seen, done: known, failures: 0, error: None });
         let stop = |error: ExploreError| {
             if let Ok(mut sheet) = sheet.lock() {
                 sheet.error.get_or_insert(error);
@@ -50,7 +52,7 @@ impl Search<'_> {
                 let (receiver, sheet, stop) = (std::sync::Arc::clone(&receiver), &sheet, &stop);
                 scope.spawn(move || {
                     let name = format!("station-{job}");
-                    if let Err(error) = self.work(&name, &receiver, sheet, (known, of), saved) {
+                    if let Err(error) = self.work(&name, &receiver, sheet, of, saved) {
                         stop(error);
                     }
                 });
@@ -75,7 +77,7 @@ impl Search<'_> {
         name: &str,
         states: &Mutex<Receiver<CrashState>>,
         sheet: &Mutex<Sheet<'_>>,
-        (known, of): (usize, usize),
+        of: usize,
         saved: &Path,
     ) -> Result<(), ExploreError> {
         let station = self.station(name)?;
@@ -102,8 +104,8 @@ impl Search<'_> {
             });
             let records = &sheet.tried.records;
             let bad = records.iter().filter(|r| !r.outcome.kinds().is_empty()).count();
-            let done = records.len().max(known).min(of);
-            (self.on)(Progress::Tried { done, of, bad });
+            sheet.done += 1;
+            (self.on)(Progress::Tried { done: sheet.done, of, bad });
             if sheet.error.is_some() {
                 return Ok(());
             }

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 use super::*;
 
+fn judged(end: Result<(), Stop>, logs: &Path) -> Result<Option<KernelReport>, Stop> {
+    judge(end, logs, &[], &mut Vec::new())
+}
+
 fn kind(console: &str) -> Option<&'static str> {
-    match said(console) {
+    match said(console, &[], &mut Vec::new()) {
         Said::Report(report) => Some(report.kind),
         _ => None,
     }
@@ -40,7 +44,7 @@ fn every_kind_of_report_is_told() {
         assert_eq!(kind(&format!("sh: {line}\n")), None, "a program may print it");
     }
     let calm = "[    0.1] bcache: register_bdev() registered backing device vdb\n";
-    assert_eq!(said(calm), Said::Nothing);
+    assert_eq!(said(calm, &[], &mut Vec::new()), Said::Nothing);
 }
 
 fn logs(boots: &[(&str, &str)]) -> tempfile::TempDir {
@@ -58,23 +62,23 @@ const SPLAT: &str = "[ 1.0] WARNING: possible circular locking dependency detect
 fn a_report_outweighs_a_clean_read_back_and_a_closed_window() {
     let logs = logs(&[("boot-1", "[ 0.1] fine\n"), ("boot-2", SPLAT)]);
     for end in [Ok(()), Err(Stop::Closed("no".into()))] {
-        let report = judge(end, logs.path()).unwrap().expect("a report");
+        let report = judged(end, logs.path()).unwrap().expect("a report");
         assert_eq!((report.kind, report.text.len()), ("lockdep", 2));
         assert!(report.lines()[0].contains("possible circular"), "{:?}", report.lines());
     }
     let stopped = Trouble::new("hung", "m", "n").into();
-    assert!(judge(Err(stopped), logs.path()).unwrap().is_some());
+    assert!(judged(Err(stopped), logs.path()).unwrap().is_some());
 }
 
 #[test]
 fn an_oops_keeps_its_name_and_no_report_changes_nothing() {
     let oops = logs(&[("boot-1", "[ 1.0] BUG: kernel NULL pointer dereference, address: 8\n")]);
     let end: Stop = Trouble::new("oops", "m", "n").into();
-    let Err(Stop::Trouble(trouble)) = judge(Err(end), oops.path()) else { panic!() };
+    let Err(Stop::Trouble(trouble)) = judged(Err(end), oops.path()) else { panic!() };
     assert_eq!(trouble.what, "oops");
     let calm = logs(&[("boot-1", "[ 1.0] calm\n")]);
-    assert!(judge(Ok(()), calm.path()).unwrap().is_none());
-    assert!(matches!(judge(Err(Stop::Closed("w".into())), calm.path()), Err(Stop::Closed(_))));
+    assert!(judged(Ok(()), calm.path()).unwrap().is_none());
+    assert!(matches!(judged(Err(Stop::Closed("w".into())), calm.path()), Err(Stop::Closed(_))));
 }
 
 /// A stall may be the host's: trouble, not a verdict; a report beside it is one.
@@ -82,9 +86,34 @@ fn an_oops_keeps_its_name_and_no_report_changes_nothing() {
 fn a_stall_is_trouble() {
     let stall = "[ 9.0] rcu: INFO: rcu_sched detected stalls on CPUs/tasks:\n[ 9.1] rcu: 1-...\n";
     let stalled = logs(&[("boot-1", stall)]);
-    let Err(Stop::Trouble(trouble)) = judge(Ok(()), stalled.path()) else { panic!() };
+    let Err(Stop::Trouble(trouble)) = judged(Ok(()), stalled.path()) else { panic!() };
     assert_eq!(trouble.what, "kernel-stall");
     assert!(trouble.console_tail.contains("detected stalls"));
     let both = logs(&[("boot-1", stall), ("boot-2", SPLAT)]);
-    assert_eq!(judge(Ok(()), both.path()).unwrap().unwrap().kind, "lockdep");
+    assert_eq!(judged(Ok(()), both.path()).unwrap().unwrap().kind, "lockdep");
+}
+
+/// A known report does not hide the next one, nor one that only looks like it.
+#[test]
+fn a_known_report_is_named_and_no_verdict() {
+    let race = |pair: &str| format!("[ 2.0] BUG: KCSAN: data-race in {pair}\n[ 2.1] trace\n");
+    let known =
+        KnownReport { kind: "KCSAN".into(), at: "data-race in mod_timer / run_timer".into() };
+    let judge = |console: &str| {
+        let logs = logs(&[("boot-1", console)]);
+        let mut notes = Vec::new();
+        let report = judge(Ok(()), logs.path(), std::slice::from_ref(&known), &mut notes).unwrap();
+        (report.map(|report| report.text[0].clone()), notes)
+    };
+    let theirs = race("mod_timer / run_timer").repeat(2);
+    let (report, notes) = judge(&theirs);
+    assert_eq!((report, notes.len()), (None, 1));
+    assert!(known.is_named_in(&notes[0]), "{notes:?}");
+    let (report, notes) = judge(&(theirs + &race("bch_inflight_check / record_part")));
+    assert!(report.unwrap().contains("bch_inflight_check"));
+    assert_eq!(notes.len(), 1);
+    let other = race("bch_inflight_check / mod_timer / run_timers");
+    assert!(judge(&other).0.is_some());
+    let kasan = "[ 2.0] BUG: KASAN: data-race in mod_timer / run_timer\n";
+    assert!(judge(kasan).0.is_some());
 }

@@ -9,12 +9,14 @@ use vdisk::{OpMatch, Rig};
 
 const DEVICE_DIR: &str = "/sys/block/bcache0/bcache";
 
-/// Fills that the tracker skipped since the device was registered; `None` on
-/// kernels without it.
+/// Fills that the tracker skipped, and invalidations, since the device was
+/// registered; `None` on kernels that do not.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Skipped {
     pub exactly: Option<u64>,
     pub by_collision: Option<u64>,
+    /// Bypass writes that needed no invalidation, and so left no key.
+    pub spared: Option<u64>,
 }
 
 impl Skipped {
@@ -31,14 +33,17 @@ impl Skipped {
         Ok(Self {
             exactly: counter("inflight_skipped_exact")?,
             by_collision: counter("inflight_skipped_possible")?,
+            spared: counter("ordered_spared")?,
         })
     }
 
     /// Added to what was counted before a cut set the counters back.
     pub fn add(&mut self, other: Self) {
-        for (sum, more) in
-            [(&mut self.exactly, other.exactly), (&mut self.by_collision, other.by_collision)]
-        {
+        for (sum, more) in [
+            (&mut self.exactly, other.exactly),
+            (&mut self.by_collision, other.by_collision),
+            (&mut self.spared, other.spared),
+        ] {
             *sum = more.map(|more| sum.unwrap_or(0) + more).or(*sum);
         }
     }

@@ -2,20 +2,25 @@
 //! `L2`, `L3`: load, a cut at a random moment, boot, judge, and on with the
 //! same disks.
 
+use super::cause::Cause;
+use super::doubts::{self, Evidence, Explained};
 use super::flight::Flight;
+use super::ledger::Ledger;
 use super::plan::{Cycles, LoadPlan, StampedArea};
 use super::play::{Say, shown};
 use super::stamped::{self, Writers};
-use super::{Delays, counters, fio};
+use super::{Delays, again, counters, fio};
+use crate::explore::History;
 use crate::oracle::Judgement;
 use crate::scenario::CacheMode;
 use crate::session::{OVERLOADED, Session, disk_trouble};
 use crate::step::{CutKind, OpenWrites};
 use crate::trouble::{Stop, Trouble};
 use evidence::{Case, Cut, Load, Outcome, StaleSample, Verdict};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use vdisk::Policy;
+use vdisk::{CutReport, Media, Policy};
 use vm::Pending;
 use wire::{Answer, Extent};
 
@@ -30,12 +35,18 @@ const LONGEST: Duration = Duration::from_secs(180);
 const FOR_EVER: u64 = 3600;
 
 /// What all cycles share.
-struct Soak<'p> {
+pub(super) struct Soak<'p> {
     plan: &'p LoadPlan,
     cycles: &'p Cycles,
     area: StampedArea,
     rng: fastrand::Rng,
     flight: Flight,
+    ledger: Ledger,
+    /// The last cut, and the cache device right after it.
+    cut: Option<(CutReport, Media)>,
+    /// Verdicts whose every sector had a permitted cause, and all others.
+    excused: BTreeSet<Verdict>,
+    inexcusable: BTreeSet<Verdict>,
     skipped: counters::Skipped,
     acked: u64,
     flushes: u64,
@@ -49,20 +60,8 @@ pub(crate) fn play(
     case: &mut Case,
     say: Say<'_>,
 ) -> Result<(), Stop> {
-    let Some(area) = plan.stamped else {
-        return Err(Trouble::new("scenario", "no [stamped] area", "mend the file").into());
-    };
-    let mut soak = Soak {
-        plan,
-        cycles,
-        area,
-        rng: fastrand::Rng::with_seed(session.seed),
-        flight: Flight::new(&session.rig),
-        skipped: counters::Skipped::default(),
-        acked: 0,
-        flushes: 0,
-    };
-    let harmless = plan.tolerated(&case.arm);
+    let mut soak = Soak::new(session, plan, cycles)?;
+    let area = soak.area;
     let folder = session.events.parent().map(Path::to_owned).unwrap_or_default();
     let end = cycles.hours.map(|hours| Instant::now() + Duration::from_secs_f64(hours * 3600.0));
     let mut number = 0;
@@ -76,23 +75,24 @@ pub(crate) fn play(
         session.events = folder.join(format!("events-{}", number + 1));
         session.rig.log_to(&session.events).map_err(disk_trouble)?;
         say(number as usize, cycles.count as usize, format!("cycle {number}: boot and judge"));
-        session.boot_again()?;
-        let (judgement, differing) = soak.judge(session, number, &mut load)?;
-        add(case, &judgement);
-        let older = soak.cache_is_older(session, &case.arm, number, &differing)?;
-        if older {
-            load.permitted.retain(|verdict| *verdict != Verdict::Diverged);
+        if let Err(refusal) = session.boot_again() {
+            soak.torn_set(session, refusal, number, &case.arm, &mut load)?;
+            soak.count(&mut load);
+            case.load = Some(load.clone());
+            case.cuts.clone_from(&session.cuts);
+            let _ = std::fs::remove_file(&log);
+            continue;
         }
+        let history = session.history.clone();
+        let (stop, differing) = soak.verdict(session, number, &mut load, case)?;
         soak.count(&mut load);
         case.load = Some(load.clone());
         case.cuts.clone_from(&session.cuts);
-        let worst = judgement.counts.worst().unwrap_or(Verdict::Ok);
-        let unexplained = worst == Verdict::Diverged && older;
-        if worst != Verdict::Ok && (unexplained || !harmless.contains(&worst)) {
-            keep_log(session, case, &log, number);
+        if stop {
+            keep(session, &soak, history, case, &log, number)?;
             break;
         }
-        // Nothing to explain: the log of this cycle is not needed any more.
+        // Everything is explained: the log of this cycle is not needed any more.
         let _ = std::fs::remove_file(&log);
         stamped::heal(session, &differing)?;
         stamped::rebase(session, area)?;
@@ -100,22 +100,32 @@ pub(crate) fn play(
     finish(session, &soak, case)
 }
 
-/// Adds one judgement's sectors to the case's.
-fn add(case: &mut Case, judgement: &Judgement) {
-    for verdict in Verdict::ALL {
-        case.sectors.add(verdict, judgement.counts.of(verdict));
+/// Keeps what [`super::again`] needs, and says where the log of the cycle is
+/// that went wrong.
+fn keep(
+    session: &mut Session<'_>,
+    soak: &Soak<'_>,
+    history: History,
+    case: &mut Case,
+    log: &Path,
+    number: u32,
+) -> Result<(), Stop> {
+    if let Some((cut, _)) = &soak.cut {
+        let path = log.with_file_name("cut.json");
+        let since = soak.ledger.since();
+        again::CutRecord { cycle: number, since, history, cut: cut.clone() }.save(&path)?;
     }
-}
-
-/// Says where the log of the cycle is that went wrong.
-fn keep_log(session: &mut Session<'_>, case: &mut Case, log: &Path, number: u32) {
     if let Some(events) = case.files.get_mut("events")
         && let (Some(folder), Some(name)) = (Path::new(events.as_str()).parent(), log.file_name())
     {
+        let folder = folder.to_owned();
         *events = folder.join(name).to_string_lossy().into_owned();
+        let cut = folder.join("cut.json").to_string_lossy().into_owned();
+        case.files.insert("cut".to_owned(), cut);
     }
     let seed = session.seed;
     session.note(format!("stopped in cycle {number}; the case's seed is {seed}"));
+    Ok(())
 }
 
 fn finish(session: &mut Session<'_>, soak: &Soak<'_>, case: &mut Case) -> Result<(), Stop> {
@@ -140,7 +150,57 @@ fn finish(session: &mut Session<'_>, soak: &Soak<'_>, case: &mut Case) -> Result
     }
 }
 
-impl Soak<'_> {
+impl<'p> Soak<'p> {
+    pub(super) fn new(
+        session: &Session<'_>,
+        plan: &'p LoadPlan,
+        cycles: &'p Cycles,
+    ) -> Result<Self, Stop> {
+        let Some(area) = plan.stamped else {
+            return Err(Trouble::new("scenario", "no [stamped] area", "mend the file").into());
+        };
+        Ok(Self {
+            plan,
+            cycles,
+            area,
+            rng: fastrand::Rng::with_seed(session.seed),
+            flight: Flight::new(&session.rig),
+            ledger: Ledger::default(),
+            cut: None,
+            excused: BTreeSet::new(),
+            inexcusable: BTreeSet::new(),
+            skipped: counters::Skipped::default(),
+            acked: 0,
+            flushes: 0,
+        })
+    }
+
+    /// Takes up the evidence of a cut that was made before.
+    pub(super) fn take_up(&mut self, ledger: Ledger, cut: CutReport, ssd: Media) {
+        self.ledger = ledger;
+        self.cut = Some((cut, ssd));
+    }
+
+    /// What a machine that has booted after a cut has to say: judged, swept,
+    /// explained, counted. Also whether anything has no permitted cause, and
+    /// the ranges in which bcache and its backing device differ.
+    pub(super) fn verdict(
+        &mut self,
+        session: &mut Session<'_>,
+        number: u32,
+        load: &mut Load,
+        case: &mut Case,
+    ) -> Result<(bool, Vec<Extent>), Stop> {
+        let (judgement, differing) = self.judge(session, number, load)?;
+        for verdict in Verdict::ALL {
+            case.sectors.add(verdict, judgement.counts.of(verdict));
+        }
+        let explained = self.explain(session, number, &case.arm, &judgement, &differing)?;
+        let bad = !explained.inexcusable.is_empty();
+        self.account(explained, case.expected, load);
+        Ok((bad, differing))
+    }
+
     /// One life of the machine, to its end.
     fn load_and_cut(
         &mut self,
@@ -156,6 +216,7 @@ impl Soak<'_> {
         let target = session.rig.now() + self.rng.u64(least..=most);
         session.note(format!("cycle {number}: cut planned at event {target}"));
         self.flight = self.flight.starting_now(&session.rig);
+        self.ledger = Ledger::new(&session.rig);
         counters::delay(&session.rig, job.delays);
         let began = Instant::now();
         let fio = session.vm()?.start(fio::run((FOR_EVER + 60) * 1000));
@@ -165,6 +226,7 @@ impl Soak<'_> {
         while session.rig.now() < target {
             session.cancel.check()?;
             self.flight.update(&session.rig);
+            self.ledger.update(&session.rig);
             if writers.poll(session)? {
                 skipped = counters::Skipped::read(&session.guest()?)?;
             }
@@ -181,6 +243,7 @@ impl Soak<'_> {
             self.cycles.kind == CutKind::Reset && job.settings.cache_mode != CacheMode::Writeback;
         session.witness.cut(kept);
         self.flight.update(&session.rig);
+        self.ledger.update(&session.rig);
         counters::delay(&session.rig, Delays::default());
         self.skipped.add(skipped);
         self.acked += writers.acked;
@@ -207,6 +270,7 @@ impl Soak<'_> {
             at_event: report.at_event,
             writes_lost: report.lost.len() as u64,
         });
+        self.cut = Some((report, session.rig.image("ssd")));
     }
 
     /// The stamps by the oracle, then the whole device against its backing
@@ -243,36 +307,94 @@ impl Soak<'_> {
         Ok((judgement, swept.differing))
     }
 
-    /// A cache that is newer than its disk has kept what the disk lost: a read
-    /// put it there before a flush made it durable below. That is permitted,
-    /// and no tracker changes it. One that is older has missed an
-    /// invalidation: only arms that do not wait for it may show that.
-    fn cache_is_older(
+    /// Why each sector is as it is that differs, or is not as promised.
+    fn explain(
         &self,
         session: &mut Session<'_>,
-        arm: &str,
         number: u32,
+        arm: &str,
+        judgement: &Judgement,
         differing: &[Extent],
-    ) -> Result<bool, Stop> {
-        if differing.is_empty() {
-            return Ok(false);
+    ) -> Result<Explained, Stop> {
+        let mut sectors = BTreeMap::new();
+        let findings = judgement.findings.iter();
+        let differing = differing.iter().map(|e| (e.sector, u64::from(e.sectors)));
+        let differing = differing.map(|(first, count)| (first, count, Verdict::Diverged));
+        for (first, count, verdict) in findings
+            .map(|finding| (finding.first, finding.sectors, finding.verdict))
+            .chain(differing)
+        {
+            (first..first + count).for_each(|sector| {
+                sectors.entry(sector).or_insert(verdict);
+            });
         }
-        let area = self.area.sector..self.area.sector + self.area.sectors;
-        let stamped: Vec<Extent> =
-            differing.iter().copied().filter(|e| area.contains(&e.sector)).collect();
-        let (older, newer) = stamped::ages(session, &stamped)?;
+        let Some((cut, ssd)) = &self.cut else { return Ok(Explained::default()) };
+        if sectors.is_empty() {
+            return Ok(Explained::default());
+        }
+        let passes = self.plan.keys_per_write.get(arm).copied().unwrap_or(1);
+        let evidence = Evidence { ledger: &self.ledger, cut, ssd, passes };
+        let explained = doubts::explain(session, &evidence, &sectors, (&self.plan.permit, arm))?;
+        let causes: Vec<String> = explained
+            .causes
+            .iter()
+            .map(|(cause, sectors)| format!("{sectors} {}", cause.as_str()))
+            .collect();
+        session.note(format!("cycle {number}: sectors by cause: {}", causes.join(", ")));
+        if self.ledger.missed > 0 {
+            session.note(format!("{} events came too fast to be followed", self.ledger.missed));
+        }
+        for detail in &explained.details {
+            session.note(detail.clone());
+        }
+        Ok(explained)
+    }
+
+    fn account(&mut self, explained: Explained, expected: Verdict, load: &mut Load) {
+        for (cause, sectors) in explained.causes {
+            *load.causes.entry(cause.as_str().to_owned()).or_default() += sectors;
+        }
+        self.excused.extend(explained.excused);
+        self.inexcusable.extend(explained.inexcusable);
+        // A control has to fail: nothing else will do.
+        if expected == Verdict::Ok {
+            load.permitted = self.excused.difference(&self.inexcusable).copied().collect();
+        }
+    }
+
+    /// A machine that did not come up with its disks: whether that is the torn
+    /// set of btree keys which `bch_btree_node_read_done` refuses. The case
+    /// goes on with fresh disks then, where the scenario permits it.
+    fn torn_set(
+        &self,
+        session: &mut Session<'_>,
+        refusal: Stop,
+        number: u32,
+        arm: &str,
+        load: &mut Load,
+    ) -> Result<(), Stop> {
+        let torn = self.cut.as_ref().map(|(cut, _)| self.ledger.torn_sets(cut)).unwrap_or_default();
+        let said = session.vm().map(vm::Vm::console_tail).unwrap_or_default();
+        let refused = matches!(&refusal, Stop::Trouble(trouble) if trouble.what == "guest-refused");
+        let by_sum = ["bad checksum", "bad btree header"].iter().any(|words| said.contains(words));
+        let explained = refused && by_sum && !torn.is_empty();
+        if !explained || !self.plan.permit.permits(arm, Cause::TornSet) {
+            return Err(refusal);
+        }
         session.note(format!(
-            "cycle {number}: the cache is newer than the disk in {newer} stamped sectors, older \
-             in {older}"
+            "cycle {number}: the kernel refuses the cache; the cut tore the btree set at sector \
+             {} of the cache device. On with fresh disks",
+            torn[0]
         ));
-        Ok(older > 0 && !self.plan.cache_older.iter().any(|name| name == arm))
+        *load.causes.entry(Cause::TornSet.as_str().to_owned()).or_default() += 1;
+        session.start_over()
     }
 
     fn count(&self, load: &mut Load) {
         let counts = self.flight.counts;
         load.cached_reads = counts.cache_sectors / 8;
         load.cache_misses = counts.misses;
-        load.bypass_writes = counts.invalidations;
+        load.bypass_writes = counts.invalidations + self.skipped.spared.unwrap_or(0);
         load.opportunities = counts.overlapped;
         load.skipped_exactly = self.skipped.exactly;
         load.skipped_by_collision = self.skipped.by_collision;

@@ -8,7 +8,7 @@
 use crate::bcache::{DATA_OFFSET, SET_MAGIC};
 use std::collections::HashMap;
 use std::ops::Range;
-use vdisk::bcache_format::{Written, recognise};
+use vdisk::bcache_format::{Key, Written, recognise};
 use vdisk::{Event, Kind, Op, Rig};
 
 /// Journal entries are known by their magic number, wherever they are.
@@ -31,6 +31,12 @@ pub struct Counts {
     /// bypassed the cache (`bch_data_invalidate`; a write of more than 16 MiB
     /// makes several).
     pub invalidations: u64,
+    /// Discards of the user's sectors on the backing device.
+    pub discards: u64,
+    /// Those of `invalidations` that cover exactly what a discard did.
+    pub discard_keys: u64,
+    /// Those of `overlapped` where a discard was on its way.
+    pub overlapped_discards: u64,
     /// Sectors read from the cache device.
     pub cache_sectors: u64,
     /// Events that were forgotten before they could be looked at.
@@ -38,10 +44,12 @@ pub struct Counts {
 }
 
 /// Follows a rig's events.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Flight {
     next: u64,
-    on_the_way: HashMap<u64, Range<u64>>,
+    on_the_way: HashMap<u64, (Op, Range<u64>)>,
+    /// Discards whose key has not been seen, by range: how many.
+    keyless: HashMap<Range<u64>, u64>,
     /// The sum so far.
     pub counts: Counts,
 }
@@ -49,7 +57,7 @@ pub struct Flight {
 impl Flight {
     /// From now on.
     pub fn new(rig: &Rig) -> Self {
-        Self { next: rig.now() + 1, on_the_way: HashMap::new(), counts: Counts::default() }
+        Self { next: rig.now() + 1, ..Self::default() }
     }
 
     /// The same sums, without what has happened since the last call.
@@ -72,6 +80,7 @@ impl Flight {
         if matches!(event.kind, Kind::Cut(_) | Kind::Restore) {
             // Whatever was on its way is gone.
             self.on_the_way.clear();
+            self.keyless.clear();
         }
         let Some(op) = event.op else { return };
         let range = event.sector..event.sector + event.sectors;
@@ -83,25 +92,47 @@ impl Flight {
                 if let Some(Written::Journal(entry)) =
                     payload.map(|data| recognise(SET_MAGIC, ANYWHERE, data))
                 {
-                    let bare = entry.keys.iter().filter(|key| key.pointers.is_empty());
-                    counts.invalidations += bare.count() as u64;
+                    self.take_keys(&entry.keys);
                 }
             }
             ("hdd", Kind::Media, Op::Read) if users => {
                 counts.misses += 1;
                 counts.missed_sectors += event.sectors;
-                let overlaps =
-                    |write: &Range<u64>| write.start < range.end && range.start < write.end;
-                counts.overlapped += u64::from(self.on_the_way.values().any(overlaps));
+                let beside = self
+                    .on_the_way
+                    .values()
+                    .filter(|(_, write)| write.start < range.end && range.start < write.end);
+                let mut ops = beside.map(|(op, _)| *op).peekable();
+                counts.overlapped += u64::from(ops.peek().is_some());
+                counts.overlapped_discards += u64::from(ops.any(|op| op == Op::Trim));
             }
             ("hdd", Kind::Issue, op) if users && op.changes() => {
                 counts.backing_writes += 1;
-                self.on_the_way.insert(event.request, range);
+                if op == Op::Trim {
+                    counts.discards += 1;
+                    *self.keyless.entry(range.clone()).or_default() += 1;
+                }
+                self.on_the_way.insert(event.request, (op, range));
             }
             ("hdd", Kind::Media | Kind::Complete, op) if op.changes() => {
                 self.on_the_way.remove(&event.request);
             }
             _ => {}
+        }
+    }
+}
+
+impl Flight {
+    /// Keys of a journal entry: those without pointers are invalidations.
+    fn take_keys(&mut self, keys: &[Key]) {
+        for key in keys.iter().filter(|key| key.pointers.is_empty()) {
+            self.counts.invalidations += 1;
+            if let Some(left) = self.keyless.get_mut(&(key.start()..key.end))
+                && *left > 0
+            {
+                *left -= 1;
+                self.counts.discard_keys += 1;
+            }
         }
     }
 }
@@ -136,7 +167,7 @@ mod tests {
     }
 
     fn counts(events: &[Event]) -> Counts {
-        let mut flight = Flight { next: 1, on_the_way: HashMap::new(), counts: Counts::default() };
+        let mut flight = Flight { next: 1, ..Flight::default() };
         events.iter().for_each(|event| flight.take(event, None));
         flight.counts
     }
@@ -161,6 +192,29 @@ mod tests {
         let superblock = event("hdd", Kind::Media, 4, Op::Read, 8);
         let seen = counts(&[write, beside, cache, superblock]);
         assert_eq!((seen.misses, seen.overlapped, seen.cache_sectors), (1, 0, 8));
+    }
+
+    /// A journal entry with one key without pointers over the range.
+    fn journaled(range: Range<u64>) -> Vec<Key> {
+        let sectors = range.end - range.start;
+        vec![Key { inode: 0, end: range.end, sectors, dirty: false, pointers: Vec::new() }]
+    }
+
+    #[test]
+    fn keys_of_discards_are_told_from_keys_of_writes() {
+        let mut flight = Flight { next: 1, ..Flight::default() };
+        flight.take(&event("hdd", Kind::Issue, 1, Op::Trim, 100), None);
+        flight.take(&event("hdd", Kind::Media, 2, Op::Read, 104), None);
+        flight.take(&event("hdd", Kind::Issue, 3, Op::Write, 200), None);
+        flight.take(&event("hdd", Kind::Media, 4, Op::Read, 200), None);
+        assert_eq!((flight.counts.overlapped, flight.counts.overlapped_discards), (2, 1));
+        flight.take_keys(&journaled(200..208));
+        flight.take_keys(&journaled(100..104));
+        assert_eq!((flight.counts.invalidations, flight.counts.discard_keys), (2, 0));
+        flight.take_keys(&journaled(100..108));
+        flight.take_keys(&journaled(100..108));
+        assert_eq!((flight.counts.invalidations, flight.counts.discard_keys), (4, 1));
+        assert_eq!(flight.counts.discards, 1);
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub enum Bypass {
     Congestion,
     /// Discards always do.
     Discard,
+    /// No bucket is free: `bch_data_insert_start` turns the rest of a
+    /// writethrough write into an invalidation.
+    Fallback,
     /// It is not to bypass.
     None,
 }
@@ -49,6 +52,7 @@ impl Bypass {
             Self::Sequential => "sequential",
             Self::Congestion => "congestion",
             Self::Discard => "discard",
+            Self::Fallback => "fallback",
             Self::None => "none",
         }
     }
@@ -69,6 +73,22 @@ pub struct Settings {
     /// `congested_write_threshold_us`; 0 switches it off.
     #[serde(default)]
     pub congested_write_us: u64,
+}
+
+impl Settings {
+    /// The same without what makes `bypass` happen, for the round that shows
+    /// that nothing else does; `None` where no setting is the reason.
+    #[must_use]
+    pub fn without(self, bypass: Bypass) -> Option<Self> {
+        match bypass {
+            Bypass::Writearound => Some(Self { cache_mode: CacheMode::Writethrough, ..self }),
+            Bypass::Sequential => Some(Self { sequential_cutoff_kib: 0, ..self }),
+            Bypass::Congestion => {
+                Some(Self { congested_read_us: 0, congested_write_us: 0, ..self })
+            }
+            Bypass::Discard | Bypass::Fallback | Bypass::None => None,
+        }
+    }
 }
 
 /// Time that the virtual disks add to each request before its media, in
@@ -124,5 +144,30 @@ impl Job {
     #[must_use]
     pub fn identity(&self) -> String {
         format!("{}\n{:?}\n{:?}\n{:?}", self.file.text, self.bypass, self.settings, self.delays)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_its_reason_a_job_has_the_same_settings_but_one() {
+        let settings = Settings {
+            cache_mode: CacheMode::Writearound,
+            sequential_cutoff_kib: 64,
+            congested_read_us: 1,
+            congested_write_us: 2,
+        };
+        let without = |bypass| settings.without(bypass);
+        let cached = Settings { cache_mode: CacheMode::Writethrough, ..settings };
+        assert_eq!(without(Bypass::Writearound), Some(cached));
+        let random = Settings { sequential_cutoff_kib: 0, ..settings };
+        assert_eq!(without(Bypass::Sequential), Some(random));
+        let quick = Settings { congested_read_us: 0, congested_write_us: 0, ..settings };
+        assert_eq!(without(Bypass::Congestion), Some(quick));
+        for by_itself in [Bypass::Discard, Bypass::Fallback, Bypass::None] {
+            assert_eq!(without(by_itself), None);
+        }
     }
 }

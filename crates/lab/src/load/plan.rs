@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Load scenarios as data: `workloads/scenarios/l*.toml`, with `kind = "load"`.
 
+use super::cause::Permits;
 use super::job::{Bypass, Job};
 use crate::bcache::BUCKET_KIB;
 use crate::error::ScenarioError;
@@ -20,25 +21,13 @@ pub struct LoadPlan {
     pub cycles: Option<Cycles>,
     /// Where the agent's own stamped writers work beside fio.
     pub stamped: Option<StampedArea>,
-    /// Verdicts that an arm may get beside the expected one: what the crash
-    /// model permits, but does not force.
-    pub tolerate: BTreeMap<String, Vec<Verdict>>,
-    /// Arms that may leave *older* data in the cache than on the disk after a
-    /// cut, where that is permitted at all: they do not wait for an
-    /// invalidation to be durable.
-    pub cache_older: Vec<String>,
+    /// What a cut may leave, by cause and arm.
+    pub permit: Permits,
+    /// Keys that an arm journals for each bypass write; 1 where not named.
+    pub keys_per_write: BTreeMap<String, usize>,
     /// About how long a case takes, in seconds, for the estimate that is
     /// printed before the first one has shown it.
     pub about_s: u64,
-}
-
-impl LoadPlan {
-    /// See [`LoadPlan::tolerate`]; `"*"` stands for every arm.
-    #[must_use]
-    pub fn tolerated(&self, arm: &str) -> Vec<Verdict> {
-        let of = |name: &str| self.tolerate.get(name).cloned().unwrap_or_default();
-        [of(arm), of("*")].concat()
-    }
 }
 
 /// Load, cut, boot, judge, and on with the same disks.
@@ -99,15 +88,17 @@ struct Raw {
     job: String,
     /// Instead of the job's own.
     cache_mode: Option<CacheMode>,
+    /// Instead of the job's own.
+    bypass: Option<Bypass>,
     about_s: Option<u64>,
     disks: Disks,
     cycles: Option<Cycles>,
     stamped: Option<StampedArea>,
     expect: BTreeMap<String, Verdict>,
     #[serde(default)]
-    cache_older: Vec<String>,
+    permit: Permits,
     #[serde(default)]
-    tolerate: BTreeMap<String, Vec<Verdict>>,
+    keys_per_write: BTreeMap<String, usize>,
 }
 
 /// Parses a load scenario; `None` for one of another kind.
@@ -136,6 +127,7 @@ fn parse_kind(path: &Path, text: &str, kind: &str) -> Result<Scenario, ScenarioE
             job.bypass = Bypass::None;
         }
     }
+    job.bypass = raw.bypass.unwrap_or(job.bypass);
     // 1 MiB at the end stays free: data_offset and rounding.
     let room = raw.disks.hdd.mib.saturating_sub(1) << 20;
     if let Some((end, line)) = job.file.farthest().filter(|(end, _)| *end > room) {
@@ -158,6 +150,7 @@ fn parse_kind(path: &Path, text: &str, kind: &str) -> Result<Scenario, ScenarioE
     let identity = format!("{text}\n{}", job.identity());
     Ok(Scenario {
         quick: false,
+        restore: false,
         id: raw.id,
         name: raw.name,
         title: raw.title,
@@ -172,8 +165,8 @@ fn parse_kind(path: &Path, text: &str, kind: &str) -> Result<Scenario, ScenarioE
             job,
             cycles: raw.cycles,
             stamped: raw.stamped,
-            tolerate: raw.tolerate,
-            cache_older: raw.cache_older,
+            permit: raw.permit,
+            keys_per_write: raw.keys_per_write,
             about_s: raw.about_s.unwrap_or(runtime + 10),
         }),
     })
@@ -181,6 +174,10 @@ fn parse_kind(path: &Path, text: &str, kind: &str) -> Result<Scenario, ScenarioE
 
 /// The word that finds the line, and what is wrong.
 fn check_cycles(raw: &Raw, room: u64) -> Result<(), (&'static str, String)> {
+    if let Some(arm) = raw.permit.blank_cheque() {
+        let why = format!("{arm:?}: \"unknown\" cannot be permitted, it is what has no reason");
+        return Err(("[permit]", why));
+    }
     if let Some(cycles) = raw.cycles {
         let [least, most] = cycles.events;
         if cycles.count == 0 || least == 0 || least > most {

@@ -2,8 +2,9 @@
 //! `L1`: the job from its start to its end, in a few rounds with a sweep after
 //! each, then a sweep of the whole device.
 
+use super::again::{self, Left};
 use super::flight::{Counts, Flight};
-use super::job::Job;
+use super::job::{Bypass, Job};
 use super::plan::LoadPlan;
 use super::{counters, cycles, fio};
 use crate::session::Session;
@@ -15,6 +16,9 @@ use wire::Answer;
 /// Sweeps during a load: as many points has stale-over-time.
 const ROUNDS: u64 = 5;
 
+/// Length of the round without the reason for bypassing, in seconds.
+const CONTROL_S: u64 = 2;
+
 /// Looking at the disks' events, in between waiting for fio.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -25,23 +29,22 @@ pub(crate) type Say<'a> = &'a dyn Fn(usize, usize, String);
 pub(crate) fn play(
     session: &mut Session<'_>,
     plan: &LoadPlan,
+    left: Option<&Left>,
     case: &mut Case,
     say: Say<'_>,
 ) -> Result<(), Stop> {
-    counters::apply(&session.guest()?, &plan.job.settings)?;
     let load = Load {
         job: plan.job.name.clone(),
         bypass: plan.job.bypass.as_str().to_owned(),
         cache_mode: plan.job.settings.cache_mode.as_str().to_owned(),
-        // A control has to fail: nothing else will do.
-        permitted: if case.expected == Verdict::Ok {
-            plan.tolerated(&case.arm)
-        } else {
-            Vec::new()
-        },
         ..Load::default()
     };
     case.load = Some(load.clone());
+    if let (Some(cycles), Some(left)) = (&plan.cycles, left) {
+        say(1, 1, "boot on what the cut left, and judge".to_owned());
+        return again::play(session, (plan, cycles), left, load, case);
+    }
+    counters::apply(&session.guest()?, &plan.job.settings)?;
     match &plan.cycles {
         Some(cycles) => cycles::play(session, plan, cycles, load, case, say),
         None => once(session, &plan.job, load, case, say),
@@ -58,6 +61,7 @@ fn once(
     let runtime = job.file.runtime_s();
     let rounds = runtime.map_or(1, |seconds| ROUNDS.min(seconds));
     let of = rounds as usize + 1;
+    let control = control_round(session, job)?;
     let mut flight = Flight::new(&session.rig);
     let mut sum = fio::Report::default();
     for round in 0..rounds {
@@ -86,7 +90,7 @@ fn once(
     // Every block that fio read and the backing device did not give.
     load.cached_reads = (sum.read_bytes / 512).saturating_sub(counts.missed_sectors) / 8;
     load.cache_misses = counts.misses;
-    load.bypass_writes = counts.invalidations;
+    load.bypass_writes = counts.invalidations + skipped.spared.unwrap_or(0);
     load.opportunities = counts.overlapped;
     load.skipped_exactly = skipped.exactly;
     load.skipped_by_collision = skipped.by_collision;
@@ -117,7 +121,7 @@ fn once(
     } else {
         Verdict::Ok
     };
-    let shown = opportunities(session, &counts, &sum, job);
+    let shown = opportunities(session, &counts, control.as_ref(), &sum, job);
     case.load = Some(load);
     match shown {
         // Bad data are bad data; good ones prove nothing without the window.
@@ -132,6 +136,21 @@ fn once(
 /// one, nobody had it.
 fn refused(load: &Load) -> Verdict {
     if load.opportunities > 0 { Verdict::Stale } else { Verdict::Lost }
+}
+
+/// The job without what makes its writes bypass: nothing else may do it. Read
+/// misses of this round cannot plant anything stale, as nothing bypasses.
+fn control_round(session: &mut Session<'_>, job: &Job) -> Result<Option<Counts>, Stop> {
+    let Some(settings) = job.settings.without(job.bypass) else { return Ok(None) };
+    counters::apply(&session.guest()?, &settings)?;
+    session.note(format!("fio {} without the reason to bypass: {settings:?}", job.name));
+    let mut flight = Flight::new(&session.rig);
+    one_round(session, job, session.seed ^ u64::MAX, Some(CONTROL_S), &mut flight)?;
+    // The journal follows within `journal_delay_ms`, 100 by default.
+    std::thread::sleep(Duration::from_millis(300));
+    flight.update(&session.rig);
+    counters::apply(&session.guest()?, &job.settings)?;
+    Ok(Some(flight.counts))
 }
 
 /// Runs fio once and watches the disks meanwhile.
@@ -175,6 +194,7 @@ fn one_round(
 fn opportunities(
     session: &mut Session<'_>,
     counts: &Counts,
+    control: Option<&Counts>,
     sum: &fio::Report,
     job: &Job,
 ) -> Result<(), String> {
@@ -184,14 +204,53 @@ fn opportunities(
     ];
     let keys = "keys without pointers in the journal";
     let overlaps = "misses that took their data while a write to the same sectors was on its way";
-    if job.bypass == super::Bypass::None {
+    match job.bypass {
         // There is no window to show; the load itself must have been one.
-        claims.push(("fio wrote something", sum.write_bytes >> 12, "blocks written by fio"));
-    } else {
-        claims.push(("writes bypassed the cache", counts.invalidations, keys));
-        claims.push(("a miss overlapped a write in flight", counts.overlapped, overlaps));
+        Bypass::None => {
+            claims.push(("fio wrote something", sum.write_bytes >> 12, "blocks written by fio"));
+        }
+        // Writes may bypass, too: only what discards did counts.
+        Bypass::Discard => {
+            claims.push((
+                "discards bypassed the cache",
+                counts.discard_keys,
+                "keys without pointers over exactly what was discarded",
+            ));
+            let what = "misses that took their data while a discard of them was on its way";
+            claims.push((
+                "a miss overlapped a discard in flight",
+                counts.overlapped_discards,
+                what,
+            ));
+        }
+        _ => {
+            claims.push(("writes bypassed the cache", counts.invalidations, keys));
+            claims.push(("a miss overlapped a write in flight", counts.overlapped, overlaps));
+        }
     }
-    shown(session, &claims, counts)
+    let windows = shown(session, &claims, counts);
+    let Some(control) = control else { return windows };
+    let reason = only_reason(counts, control, job.bypass);
+    let closed = format!("{}: {}", reason.claim, reason.detail);
+    let alone = if reason.open { Ok(()) } else { Err(closed) };
+    session.opportunities.push(reason);
+    windows.and(alone)
+}
+
+/// Whether writes bypassed for the job's reason and no other: without it none
+/// did.
+fn only_reason(counts: &Counts, control: &Counts, bypass: Bypass) -> Opportunity {
+    Opportunity {
+        claim: format!("writes bypassed for one reason: {}", bypass.as_str()),
+        open: control.invalidations == 0 && control.backing_writes > 0,
+        detail: format!(
+            "without it {} of {} writes bypassed, with it {} of {}",
+            control.invalidations,
+            control.backing_writes,
+            counts.invalidations,
+            counts.backing_writes,
+        ),
+    }
 }
 
 /// Claim, count, what was counted.
@@ -216,4 +275,23 @@ pub(crate) fn shown(
         session.note(format!("{} events came too fast to be counted", counts.unseen));
     }
     closed.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_reason_to_bypass_closes_the_window() {
+        let counts = |invalidations, backing_writes| Counts {
+            invalidations,
+            backing_writes,
+            ..Counts::default()
+        };
+        let open =
+            |control: Counts| only_reason(&counts(90, 100), &control, Bypass::Sequential).open;
+        assert!(open(counts(0, 40)));
+        assert!(!open(counts(1, 40)), "something else made a write bypass");
+        assert!(!open(counts(0, 0)), "nothing was written: nothing is shown");
+    }
 }

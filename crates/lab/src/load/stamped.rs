@@ -6,14 +6,13 @@
 //! in an area of its own, which fio only reads.
 
 use super::plan::StampedArea;
-use crate::bcache;
 use crate::explore::{History, Told};
 use crate::session::Session;
 use crate::trouble::Stop;
 use crate::witness::Witness;
 use std::time::{Duration, Instant};
 use vm::Pending;
-use wire::{Content, Device, Extent, Op, Run};
+use wire::{Content, Device, Extent, Op};
 
 /// Writes in one request: half a minute at a slow disk's pace.
 const BATCH: u64 = 5000;
@@ -115,8 +114,9 @@ impl Batch {
         while chosen.len() < BATCH as usize {
             let slot = rng.u64(0..slots);
             // Two writes of one slot in flight at once may land in either
-            // order: then "older" and "newer" would mean nothing.
-            let apart = (4 * area.depth as usize).min(slots as usize / 2);
+            // order: then "older" and "newer" would mean nothing. (The ledger
+            // sees it, should one writer fall behind so far.)
+            let apart = (16 * area.depth as usize).min(slots as usize / 2);
             if !chosen.iter().rev().take(apart).any(|&recent| recent == slot) {
                 chosen.push(slot);
             }
@@ -187,54 +187,4 @@ pub fn heal(session: &mut Session<'_>, ranges: &[Extent]) -> Result<(), Stop> {
     };
     let pending = session.vm()?.start(op);
     session.answer(&pending).map(|_| ())
-}
-
-/// Of ranges in which cache and backing device differ: sectors where the cache
-/// holds the older stamped write, and sectors where it holds the newer one.
-pub fn ages(session: &Session<'_>, ranges: &[Extent]) -> Result<(u64, u64), Stop> {
-    let guest = session.guest()?;
-    let shift = bcache::DATA_OFFSET;
-    let front = guest.read(Device::Bcache, ranges.to_vec(), 0)?;
-    let raw = ranges.iter().map(|e| Extent { sector: e.sector + shift, ..*e }).collect();
-    let back = guest.read(Device::Hdd, raw, shift)?;
-    let (mut older, mut newer) = (0, 0);
-    for range in ranges {
-        for sector in range.sector..range.sector + u64::from(range.sectors) {
-            match (seq_at(&front, sector), seq_at(&back, sector + shift)) {
-                (Some(cache), Some(disk)) if cache < disk => older += 1,
-                (Some(cache), Some(disk)) if cache > disk => newer += 1,
-                _ => {}
-            }
-        }
-    }
-    Ok((older, newer))
-}
-
-/// Number of the write that a sector holds; 0 for one that was never written,
-/// `None` for what fio wrote.
-fn seq_at(runs: &[Run], sector: u64) -> Option<u64> {
-    let run = runs.iter().find(|run| (run.first..run.first + run.sectors).contains(&sector))?;
-    match run.content {
-        Content::Stamped { seq, .. } => Some(seq),
-        Content::Blank => Some(0),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_sector_holds_is_a_number_or_nothing() {
-        let run = |first, content| Run { first, sectors: 8, content };
-        let runs = [
-            run(0, Content::Stamped { run: 1, seq: 7, writer: 0 }),
-            run(8, Content::Blank),
-            run(16, Content::Unstamped),
-        ];
-        assert_eq!(seq_at(&runs, 3), Some(7));
-        assert_eq!(seq_at(&runs, 15), Some(0));
-        assert_eq!((seq_at(&runs, 16), seq_at(&runs, 24)), (None, None));
-    }
 }

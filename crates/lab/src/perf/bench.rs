@@ -6,7 +6,7 @@ use crate::bcache;
 use crate::guest::Guest;
 use crate::run::{ArmImage, Tools};
 use crate::scenario::CacheMode;
-use proc::Cancel;
+use proc::{Cancel, Scratch};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use vdisk::bcache_format::{Written, recognise};
@@ -73,7 +73,7 @@ pub struct Bench<'a> {
     /// Blocks of the first MiB that have been read.
     primed: std::cell::Cell<u64>,
     // The sockets go with it.
-    _sockets: tempfile::TempDir,
+    _sockets: Scratch,
 }
 
 impl<'a> Bench<'a> {
@@ -91,10 +91,7 @@ impl<'a> Bench<'a> {
     ) -> Result<Self, PerfError> {
         cancel.check()?;
         std::fs::create_dir_all(logs).map_err(PerfError::io(logs))?;
-        let sockets = tempfile::Builder::new()
-            .prefix("bclab-")
-            .tempdir()
-            .map_err(PerfError::io(&std::env::temp_dir()))?;
+        let sockets = Scratch::new("bclab-").map_err(PerfError::io(&std::env::temp_dir()))?;
         let disk = |name: &str, sectors: u64, profile: &Profile| DiskSpec {
             name: name.to_owned(),
             sectors,

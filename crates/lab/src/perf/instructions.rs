@@ -12,7 +12,7 @@ use super::error::PerfError;
 use super::profile::{Counts, Profile, Symbols};
 use super::random::Blocks;
 use crate::run::{ArmImage, Tools};
-use proc::Cancel;
+use proc::{Cancel, Scratch};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wire::{Device, Extent};
@@ -107,10 +107,11 @@ pub fn count(
 ) -> Result<Vec<Cost>, PerfError> {
     let symbols = Symbols::load(&arm.kernel)?;
     // In memory: QEMU writes it with every block of code that it enters.
-    let counts = tempfile::NamedTempFile::new_in("/dev/shm")
-        .or_else(|_| tempfile::NamedTempFile::new())
+    let memory = Scratch::new_in(Path::new("/dev/shm"), "bclab-")
+        .or_else(|_| Scratch::new("bclab-"))
         .map_err(PerfError::io(Path::new("/dev/shm")))?;
-    let plugin = format!("file={},out={}", comma(&how.plugin), comma(counts.path()));
+    let counts = memory.path().join("counts");
+    let plugin = format!("file={},out={}", comma(&how.plugin), comma(&counts));
     let qemu_extra = vec!["-plugin".to_owned(), plugin];
     let setup = Setup { cpus: 1, qemu_extra, ..Setup::default() };
     let bench = Bench::start(&setup, arm, tools, logs, cancel)?;
@@ -125,9 +126,9 @@ pub fn count(
         if work.cached() {
             run(&bench, Work::ReadMiss, extents.clone())?;
         }
-        let before = (Counts::read(counts.path())?, bench.rig.now());
+        let before = (Counts::read(&counts)?, bench.rig.now());
         run(&bench, work, extents)?;
-        let after = Counts::read(counts.path())?;
+        let after = Counts::read(&counts)?;
         let traffic = bench.traffic_since(before.1);
         check(work, how.requests, traffic)?;
         let profile = after.since(&before.0, &symbols);

@@ -4,7 +4,7 @@
 
 use super::{
     Backing, Check, Clear, Count, Entry, Index, Key, Order, Phase, Reader, Record, Rules, Setting,
-    State, Value,
+    Spare, State, Value,
 };
 
 /// One exploration: rules, and all that can happen under them.
@@ -69,7 +69,7 @@ impl Model {
         match self.rules.record {
             Record::First => true,
             Record::BypassOnly => self.setting.bypass[n],
-            Record::AfterIndex | Record::CachedOnly => false,
+            Record::AfterLookUp | Record::AfterIndex | Record::CachedOnly => false,
         }
     }
 
@@ -95,23 +95,54 @@ impl Model {
                 steps.push((Name("writer", n, "finds no cache, submits", 0), next));
             }
             Phase::Recorded if bypass && self.rules.order == Order::Before => {
-                let cached = state.leaf != Key::Empty;
-                next.writers[n].phase = Phase::LookedUp { cached };
-                steps.push((Name("writer", n, "looks up, cached", cached.into()), next));
+                let found = self.finds(state);
+                next.writers[n].phase = Phase::LookedUp { found };
+                steps.push((Name("writer", n, "looks up, finds", found.into()), next));
             }
             Phase::Recorded => self.submit(next, n, false, steps),
-            Phase::LookedUp { cached } => self.submit(next, n, cached || state.count > 1, steps),
+            Phase::LookedUp { found } => {
+                let others = state.count > u8::from(writer.counted);
+                let shared = others && self.rules.spare != Spare::DespiteOthers;
+                next.writers[n].phase = Phase::Asked { wait: found || shared };
+                if self.rules.record == Record::AfterLookUp {
+                    self.count_up(&next, n, "records", steps);
+                } else {
+                    steps.push((Name("writer", n, "asks for others, finds", others.into()), next));
+                }
+            }
+            Phase::Asked { wait } => self.submit(next, n, wait, steps),
             Phase::Running { wait } => self.running(state, n, wait, steps),
             Phase::Done => {}
         }
     }
 
+    /// Whether a writer's look-up finds something that counts.
+    fn finds(&self, state: &State) -> bool {
+        match state.leaf {
+            Key::Empty => false,
+            Key::Placeholder(_) => self.rules.spare != Spare::DespitePlaceholder,
+            Key::Data(_) => true,
+            Key::Stale(_) => state.invalidated,
+        }
+    }
+
     fn submit(&self, mut next: State, n: usize, wait: bool, steps: &mut Vec<Step>) {
+        let looked_up = matches!(next.writers[n].phase, Phase::Asked { .. });
+        let unwritten = next.invalidated && self.rules.spare != Spare::DespiteGenerations;
+        let spared = looked_up && !wait && !unwritten && self.rules.spare != Spare::Never;
+
         next.writers[n].phase = Phase::Running { wait };
         if !wait {
             next.writers[n].backing = Backing::Flying;
         }
-        let name = if wait { "waits for its invalidation" } else { "submits" };
+        if spared {
+            next.writers[n].index = Index::Applied;
+        }
+        let name = match (wait, spared) {
+            (true, _) => "waits for its invalidation",
+            (false, true) => "submits, has nothing to invalidate",
+            (false, false) => "submits",
+        };
         if self.rules.record == Record::CachedOnly {
             self.count_up(&next, n, name, steps);
         } else {
@@ -242,32 +273,70 @@ impl Model {
             next.journal.iter_mut().for_each(|entry| entry.durable = true);
             steps.push((Name("bcache", 0, "the journal is written", 0), next));
         }
-        let mut next = state.clone();
-        next.leaf_on_disk = match state.leaf {
-            // After a boot, a placeholder is a pointer to no device.
-            Key::Placeholder(_) => Key::Empty,
-            key => key,
-        };
-        for entry in next.journal.iter_mut().filter(|entry| entry.applied) {
-            entry.in_leaf = true;
-        }
-        if next != *state {
-            steps.push((Name("bcache", 0, "the leaf is written", 0), next));
-        }
+        self.leaf_steps(state, steps);
         if state.journal.first().is_some_and(|entry| entry.durable && entry.in_leaf) {
             let mut next = state.clone();
             next.journal.remove(0);
             steps.push((Name("bcache", 0, "the journal moves on", 0), next));
         }
-        if let Key::Data(_) = state.leaf {
-            // A bucket is reused only when its new generation is durable, which ends every key
-            // that points into the old one.
-            let gone = |key| if key == state.leaf { Key::Empty } else { key };
-            let mut next = state.clone();
-            next.leaf = Key::Empty;
-            next.leaf_on_disk = gone(state.leaf_on_disk);
-            next.journal.iter_mut().for_each(|entry| entry.key = gone(entry.key));
-            steps.push((Name("bcache", 0, "the bucket is evicted", 0), next));
+        self.bucket_steps(state, steps);
+    }
+
+    fn leaf_steps(&self, state: &State, steps: &mut Vec<Step>) {
+        let mut write = |leaf: Key, on_disk: Key, name| {
+            let mut next = State { leaf, leaf_on_disk: on_disk, ..state.clone() };
+            for entry in next.journal.iter_mut().filter(|entry| entry.applied) {
+                entry.in_leaf = true;
+            }
+            if next != *state {
+                steps.push((Name("bcache", 0, name, 0), next));
+            }
+        };
+        // After a boot, a placeholder is a pointer to no device.
+        let on_disk = match state.leaf {
+            Key::Placeholder(_) => Key::Empty,
+            key => key,
+        };
+        write(state.leaf, on_disk, "the leaf is written");
+        // By gc, or by a split: only what is good gets into the new node.
+        let good = match state.leaf {
+            Key::Data(_) => state.leaf,
+            _ => Key::Empty,
+        };
+        write(good, good, "the leaf is rewritten");
+    }
+
+    /// A bucket is invalidated in memory, and reused only when its new generation is durable. That
+    /// ends every key that points into the old one; until then they are valid for who boots.
+    fn bucket_steps(&self, state: &State, steps: &mut Vec<Step>) {
+        let mut change = |from: Key, to: Key, invalidated, name| {
+            let changed = |key| if key == from { to } else { key };
+            let mut next = State {
+                leaf: changed(state.leaf),
+                leaf_on_disk: changed(state.leaf_on_disk),
+                invalidated,
+                ..state.clone()
+            };
+            // A bucket is pinned until the key of what is written to it is in the leaf.
+            for entry in next.journal.iter_mut().filter(|entry| entry.applied) {
+                entry.key = changed(entry.key);
+            }
+            steps.push((Name("bcache", 0, name, 0), next));
+        };
+        match (state.leaf, state.stale()) {
+            (Key::Data(value), None) if !state.invalidated => {
+                change(state.leaf, Key::Stale(value), true, "the bucket is invalidated");
+            }
+            (_, Some(value)) if state.invalidated => {
+                change(Key::Stale(value), Key::Empty, false, "its generation is written");
+            }
+            (_, None) if state.invalidated => {
+                steps.push((
+                    Name("bcache", 0, "its generation is written", 0),
+                    State { invalidated: false, ..state.clone() },
+                ));
+            }
+            _ => {}
         }
     }
 

@@ -6,6 +6,7 @@ use super::inbox::{Inbox, Wish};
 use super::{Conn, reply};
 use crate::event::Kind;
 use crate::shared::Shared;
+use crate::state::State;
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -119,19 +120,13 @@ fn transmit(inbox: &mut Inbox<UnixStream>, shared: &Shared, conn: &Arc<Conn>) ->
     let mut out = Vec::new();
     loop {
         let wishes = inbox.wishes()?;
-        let mut issued = Vec::with_capacity(wishes.len());
+        let mut commands = Vec::with_capacity(wishes.len());
         let mut leaves = false;
-        // First all are issued, then they are run: requests that were under
-        // way together stay together in the sequence.
         for wish in wishes {
             match wish {
                 Wish::Run(command) => {
-                    let data = command.payload.as_ref();
-                    let content = data.map_or(0, |data| xxh3_128(data));
-                    match shared.update(|state| state.issue(conn, command, content)) {
-                        Some(id) => issued.push(id),
-                        None => return Ok(()),
-                    }
+                    let content = command.payload.as_ref().map_or(0, |data| xxh3_128(data));
+                    commands.push((command, content));
                 }
                 Wish::Status { cookie, range, one } => {
                     let state = shared.state();
@@ -145,25 +140,34 @@ fn transmit(inbox: &mut Inbox<UnixStream>, shared: &Shared, conn: &Arc<Conn>) ->
                 Wish::Leave => leaves = true,
             }
         }
+        // First all are issued, then they are run: requests that were under
+        // way together stay together in the sequence.
+        let issue = |state: &mut State| {
+            let each = commands.into_iter();
+            each.map(|(command, content)| state.issue(conn, command, content)).collect()
+        };
+        let Some(issued): Option<Vec<u64>> = shared.update(issue) else { return Ok(()) };
+        let mut issued = issued.into_iter();
         let mut parked = false;
-        for id in issued {
-            let answer = shared.update(|state| state.run(id));
-            parked |= answer.is_none();
-            if let Some((_, answer)) = answer {
-                if out.is_empty() {
-                    out = answer;
-                } else {
-                    out.extend_from_slice(&answer);
+        loop {
+            shared.update(|state| {
+                while out.len() < SEND_BYTES
+                    && let Some(id) = issued.next()
+                {
+                    match state.run(id) {
+                        None => parked = true,
+                        Some((_, answer)) if out.is_empty() => out = answer,
+                        Some((_, answer)) => out.extend_from_slice(&answer),
+                    }
                 }
-                if out.len() >= SEND_BYTES {
-                    conn.send(&out)?;
-                    out.clear();
-                }
+            });
+            if !out.is_empty() {
+                conn.send(&out)?;
+                out.clear();
             }
-        }
-        if !out.is_empty() {
-            conn.send(&out)?;
-            out.clear();
+            if issued.len() == 0 {
+                break;
+            }
         }
         if parked {
             shared.timers_changed();

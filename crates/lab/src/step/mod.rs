@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The verbs of a scenario.
 
+mod cut;
+mod knobs;
+mod life;
+mod request;
+mod words;
+
+pub use cut::{CutKind, OpenWrites};
+pub use knobs::{Counter, Setting};
+pub use life::{LifeEvent, LifeState};
+pub use request::{Disk, HoldOp, HoldPhase, Spoil};
+
 use crate::scenario::CacheMode;
 use serde::Deserialize;
 
@@ -166,6 +177,16 @@ pub enum Step {
         /// See [`crate::Scenario`].
         proves: Option<String>,
     },
+    /// Demands that the cache is congested, and so much that a request of the
+    /// block's length goes round it (`check_should_bypass`). The limit only grows
+    /// until the next slow request: asked after a request of that length was
+    /// submitted, it says that this one went round the cache for it.
+    Congested {
+        /// Block of the request's length.
+        by: String,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
     /// A discard, which takes the name of a version: it permits zeroes, and
     /// replaces nothing.
     Discard {
@@ -177,19 +198,27 @@ pub enum Step {
         #[serde(default)]
         background: bool,
     },
-    /// Reads blocks of a range until they are not cached any more, as no bucket
-    /// is free.
+    /// Reads blocks of a range until a hold has stopped the allocator and they are
+    /// not cached any more: no bucket is free, and none will be before the
+    /// release.
     Exhaust {
         /// Block to read in.
         with: String,
+        /// Name of the hold: see [`Step::HoldPriorities`].
+        held: String,
         /// See [`crate::Scenario`].
         proves: Option<String>,
     },
     /// Reads blocks of a range until the kernel has used the SSD's sectors that
-    /// hold a version for something else.
+    /// hold a version of a block for something else.
     Evict {
         /// Version.
         value: String,
+        /// The block; other sectors of that write may stay. Choose the first of a
+        /// write that is as long as a bucket: they lie in one that this write has
+        /// filled, whatever room it had left. The last may lie in one that is still
+        /// open, and never used again (`pick_data_bucket`).
+        of: String,
         /// Block to read in.
         with: String,
         /// See [`crate::Scenario`].
@@ -268,150 +297,13 @@ pub enum Step {
     Judge {},
 }
 
-/// A virtual disk, by role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Disk {
-    /// The cache device.
-    Ssd,
-    /// The backing device.
-    Hdd,
-}
-
-impl Disk {
-    /// As the rig and the guest know it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ssd => "ssd",
-            Self::Hdd => "hdd",
-        }
-    }
-}
-
-/// Kinds of requests that can be held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum HoldOp {
-    Read,
-    Write,
-    Flush,
-    Trim,
-}
-
-/// Where a held request stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum HoldPhase {
-    /// Nothing of it is visible yet.
-    BeforeMedia,
-    /// It is on the media, the guest does not know.
-    BeforeCompletion,
-}
-
-/// What a cut takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CutKind {
-    /// RAM and the disks' volatile caches.
-    Power,
-    /// RAM only.
-    Reset,
-}
-
-/// What a power cut does to writes that were completed but not flushed, or on
-/// the media but not completed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OpenWrites {
-    /// All lost.
-    #[default]
-    Drop,
-    /// All kept.
-    Keep,
-    /// A seeded subset, torn at sector granularity.
-    Random,
-}
-
-/// What becomes of a spoiled request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Spoil {
-    /// It fails with EIO, without any effect.
-    Eio,
-    /// It takes so many milliseconds more.
-    SlowMs(u64),
-}
-
-/// The tracker's counters in sysfs, without their prefix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Counter {
-    /// In flight now.
-    Writes,
-    /// Ever recorded.
-    Recorded,
-    /// Misses not cached for a write to the same sectors.
-    SkippedExact,
-    /// Misses not cached for a write that may be to the same sectors.
-    SkippedPossible,
-}
-
-/// Settings of bcache that scenarios change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Setting {
-    CacheMode,
-    SequentialCutoff,
-    WritebackRunning,
-    WritebackPercent,
-    WritebackDelay,
-    CongestedReadThresholdUs,
-    CongestedWriteThresholdUs,
-}
-
-/// Things that happen to a backing device or a cache set, through sysfs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LifeEvent {
-    /// The backing device lets go of the cache set.
-    Detach,
-    /// The backing device is given the cache set.
-    Attach,
-    /// The bcache device is stopped.
-    Stop,
-    /// The cache set is unregistered.
-    Unregister,
-    /// The cache device is registered.
-    RegisterSsd,
-    /// The backing device is registered.
-    RegisterHdd,
-}
-
-/// What a backing device can come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LifeState {
-    /// Attached, nothing dirty.
-    Clean,
-    /// Attached, something dirty.
-    Dirty,
-    /// There, without a cache set.
-    Detached,
-    /// As `detached`, and the cache set is gone.
-    SetGone,
-    /// Not there.
-    Stopped,
-}
-
 impl Step {
     /// Names of the blocks that the step refers to.
     #[must_use]
     pub fn blocks(&self) -> Vec<&str> {
         match self {
             Self::Prime { r#in } => vec![r#in],
+            Self::Congested { by, .. } => vec![by],
             Self::Write { at, .. }
             | Self::Read { at, .. }
             | Self::StartRead { at, .. }
@@ -423,7 +315,8 @@ impl Step {
             | Self::HoldCacheWrite { of, .. }
             | Self::SpoilCacheWrite { of, .. } => vec![of],
             Self::Discard { at, .. } | Self::Fill { at } => vec![at],
-            Self::Exhaust { with, .. } | Self::Evict { with, .. } => vec![with],
+            Self::Exhaust { with, .. } => vec![with],
+            Self::Evict { of, with, .. } => vec![of, with],
             Self::WriteLeaf { with, holding, .. } => {
                 std::iter::once(with.as_str()).chain(holding.as_deref()).collect()
             }
@@ -445,61 +338,13 @@ impl Step {
             | Self::AwaitJournaled { proves, .. }
             | Self::NoInvalidation { proves, .. }
             | Self::Uncached { proves, .. }
+            | Self::Congested { proves, .. }
             | Self::Exhaust { proves, .. }
             | Self::Evict { proves, .. }
             | Self::AwaitState { proves, .. }
             | Self::WriteLeaf { proves, .. }
             | Self::AdvanceJournal { proves, .. } => proves.as_deref(),
             _ => None,
-        }
-    }
-
-    /// The step in a few words, for progress, logs and messages.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Prime { .. } => "prime the cache".into(),
-            Self::Write { at, value, background, .. } => {
-                format!("write {value} at {at}{}", if *background { " (background)" } else { "" })
-            }
-            Self::Join { value } => format!("wait for write {value}"),
-            Self::Read { at, .. } => format!("read {at}"),
-            Self::StartRead { name, at } => format!("start read {name} of {at}"),
-            Self::JoinRead { name, .. } => format!("wait for read {name}"),
-            Self::Flush {} => "flush".into(),
-            Self::CacheMode { to } => format!("cache mode {}", to.as_str()),
-            Self::Hold { name, disk, op, .. } => {
-                format!("hold {name}: next {op:?} at the {}", disk.name()).to_lowercase()
-            }
-            Self::HoldInvalidation { name, of } => format!("hold {name}: invalidation of {of}"),
-            Self::HoldCacheWrite { name, of } => format!("hold {name}: cache write of {of}"),
-            Self::HoldPriorities { name } => format!("hold {name}: bucket priorities"),
-            Self::SpoilCacheWrite { of, how } => {
-                format!("spoil the cache write of {of}: {how:?}").to_lowercase()
-            }
-            Self::Uncached { value, .. } => format!("no data of {value} are on the ssd"),
-            Self::Discard { at, value, .. } => format!("discard {value} at {at}"),
-            Self::Exhaust { .. } => "use up the free buckets".into(),
-            Self::Evict { value, .. } => format!("evict {value}"),
-            Self::Fill { at } => format!("a read of {at} gets cached"),
-            Self::Counter { name, .. } => format!("counter {}", name.file()),
-            Self::Set { setting, value } => format!("set {} to {value}", setting.file()),
-            Self::Life { event } => format!("{event:?}").to_lowercase(),
-            Self::AwaitState { is, .. } => format!("wait until {is:?}").to_lowercase(),
-            Self::NoInvalidation { at, .. } => format!("no invalidation of {at} is durable"),
-            Self::AwaitHeld { name, or: None, .. } => format!("wait until {name} is held"),
-            Self::AwaitHeld { name, or: Some(other), .. } => {
-                format!("wait until {name} or {other} is held")
-            }
-            Self::Release { name } => format!("release {name}"),
-            Self::AwaitInvalidation { at, .. } => format!("watch for the invalidation of {at}"),
-            Self::AwaitJournaled { at, .. } => format!("watch for a key of {at}"),
-            Self::Settle {} => "settle".into(),
-            Self::WriteLeaf { .. } => "force a leaf write".into(),
-            Self::AdvanceJournal { .. } => "advance the journal".into(),
-            Self::Cut { kind, .. } => format!("{kind:?} cut").to_lowercase(),
-            Self::Boot {} => "boot again".into(),
-            Self::Judge {} => "judge".into(),
         }
     }
 }

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where a kernel is built: a source with an overlay in it, and an object tree.
+
+use crate::Dirs;
+use crate::build::BuildError;
+use crate::config::{self, Request};
+use crate::event::{Event, Stage};
+use crate::files::free_space;
+use crate::kconfig::Kconfig;
+use crate::lock::{Lock, LockError};
+use crate::make::{Make, Outcome};
+use crate::objects::Objects;
+use crate::overlay::Overlay;
+use crate::source::Source;
+use crate::toolchain::{ToolchainError, Tools};
+use proc::{Cancel, RunError};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Room for an object tree and its images.
+const SPACE_MIB: u64 = 1200;
+
+/// Lines of progress that a cold build prints, before one was seen.
+const COLD_STEPS: u64 = 1300;
+
+/// Waits until nobody else builds from `source`. Its files are ours as long
+/// as the lock is held.
+pub(crate) fn lock(
+    source: &Source,
+    on_event: &dyn Fn(Event),
+    cancel: &Cancel,
+) -> Result<Lock, BuildError> {
+    let path = source.entry.lock_path();
+    let what = "another build of this source";
+    Lock::take(&path, what, on_event, cancel).map_err(|error| match error {
+        LockError::Io(error) => BuildError::io(&path)(error),
+        LockError::Cancelled(cancelled) => cancelled.into(),
+    })
+}
+
+/// What is to be built, and who is told.
+pub(crate) struct Order<'a> {
+    pub(crate) dirs: &'a Dirs,
+    pub(crate) source: &'a Source,
+    pub(crate) overlay: &'a Overlay,
+    pub(crate) requests: &'a [Request],
+    pub(crate) tools: &'a Tools,
+    /// The object trees' folder: the name of a configuration, or of another
+    /// use that shares none with it.
+    pub(crate) name: &'a str,
+    /// The object tree in there.
+    pub(crate) group: &'a str,
+    /// Everything that make says is added to it.
+    pub(crate) log: &'a Path,
+    /// For progress.
+    pub(crate) what: &'a str,
+    pub(crate) on_event: &'a dyn Fn(Event),
+    pub(crate) cancel: &'a Cancel,
+}
+
+/// A source made what the order says, and its object tree; the caller holds
+/// the source's lock.
+pub(crate) struct Site<'a> {
+    order: &'a Order<'a>,
+    pub(crate) objects: Objects,
+}
+
+impl<'a> Site<'a> {
+    /// Puts the overlay into the source and opens the object tree.
+    pub(crate) fn open(order: &'a Order<'a>) -> Result<Self, BuildError> {
+        let entry = &order.source.entry;
+        let now = entry.provenance().map(|provenance| provenance.hash);
+        if now.as_ref() != Some(&order.source.provenance.hash) {
+            return Err(BuildError::SourceChanged(order.source.provenance.origin.clone()));
+        }
+        let all = order.dirs.objects();
+        fs::create_dir_all(&all).map_err(BuildError::io(&all))?;
+        if free_space(&all).is_some_and(|bytes| bytes >> 20 < SPACE_MIB) {
+            return Err(BuildError::DiskFull(all));
+        }
+        let key = entry.dir.file_name().unwrap_or_default().to_string_lossy();
+        let root = all.join(format!("{key}-{}", order.name));
+        let objects =
+            Objects::open(&root, order.group, order.cancel).map_err(|error| match error {
+                RunError::Io(error) => BuildError::io(&root)(error),
+                RunError::Cancelled(cancelled) => cancelled.into(),
+            })?;
+        let tree = order.source.tree();
+        tree.sync(order.overlay)
+            .and_then(|_| tree.settle(&objects.times()))
+            .map_err(BuildError::io(&entry.dir))?;
+        let logs = order.log.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(logs)
+            .and_then(|()| fs::write(order.log, ""))
+            .map_err(BuildError::io(order.log))?;
+        objects.begin().map_err(BuildError::io(&objects.dir))?;
+        Ok(Self { order, objects })
+    }
+
+    /// Declares that what was asked for has been made.
+    pub(crate) fn finish(&self) -> Result<(), BuildError> {
+        self.objects.finish().map_err(BuildError::io(&self.objects.dir))
+    }
+
+    /// A file of the object tree.
+    pub(crate) fn product(&self, path: &str) -> PathBuf {
+        self.objects.dir.join(path)
+    }
+
+    /// Runs make; its failure is an outcome, a full disk is not.
+    pub(crate) fn make(
+        &self,
+        targets: &[&str],
+        stage: Stage,
+        expected: Option<u64>,
+    ) -> Result<Outcome, BuildError> {
+        let order = self.order;
+        let tree = order.source.entry.tree();
+        let make =
+            Make { tree: &tree, objects: &self.objects.dir, tools: order.tools, log: order.log };
+        let outcome = make
+            .run(targets, (stage, order.what), expected, order.on_event, order.cancel)
+            .map_err(|error| match error {
+                RunError::Cancelled(cancelled) => cancelled.into(),
+                RunError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                    ToolchainError { what: "make".into() }.into()
+                }
+                RunError::Io(error) => BuildError::io(order.log)(error),
+            })?;
+        if outcome.disk_full {
+            return Err(BuildError::DiskFull(self.objects.dir.clone()));
+        }
+        Ok(outcome)
+    }
+
+    /// allnoconfig with our requests on top, then the check that they took.
+    /// Skipped while neither they nor any Kconfig file changed. A make that
+    /// failed is an outcome.
+    pub(crate) fn configure(&self) -> Result<Option<Outcome>, BuildError> {
+        let io = |error| BuildError::io(&self.objects.dir)(error);
+        let requests = config::text(self.order.requests);
+        let state = self.state(&requests);
+        let dot_config = self.product(".config");
+        if self.objects.note("configured").as_ref() == Some(&state) && dot_config.exists() {
+            return Ok(None);
+        }
+        self.objects.remove_note("configured").map_err(io)?;
+        let preset = self.product(".lab-requests");
+        fs::write(&preset, &requests).map_err(io)?;
+        let preset = format!("KCONFIG_ALLCONFIG={}", preset.display());
+        let outcome = self.make(&[&preset, "allnoconfig"], Stage::Configure, None)?;
+        if !outcome.success {
+            return Ok(Some(outcome));
+        }
+        let text = fs::read_to_string(&dot_config).map_err(io)?;
+        let tree = self.order.source.entry.tree();
+        config::verify(self.order.requests, &text, &|| Kconfig::read(&tree))?;
+        self.objects.set_note("configured", &state).map_err(io)?;
+        Ok(None)
+    }
+
+    /// What the configuration depends on.
+    fn state(&self, requests: &str) -> String {
+        let order = self.order;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(requests.as_bytes()).update(format!("{:?}", order.tools.versions).as_bytes());
+        hasher.update(order.source.provenance.hash.as_bytes());
+        let mut kconfig = Overlay::default();
+        for (path, content) in order.overlay.iter() {
+            if path.rsplit('/').next().is_some_and(|name| name.starts_with("Kconfig")) {
+                kconfig.set(path, content.clone());
+            }
+        }
+        kconfig.hash(&mut hasher);
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// Runs make for `targets` and remembers how many steps that takes.
+    pub(crate) fn compile(&self, targets: &[&str]) -> Result<Outcome, BuildError> {
+        let note = if self.product("vmlinux").exists() { "steps-warm" } else { "steps-cold" };
+        let known = self.objects.note(note).and_then(|text| text.parse().ok());
+        let expected = known.or((note == "steps-cold").then_some(COLD_STEPS));
+        let outcome = self.make(targets, Stage::Compile, expected)?;
+        if outcome.success {
+            self.objects
+                .set_note(note, &outcome.steps.to_string())
+                .map_err(BuildError::io(&self.objects.dir))?;
+        }
+        Ok(outcome)
+    }
+}

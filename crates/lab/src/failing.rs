@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Allocations that fail on purpose (Documentation/fault-injection), where a
+//! function of the kernel is on the call stack, and how many of them did.
+//!
+//! A rate for the whole kernel would show little: a tracker allocates once or
+//! twice in a case, and the guest's own queues would suffer most of the faults.
+
+use crate::guest::{Guest, GuestError};
+use crate::session::Session;
+use crate::trouble::{Stop, Trouble};
+use evidence::Opportunity;
+
+/// `failslab` in debugfs (`mm/failslab.c`).
+const DIR: &str = "/sys/kernel/debug/failslab";
+
+/// How often an allocation may fail; what is left of it tells how often one
+/// did, as `should_fail_ex()` counts down whether or not it says so.
+const TIMES: u64 = 1_000_000_000;
+
+/// Which allocations fail in a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailingAllocations {
+    /// The function that must be on the call stack.
+    pub function: String,
+    /// Whether the arm is known to allocate there.
+    pub must_fail: bool,
+}
+
+/// Arms the injection; whether the kernel has the function at all.
+pub(crate) fn arm(guest: &Guest<'_>, function: &str) -> Result<bool, GuestError> {
+    // Sorted by address: the next symbol is where the function ends.
+    let symbols = guest.read_file("/proc/kallsyms")?;
+    let Some((start, end)) = bounds(&symbols, function) else { return Ok(false) };
+    let set = |file: &str, value: &str| guest.write_file(&format!("{DIR}/{file}"), value);
+    set("probability", "0")?;
+    set("interval", "1")?;
+    set("verbose", "0")?;
+    set("times", &TIMES.to_string())?;
+    set("stacktrace-depth", "32")?;
+    set("require-start", &format!("0x{start}"))?;
+    set("require-end", &format!("0x{end}"))?;
+    set("probability", "100")?;
+    Ok(true)
+}
+
+/// How many allocations have failed since [`arm`].
+pub(crate) fn failed(guest: &Guest<'_>) -> Result<u64, GuestError> {
+    let text = guest.read_file(&format!("{DIR}/times"))?;
+    let left: u64 = text.trim().parse().unwrap_or(TIMES);
+    Ok(TIMES.saturating_sub(left))
+}
+
+/// First address of a function and of what follows it, in hexadecimal.
+fn bounds<'a>(symbols: &'a str, function: &str) -> Option<(&'a str, &'a str)> {
+    let mut lines = symbols.lines().map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        (words.next().unwrap_or_default(), words.nth(1).unwrap_or_default())
+    });
+    let (start, _) = lines.find(|(_, name)| *name == function)?;
+    let (end, _) = lines.find(|(address, _)| *address != start)?;
+    Some((start, end))
+}
+
+impl Session<'_> {
+    /// Lets allocations of this guest fail from here on, where the case wants
+    /// that.
+    pub(crate) fn arm_failures(&mut self) -> Result<(), Stop> {
+        let Some(failing) = self.failing.clone() else { return Ok(()) };
+        let there = arm(&self.guest()?, &failing.function)?;
+        if !there && failing.must_fail {
+            let what = format!("this kernel has no {}, whose allocations fail", failing.function);
+            let next = "mend `fail` in the configuration's file";
+            return Err(Trouble::new("configuration", what, next).into());
+        }
+        self.failures_armed = there;
+        Ok(())
+    }
+
+    /// Adds up what has failed in this guest, before it goes.
+    pub(crate) fn count_failures(&mut self) -> Result<(), Stop> {
+        if std::mem::take(&mut self.failures_armed) {
+            self.failures += failed(&self.guest()?)?;
+        }
+        Ok(())
+    }
+
+    /// Says how many failed; none, where some had to, is a window that stayed
+    /// closed.
+    pub(crate) fn judge_failures(&mut self) -> Result<(), Stop> {
+        let Some(failing) = self.failing.clone() else { return Ok(()) };
+        self.count_failures()?;
+        let detail = format!("{} allocations failed in {}", self.failures, failing.function);
+        if !failing.must_fail {
+            self.note(detail);
+            return Ok(());
+        }
+        let claim = "the tracker got no memory".to_owned();
+        let open = self.failures > 0;
+        self.opportunities.push(Opportunity { claim: claim.clone(), open, detail: detail.clone() });
+        if open { Ok(()) } else { Err(Stop::Closed(format!("{claim}: {detail}"))) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SYMBOLS: &str = "\
+ffffffff81000000 T _stext
+ffffffff81001000 t record_part
+ffffffff81001100 T bch_inflight_record
+ffffffff81001100 T alias
+ffffffff81001280 T bch_inflight_record_more
+";
+
+    #[test]
+    fn a_function_ends_where_another_begins() {
+        let found = bounds(SYMBOLS, "bch_inflight_record");
+        assert_eq!(found, Some(("ffffffff81001100", "ffffffff81001280")));
+        assert_eq!(bounds(SYMBOLS, "bch_inflight"), None);
+        assert_eq!(bounds(SYMBOLS, "bch_inflight_record_more"), None);
+    }
+}

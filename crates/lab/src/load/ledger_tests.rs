@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Every cause, provoked, and what must not be taken for it.
+
+use super::*;
+use std::sync::Arc;
+use vdisk::CutKind;
+
+/// On the backing device, and where the cache has it.
+const AT: u64 = 100;
+const PLACE: u64 = 4096;
+
+/// One sector full of `fill`.
+fn sector(fill: u8) -> Vec<u8> {
+    vec![fill; SECTOR]
+}
+
+/// A journal entry as the kernel lays it out, with keys without pointers.
+fn journal(seq: u64, keys: &[Range<u64>]) -> Vec<u8> {
+    const JSET_MAGIC: u64 = 0x2452_35c1_a362_5032;
+    let mut bytes = vec![0; 2 * SECTOR];
+    let mut put = |at: usize, word: u64| bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
+    put(8, JSET_MAGIC ^ SET_MAGIC);
+    put(16, seq);
+    // `version` and `keys`, 32 bits each, share the word at 24.
+    put(24, (keys.len() as u64 * 2) << 32);
+    for (at, key) in (240..).step_by(16).zip(keys) {
+        put(at, (key.end - key.start) << 20);
+        put(at + 8, key.end);
+    }
+    bytes
+}
+
+/// A ledger that is told events by hand.
+struct Life {
+    ledger: Ledger,
+    requests: u64,
+    events: u64,
+    cut: CutReport,
+    ssd: Media,
+}
+
+impl Life {
+    fn new() -> Self {
+        let cut =
+            CutReport { at_event: 0, kind: CutKind::Power, lost: Vec::new(), kept: Vec::new() };
+        let (ledger, ssd) = (Ledger::default(), Media::default());
+        Self { ledger, requests: 0, events: 0, cut, ssd }
+    }
+
+    fn event(&mut self, disk: &str, kind: Kind, request: u64, first: u64, payload: &[u8]) {
+        self.events += 1;
+        let event = Event {
+            seq: self.events,
+            at_ns: 0,
+            disk: Arc::from(disk),
+            kind,
+            request,
+            op: Some(Op::Write),
+            sector: first,
+            sectors: (payload.len() / SECTOR) as u64,
+            fua: false,
+            content: 0,
+            error: 0,
+        };
+        self.ledger.take(&event, payload);
+    }
+
+    /// A write is issued; its request.
+    fn issue(&mut self, disk: &str, first: u64, payload: &[u8]) -> u64 {
+        self.requests += 1;
+        self.event(disk, Kind::Issue, self.requests, first, payload);
+        self.requests
+    }
+
+    /// A write that takes effect; its request.
+    fn write(&mut self, disk: &str, first: u64, payload: &[u8]) -> u64 {
+        let request = self.issue(disk, first, payload);
+        self.event(disk, Kind::Media, request, first, payload);
+        if disk == "ssd" {
+            self.ssd.write(first, payload);
+        }
+        request
+    }
+
+    fn lose(&mut self, disk: &str, request: u64, range: Range<u64>, kept: Vec<Range<u64>>) {
+        self.cut.lost.push(Fate {
+            disk: disk.to_owned(),
+            request,
+            sector: kept.first().map_or(range.start, |kept| kept.start.min(range.start)),
+            sectors: range.end - range.start,
+            applied: true,
+            acknowledged: true,
+            kept,
+            lost: vec![range],
+        });
+    }
+
+    fn cause(&self, front: &[u8], back: &[u8], passes: usize) -> Cause {
+        let doubt = Doubt { sector: AT, place: Some(PLACE), front, back };
+        self.ledger.explain(doubt, &self.cut, &self.ssd, passes)
+    }
+}
+
+#[test]
+fn a_newer_cache_is_explained_only_by_a_write_that_the_disk_lost() {
+    let mut life = Life::new();
+    let request = life.write("hdd", AT, &sector(1));
+    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::Unknown, "nothing was lost");
+    life.lose("hdd", request, AT + 1..AT + 2, Vec::new());
+    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::Unknown, "another sector was");
+    life.lose("hdd", request, AT..AT + 1, Vec::new());
+    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::DiskLost);
+    assert!(
+        life.ledger
+            .story(
+                Doubt { sector: AT, place: Some(PLACE), front: &sector(1), back: &sector(0) },
+                &life.cut,
+                &life.ssd
+            )
+            .contains("the cache returns version 1 of 1, the disk holds version 0 of 1; 1 writes")
+    );
+}
+
+#[test]
+fn an_older_cache_is_explained_only_while_the_key_is_not_in_the_journal() {
+    let mut life = Life::new();
+    life.write("hdd", AT, &sector(1));
+    assert_eq!(life.cause(&sector(0), &sector(1), 1), Cause::Unjournaled);
+    // A key beside it changes nothing.
+    life.write("ssd", 8, &journal(7, &[AT + 1..AT + 9]));
+    assert_eq!(life.cause(&sector(0), &sector(1), 1), Cause::Unjournaled);
+    // On its way, and not on the disk after the cut.
+    let key = journal(8, &[AT..AT + 8]);
+    life.issue("ssd", 10, &key);
+    assert_eq!(life.cause(&sector(0), &sector(1), 1), Cause::Unjournaled);
+    life.ssd.write(10, &key);
+    assert_eq!(life.cause(&sector(0), &sector(1), 1), Cause::Revived, "the race's mark");
+    assert_eq!(life.cause(&sector(0), &sector(1), 2), Cause::Unjournaled, "of two-pass's two");
+}
+
+/// The key of an older write says nothing of the newer one's.
+#[test]
+fn keys_are_counted_against_writes() {
+    let mut life = Life::new();
+    life.write("hdd", AT, &sector(1));
+    life.write("ssd", 8, &journal(1, &[AT..AT + 8]));
+    life.write("hdd", AT, &sector(2));
+    assert_eq!(life.cause(&sector(1), &sector(2), 1), Cause::Unjournaled);
+    assert_eq!(life.cause(&sector(0), &sector(2), 1), Cause::Revived);
+    // The place of an entry is used again; the newest alone can be missing.
+    life.write("ssd", 8, &journal(2, &[AT..AT + 8]));
+    assert_eq!(life.cause(&sector(1), &sector(2), 1), Cause::Revived);
+}
+
+#[test]
+fn foreign_content_is_explained_only_by_data_that_the_cache_lost() {
+    let mut life = Life::new();
+    life.write("hdd", AT, &sector(1));
+    let fill = life.write("ssd", PLACE, &sector(1));
+    life.write("hdd", AT + 50, &sector(9));
+    assert_eq!(life.cause(&sector(9), &sector(1), 1), Cause::Unknown, "another sector's");
+    life.lose("ssd", fill, PLACE..PLACE + 1, Vec::new());
+    assert_eq!(life.cause(&sector(9), &sector(1), 1), Cause::CacheLost);
+}
+
+#[test]
+fn what_is_only_in_the_cache_was_on_its_way_to_the_disk() {
+    let mut life = Life::new();
+    life.write("ssd", PLACE, &sector(3));
+    assert_eq!(life.cause(&sector(3), &sector(0), 1), Cause::DiskLost);
+}
+
+#[test]
+fn a_dirty_key_of_a_clean_device_is_unmarked() {
+    const DIRTY: u64 = 1 << 36;
+    let mut life = Life::new();
+    life.write("ssd", PLACE, &sector(3));
+    let mut entry = journal(1, &[AT..AT + 8]);
+    let word = (8 << 20) | DIRTY;
+    entry[240..248].copy_from_slice(&u64::to_le_bytes(word));
+    life.write("ssd", 8, &entry);
+    assert_eq!(life.cause(&sector(3), &sector(0), 1), Cause::Unmarked);
+}
+
+#[test]
+fn two_writes_at_once_explain_nothing() {
+    let mut life = Life::new();
+    let first = life.issue("hdd", AT, &sector(1));
+    life.write("hdd", AT, &sector(2));
+    life.event("hdd", Kind::Media, first, AT, &sector(1));
+    assert_eq!(life.cause(&sector(2), &sector(1), 1), Cause::Overlap);
+}
+
+#[test]
+fn without_all_events_or_the_place_nothing_is_known() {
+    let mut life = Life::new();
+    life.write("hdd", AT, &sector(1));
+    let nowhere = Doubt { sector: AT, place: None, front: &sector(0), back: &sector(1) };
+    assert_eq!(life.ledger.explain(nowhere, &life.cut, &life.ssd, 1), Cause::Unknown);
+    life.ledger.missed = 1;
+    assert_eq!(life.cause(&sector(0), &sector(1), 1), Cause::Unknown);
+}
+
+#[test]
+fn a_torn_set_is_one_of_which_a_part_is_there() {
+    const BSET_MAGIC: u64 = 0x9013_5c78_b99e_07f5;
+    let mut set = vec![0; 4 * SECTOR];
+    set[8..16].copy_from_slice(&(BSET_MAGIC ^ SET_MAGIC).to_le_bytes());
+    let mut life = Life::new();
+    let (whole, gone) = (life.write("ssd", 64, &set), life.write("ssd", 128, &set));
+    let torn = life.write("ssd", 256, &set);
+    life.lose("ssd", gone, 128..132, Vec::new());
+    assert!(life.ledger.torn_sets(&life.cut).is_empty());
+    life.lose("ssd", torn, 257..260, vec![256..257]);
+    assert_eq!(life.ledger.torn_sets(&life.cut), [256]);
+    assert_ne!(whole, torn);
+}
