@@ -146,9 +146,9 @@ impl Rules {
     /// The tracker, in C or Rust.
     pub const TRACKER: Self = Self { check: Check::AfterPlaceholder, ..Self::BASE };
     /// The tracker and ordered invalidation, of every write.
-    pub const ORDERED_ALL: Self = Self { order: Order::Before, ..Self::TRACKER };
+    pub const ORDERED: Self = Self { order: Order::Before, ..Self::TRACKER };
     /// The same, but a write does not invalidate when there is nothing.
-    pub const ORDERED: Self = Self { spare: Spare::Nothing, ..Self::ORDERED_ALL };
+    pub const SPARE: Self = Self { spare: Spare::Nothing, ..Self::ORDERED };
 }
 
 /// What must hold.

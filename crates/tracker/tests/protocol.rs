@@ -37,7 +37,7 @@ fn base_caches_old_data() {
 
 #[test]
 fn the_tracker_does_not_in_any_setting() {
-    for rules in [Rules::TRACKER, Rules::ORDERED_ALL, Rules::ORDERED] {
+    for rules in [Rules::TRACKER, Rules::ORDERED, Rules::SPARE] {
         assert!(!anywhere(rules, Property::NoStaleKey), "{rules:?}");
         assert!(!anywhere(rules, Property::NoStaleKeyAfterCut), "{rules:?}");
     }
@@ -61,7 +61,7 @@ fn only_ordered_agrees_with_the_disk_after_every_cut() {
     for rules in [Rules::BASE, Rules::V1, Rules::TWO_PASS, Rules::TRACKER] {
         assert!(breaks(&explore(rules, CACHED), Property::AgreesAfterCut), "{rules:?}");
     }
-    for rules in [Rules::ORDERED_ALL, Rules::ORDERED] {
+    for rules in [Rules::ORDERED, Rules::SPARE] {
         for setting in [BYPASS, CACHED, ATTACH, TWO_READERS] {
             assert!(!breaks(&explore(rules, setting), Property::AgreesAfterCut), "{rules:?}");
         }
@@ -103,13 +103,13 @@ fn writes_older_than_the_cache_must_be_recorded_too() {
 #[test]
 fn an_ordered_write_must_mind_the_others_in_flight() {
     // What `Order::Before` asks beside its look-up: without the tracker there is no count.
-    let rules = Rules { record: Record::AfterIndex, ..Rules::ORDERED_ALL };
+    let rules = Rules { record: Record::AfterIndex, ..Rules::ORDERED };
     assert!(breaks(&explore(rules, CACHED), Property::AgreesAfterCut));
 }
 
 #[test]
 fn a_write_is_spared_its_invalidation_only_when_there_is_nothing() {
-    let good = Rules::ORDERED;
+    let good = Rules::SPARE;
     let spare = |spare| Rules { spare, ..good };
     let mutants = [
         (spare(Spare::DespitePlaceholder), BYPASS, Property::NoStaleKey),

@@ -37,7 +37,13 @@ pub(super) fn tell(
             lines.extend(timeline(story, recording, &losses, first, before));
             lines.extend(replay(story, &losses, first, before));
         }
-        (None, Outcome::Unusable { message, .. }) => lines.push(format!("{kind}: {message}")),
+        (None, Outcome::Unusable { message, .. }) => {
+            let mut said = message.lines();
+            lines.push(said.next().unwrap_or_default().to_owned());
+            lines.extend(
+                said.filter(|line| !line.trim().is_empty()).map(|line| format!("  {line}")),
+            );
+        }
         _ => lines.push(format!("{kind} did not show again after a cold boot")),
     }
     lines.extend(lost(story, recording, state, &losses, before));

@@ -12,6 +12,7 @@ use crate::session::disk_trouble;
 use crate::trouble::Stop;
 use proc::Cancel;
 use std::path::Path;
+use std::time::Duration;
 use vdisk::crash::CrashState;
 use vdisk::{DiskSpec, Profile, Rig};
 use vm::{Backend, Vm, VmConfig, VmDisk};
@@ -21,6 +22,9 @@ use wire::{Content, Device, Extent, Run};
 const GAP: u64 = 64;
 /// Longest request (sectors).
 const PIECE: u64 = 2048;
+
+/// How the kernel's lines about bcache begin.
+const BCACHE_SAYS: &str = "bcache: ";
 
 /// How to start the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,9 +92,9 @@ impl<'a> Station<'a> {
         bcache::register(&guest).map_err(|error| {
             let mut stop = Stop::from(error);
             if let Stop::Trouble(trouble) = &mut stop
-                && trouble.console_tail.is_empty()
+                && !trouble.console_tail.contains(BCACHE_SAYS)
             {
-                trouble.console_tail = vm.console_tail();
+                trouble.console_tail = why(&vm);
             }
             stop
         })?;
@@ -118,6 +122,19 @@ impl<'a> Station<'a> {
         }
         runs
     }
+}
+
+/// The console's end, once bcache has said why it refuses a disk: its lines
+/// can arrive after the agent's answer.
+fn why(vm: &Vm) -> String {
+    for _ in 0..20 {
+        let tail = vm.console_tail();
+        if tail.contains(BCACHE_SAYS) {
+            return tail;
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    vm.console_tail()
 }
 
 /// Joins what is close and cuts what is long.

@@ -37,6 +37,12 @@ pub enum Cause {
     /// should do this synchronously"), and a flush covers it only once it is
     /// done. The data are right; only detaching the cache would lose them.
     Unmarked,
+    /// The disk lost what had been written back, and the cache still has it,
+    /// under a key that is no longer dirty: `write_dirty_finish` cleans the key
+    /// when the write is complete, and nothing in writeback.c ever flushes the
+    /// backing device. The data may have been flushed by their owner: then
+    /// only an evictable copy is left of a promise. Every arm does this.
+    WritebackLost,
     /// Two writes of the sector were on their way at once: which is newer is
     /// not defined, and cache and disk may take them in different orders (S14).
     Overlap,
@@ -69,6 +75,7 @@ impl Cause {
             Self::Revived => "revived",
             Self::CacheLost => "cache-lost",
             Self::Unmarked => "unmarked",
+            Self::WritebackLost => "writeback-lost",
             Self::Overlap => "overlap",
             Self::TornSet => "torn-set",
             Self::Unknown => "unknown",

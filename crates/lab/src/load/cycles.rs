@@ -341,6 +341,13 @@ impl<'p> Soak<'p> {
             .map(|(cause, sectors)| format!("{sectors} {}", cause.as_str()))
             .collect();
         session.note(format!("cycle {number}: sectors by cause: {}", causes.join(", ")));
+        if explained.only_copy > 0 {
+            session.note(format!(
+                "cycle {number}: {} sectors are as promised in the cache only: the backing device \
+                 holds what was there before a flush",
+                explained.only_copy
+            ));
+        }
         if self.ledger.missed > 0 {
             session.note(format!("{} events came too fast to be followed", self.ledger.missed));
         }

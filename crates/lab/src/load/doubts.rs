@@ -11,7 +11,7 @@ use crate::watch::NUDGE;
 use evidence::Verdict;
 use std::collections::{BTreeMap, BTreeSet};
 use vdisk::{CutReport, Kind, Media, Op};
-use wire::{Device, Extent};
+use wire::{Content, Device, Extent};
 
 /// One-sector reads in one request to the agent.
 const BATCH: usize = 512;
@@ -28,7 +28,10 @@ pub struct Explained {
     pub excused: BTreeSet<Verdict>,
     /// Verdicts of all others.
     pub inexcusable: BTreeSet<Verdict>,
-    /// The first few of those, in words.
+    /// Sectors that the cache alone still has as promised: the backing device
+    /// holds an older stamp than the witness permits.
+    pub only_copy: u64,
+    /// The first few inexcusable ones, in words.
     pub details: Vec<String>,
 }
 
@@ -61,11 +64,25 @@ pub fn explain(
         let doubt = Doubt { sector: on_disk, place, front: &front, back: &back };
         let Evidence { ledger, cut, ssd, passes } = evidence;
         let cause = ledger.explain(doubt, cut, ssd, *passes);
+        if verdict == Verdict::Diverged && !stands(session, sector, &back) {
+            explained.only_copy += 1;
+        }
         explained.add(verdict, cause, permitted, || {
             format!("{verdict} at sector {sector}: {}", ledger.story(doubt, cut, ssd))
         });
     }
     Ok(explained)
+}
+
+/// Whether what the backing device holds would do, if the cache were gone. What
+/// is not stamped has made no promise.
+fn stands(session: &Session<'_>, sector: u64, back: &[u8]) -> bool {
+    let allowed = session.witness.allowed(sector);
+    match wire::classify(back, sector) {
+        Content::Stamped { run, seq, .. } => run != session.run || allowed.seqs.contains(&seq),
+        Content::Blank => allowed.blank,
+        _ => true,
+    }
 }
 
 impl Explained {

@@ -255,10 +255,11 @@ impl Ledger {
         match (cache, disk) {
             (Some(cache), Some(disk)) if cache > disk => {
                 let request = versions[cache - 1].request;
-                if lost(cut, "hdd", request, doubt.sector) {
-                    Cause::DiskLost
-                } else {
-                    Cause::Unknown
+                let gone = lost(cut, "hdd", request, doubt.sector);
+                match (gone, self.went_dirty(doubt.sector)) {
+                    (true, true) => Cause::WritebackLost,
+                    (true, false) => Cause::DiskLost,
+                    (false, _) => Cause::Unknown,
                 }
             }
             (Some(cache), Some(disk)) if cache < disk => {

@@ -14,19 +14,17 @@ fn sector(fill: u8) -> Vec<u8> {
     vec![fill; SECTOR]
 }
 
-/// A journal entry as the kernel lays it out, with keys without pointers.
-fn journal(seq: u64, keys: &[Range<u64>]) -> Vec<u8> {
+/// A journal entry as the kernel lays it out, with one key without pointers.
+fn journal(seq: u64, key: Range<u64>) -> Vec<u8> {
     const JSET_MAGIC: u64 = 0x2452_35c1_a362_5032;
     let mut bytes = vec![0; 2 * SECTOR];
     let mut put = |at: usize, word: u64| bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
     put(8, JSET_MAGIC ^ SET_MAGIC);
     put(16, seq);
     // `version` and `keys`, 32 bits each, share the word at 24.
-    put(24, (keys.len() as u64 * 2) << 32);
-    for (at, key) in (240..).step_by(16).zip(keys) {
-        put(at, (key.end - key.start) << 20);
-        put(at + 8, key.end);
-    }
+    put(24, 2 << 32);
+    put(240, (key.end - key.start) << 20);
+    put(248, key.end);
     bytes
 }
 
@@ -82,15 +80,15 @@ impl Life {
         request
     }
 
-    fn lose(&mut self, disk: &str, request: u64, range: Range<u64>, kept: Vec<Range<u64>>) {
+    fn lose(&mut self, disk: &str, request: u64, range: Range<u64>, kept: Option<Range<u64>>) {
         self.cut.lost.push(Fate {
             disk: disk.to_owned(),
             request,
-            sector: kept.first().map_or(range.start, |kept| kept.start.min(range.start)),
+            sector: kept.as_ref().map_or(range.start, |kept| kept.start.min(range.start)),
             sectors: range.end - range.start,
             applied: true,
             acknowledged: true,
-            kept,
+            kept: kept.into_iter().collect(),
             lost: vec![range],
         });
     }
@@ -106,9 +104,9 @@ fn a_newer_cache_is_explained_only_by_a_write_that_the_disk_lost() {
     let mut life = Life::new();
     let request = life.write("hdd", AT, &sector(1));
     assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::Unknown, "nothing was lost");
-    life.lose("hdd", request, AT + 1..AT + 2, Vec::new());
+    life.lose("hdd", request, AT + 1..AT + 2, None);
     assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::Unknown, "another sector was");
-    life.lose("hdd", request, AT..AT + 1, Vec::new());
+    life.lose("hdd", request, AT..AT + 1, None);
     assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::DiskLost);
     assert!(
         life.ledger
@@ -127,10 +125,10 @@ fn an_older_cache_is_explained_only_while_the_key_is_not_in_the_journal() {
     life.write("hdd", AT, &sector(1));
     assert_eq!(life.cause(&sector(0), &sector(1), 1), Cause::Unjournaled);
     // A key beside it changes nothing.
-    life.write("ssd", 8, &journal(7, &[AT + 1..AT + 9]));
+    life.write("ssd", 8, &journal(7, AT + 1..AT + 9));
     assert_eq!(life.cause(&sector(0), &sector(1), 1), Cause::Unjournaled);
     // On its way, and not on the disk after the cut.
-    let key = journal(8, &[AT..AT + 8]);
+    let key = journal(8, AT..AT + 8);
     life.issue("ssd", 10, &key);
     assert_eq!(life.cause(&sector(0), &sector(1), 1), Cause::Unjournaled);
     life.ssd.write(10, &key);
@@ -143,12 +141,12 @@ fn an_older_cache_is_explained_only_while_the_key_is_not_in_the_journal() {
 fn keys_are_counted_against_writes() {
     let mut life = Life::new();
     life.write("hdd", AT, &sector(1));
-    life.write("ssd", 8, &journal(1, &[AT..AT + 8]));
+    life.write("ssd", 8, &journal(1, AT..AT + 8));
     life.write("hdd", AT, &sector(2));
     assert_eq!(life.cause(&sector(1), &sector(2), 1), Cause::Unjournaled);
     assert_eq!(life.cause(&sector(0), &sector(2), 1), Cause::Revived);
     // The place of an entry is used again; the newest alone can be missing.
-    life.write("ssd", 8, &journal(2, &[AT..AT + 8]));
+    life.write("ssd", 8, &journal(2, AT..AT + 8));
     assert_eq!(life.cause(&sector(1), &sector(2), 1), Cause::Revived);
 }
 
@@ -159,7 +157,7 @@ fn foreign_content_is_explained_only_by_data_that_the_cache_lost() {
     let fill = life.write("ssd", PLACE, &sector(1));
     life.write("hdd", AT + 50, &sector(9));
     assert_eq!(life.cause(&sector(9), &sector(1), 1), Cause::Unknown, "another sector's");
-    life.lose("ssd", fill, PLACE..PLACE + 1, Vec::new());
+    life.lose("ssd", fill, PLACE..PLACE + 1, None);
     assert_eq!(life.cause(&sector(9), &sector(1), 1), Cause::CacheLost);
 }
 
@@ -175,11 +173,16 @@ fn a_dirty_key_of_a_clean_device_is_unmarked() {
     const DIRTY: u64 = 1 << 36;
     let mut life = Life::new();
     life.write("ssd", PLACE, &sector(3));
-    let mut entry = journal(1, &[AT..AT + 8]);
+    let mut entry = journal(1, AT..AT + 8);
     let word = (8 << 20) | DIRTY;
     entry[240..248].copy_from_slice(&u64::to_le_bytes(word));
     life.write("ssd", 8, &entry);
     assert_eq!(life.cause(&sector(3), &sector(0), 1), Cause::Unmarked);
+    // Written back, and lost below: the key may be clean by then.
+    let request = life.write("hdd", AT, &sector(3));
+    assert_eq!(life.cause(&sector(3), &sector(0), 1), Cause::Unknown, "nothing was lost");
+    life.lose("hdd", request, AT..AT + 1, None);
+    assert_eq!(life.cause(&sector(3), &sector(0), 1), Cause::WritebackLost);
 }
 
 #[test]
@@ -209,9 +212,9 @@ fn a_torn_set_is_one_of_which_a_part_is_there() {
     let mut life = Life::new();
     let (whole, gone) = (life.write("ssd", 64, &set), life.write("ssd", 128, &set));
     let torn = life.write("ssd", 256, &set);
-    life.lose("ssd", gone, 128..132, Vec::new());
+    life.lose("ssd", gone, 128..132, None);
     assert!(life.ledger.torn_sets(&life.cut).is_empty());
-    life.lose("ssd", torn, 257..260, vec![256..257]);
+    life.lose("ssd", torn, 257..260, Some(256..257));
     assert_eq!(life.ledger.torn_sets(&life.cut), [256]);
     assert_ne!(whole, torn);
 }

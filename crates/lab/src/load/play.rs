@@ -198,34 +198,30 @@ fn opportunities(
     sum: &fio::Report,
     job: &Job,
 ) -> Result<(), String> {
-    let mut claims = vec![
-        ("fio read something", sum.read_bytes >> 12, "blocks read by fio"),
-        ("reads missed the cache", counts.misses, "reads of the backing device"),
-    ];
+    let mut claims = vec![("fio read something", sum.read_bytes >> 12, "blocks read by fio")];
     let keys = "keys without pointers in the journal";
-    let overlaps = "misses that took their data while a write to the same sectors was on its way";
+    let misses = ("reads missed the cache", counts.misses, "reads of the backing device");
     match job.bypass {
         // There is no window to show; the load itself must have been one.
         Bypass::None => {
             claims.push(("fio wrote something", sum.write_bytes >> 12, "blocks written by fio"));
+            claims.push(misses);
         }
         // Writes may bypass, too: only what discards did counts.
         Bypass::Discard => {
-            claims.push((
-                "discards bypassed the cache",
-                counts.discard_keys,
-                "keys without pointers over exactly what was discarded",
-            ));
+            let exact = "keys without pointers over exactly what was discarded";
+            claims.push(("discards bypassed the cache", counts.discard_keys, exact));
+            claims.push(misses);
             let what = "misses that took their data while a discard of them was on its way";
-            claims.push((
-                "a miss overlapped a discard in flight",
-                counts.overlapped_discards,
-                what,
-            ));
+            let count = counts.overlapped_discards;
+            claims.push(("a miss overlapped a discard in flight", count, what));
         }
         _ => {
             claims.push(("writes bypassed the cache", counts.invalidations, keys));
-            claims.push(("a miss overlapped a write in flight", counts.overlapped, overlaps));
+            claims.push(misses);
+            let what =
+                "misses that took their data while a write to the same sectors was on its way";
+            claims.push(("a miss overlapped a write in flight", counts.overlapped, what));
         }
     }
     let windows = shown(session, &claims, counts);

@@ -3,7 +3,8 @@
 
 use serde::Deserialize;
 
-/// Counters in sysfs: the tracker's without their prefix, and the block layer's.
+/// Counters in sysfs: the tracker's and what rests on it without their prefix, and the block
+/// layer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Counter {
