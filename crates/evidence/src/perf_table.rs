@@ -83,7 +83,7 @@ fn tracker(text: &mut String, perf: &Perf) {
         let (least, most) = (ends(f64::min, f64::INFINITY), ends(f64::max, 0.0));
         let _ = writeln!(
             text,
-            "{:<14} {:<20} {median:>7.1}  {least:.1}..{most:.1}  {:.2} % of {}",
+            "{:<13} {:<19} {median:>6.1}  {least:.1}..{most:.1}  {:.2} % of {}",
             series.arm,
             series.workload,
             median / whole * 100.0,
@@ -259,6 +259,7 @@ mod tests {
                 series("instructions", "noisy", &[18700.0, 15390.0, 17745.0, 16368.0]),
                 series("instructions", "late", &base[..2]),
                 series("instructions-bcache", "base", &[3000.0; 4]),
+                series("instructions-tracker", "ordered (off)", &[229.0; 4]),
                 series("instructions-bcache", "two-pass", &[3170.0; 4]),
             ],
             memory: vec![MemoryPoint {

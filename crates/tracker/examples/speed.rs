@@ -27,7 +27,7 @@ const HERE: u64 = 12_345_672;
 /// Samples of two threads.
 const SAMPLES: usize = 1000;
 /// Of these, such as are good enough.
-const ENOUGH: usize = 30;
+const ENOUGH: usize = 3;
 /// Records with their clears in a sample of two threads, for each of them.
 const PAIRS: u32 = 2000;
 
@@ -99,7 +99,7 @@ fn spans<T: Tracker>(trackers: [&T; 2], sectors: [u64; 2]) -> [Vec<Span>; 2] {
 fn together<T: Tracker>(trackers: [&T; 2], apart: u64) -> Option<f64> {
     let mut beside: Vec<Duration> = Vec::new();
     // On a busy machine most samples are of one thread after the other.
-    for _ in 0..30 {
+    for _ in 0..5 {
         let [one, two] = spans(trackers, [HERE, HERE + apart]);
         beside.extend(one.into_iter().zip(two).filter_map(
             |((begin, end), (other_begin, other_end))| {
