@@ -10,9 +10,9 @@
 //! Where to look is decided by hashing the *granule* that a range lies in, and the granule by the
 //! range's length, so that a range touches at most two of them and is found in either:
 //!
-//! * *fine*: 256 KiB, for ranges up to that length. Each granule has a slot of its own to go to, its
-//!   *home*. A range that finds it taken, or lies in two granules, is a *stray*: it takes any slot
-//!   of the home's bucket, which counts its strays;
+//! * *fine*: 256 KiB, for ranges up to that length. Each granule has a slot of its own to go to,
+//!   its *home*. A range that finds it taken, or lies in two granules, is a *stray*: it takes any
+//!   slot of the home's bucket, which counts its strays;
 //! * *coarse*: 32 MB, for ranges up to that length, and for those that find their fine bucket full.
 //!   Four buckets for each granule, as large writes, and many small ones behind each other, come
 //!   close together;
@@ -23,10 +23,10 @@
 //! gets lost under load is precision, which costs nothing but cache fills, and at each step as
 //! little of it as possible.
 //!
-//! A check reads, for each fine granule that it touches, its home and the number of strays, and then
-//! the number of records that are not fine; the rest of the bucket, or of the table, only when that
-//! is not zero. Each of these counts is raised before what it counts is there and lowered after it
-//! has gone.
+//! A check reads, for each fine granule that it touches, its home and the number of strays, and
+//! then the number of records that are not fine; the rest of the bucket, or of the table, only when
+//! that is not zero. Each of these counts is raised before what it counts is there and lowered after
+//! it has gone.
 //!
 //! Atomics are function calls here (`rust/helpers/atomic.c`), so the usual case has few: one to
 //! record, one to clear, three to check. And nothing can panic, whatever `RUST_OVERFLOW_CHECKS` is:
