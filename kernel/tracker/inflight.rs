@@ -34,7 +34,7 @@ use inflight_ranges::{
     Ranges, //
 };
 
-/// 256 fine slots, 128 coarse ones and 8 wide ones, then 128 counters: 3.8 KB, whatever the size of
+/// 256 fine slots, 128 coarse ones and 8 wide ones, then the counters: 3.8 KB, whatever the size of
 /// the device, and no more than that under any load.
 type Table = Ranges<32, 16, 128>;
 

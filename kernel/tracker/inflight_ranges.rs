@@ -25,8 +25,8 @@
 //!
 //! A check reads, for each fine granule that it touches, its home and the number of strays, and
 //! then the number of records that are not fine; the rest of the bucket, or of the table, only when
-//! that is not zero. Each of these counts is raised before what it counts is there and lowered after
-//! it has gone.
+//! that is not zero. Each of these counts is raised before what it counts is there and lowered
+//! after it has gone.
 //!
 //! Atomics are function calls here (`rust/helpers/atomic.c`), so the usual case has few: one to
 //! record, one to clear, three to check. And nothing can panic, whatever `RUST_OVERFLOW_CHECKS` is:

@@ -45,6 +45,15 @@ fn an_unknown_configuration_names_the_known_ones() {
 }
 
 #[test]
+fn a_round_of_an_unknown_configuration_names_the_known_ones() {
+    xtask()
+        .args(["test", "--config", "lockdeb"])
+        .assert()
+        .code(2)
+        .stderr(contains("lockdeb").and(contains("fault, kasan, kcsan, lockdep, plain")));
+}
+
+#[test]
 fn an_exploration_of_a_load_is_refused() {
     let load = ["explore", "base", "--scenario", "L1"];
     xtask().args(load).assert().code(2).stderr(contains("L1 is a load"));

@@ -52,6 +52,14 @@ fn compared(text: &mut String, perf: &Perf, seed: u64) {
             extra(text, perf, reference);
         }
     }
+    if text.contains("open, n = ") {
+        let _ = writeln!(
+            text,
+            "\nopen, n = 60: cannot be said with this noise. 60 pairs of boots would\n\
+             show it, if the ratio and its scatter stayed what they are. A bare\n\
+             \"open\": the ratio itself is at the margin, or beyond it."
+        );
+    }
     if perf.indicative && perf.series.iter().any(|s| s.unit == "ns") {
         let _ = writeln!(text, "\nTimes are by an emulated processor: indicative only.");
     }
@@ -97,9 +105,9 @@ fn row(perf: &Perf, series: &Series, reference: &Series, seed: u64) -> String {
         Ok(ratio) => {
             let interval = format!("{:.4}..{:.4}", ratio.low, ratio.high);
             let verdict = if series.arm == again(&perf.reference) {
-                "noise floor"
+                "noise floor".to_owned()
             } else {
-                verdict(&ratio, perf.margin)
+                verdict(&ratio, (a, b), perf.margin)
             };
             format!("{start}  {:>6.4}  {interval:<16} {verdict}", ratio.ratio)
         }
@@ -111,11 +119,16 @@ fn row(perf: &Perf, series: &Series, reference: &Series, seed: u64) -> String {
     }
 }
 
-fn verdict(ratio: &Ratio, margin: f64) -> &'static str {
+/// Whether the arm is equivalent to the reference; where that cannot be said,
+/// how many pairs it would take.
+fn verdict(ratio: &Ratio, (a, b): (&[f64], &[f64]), margin: f64) -> String {
     match ratio.equivalence(margin) {
-        Equivalence::Within => "yes",
-        Equivalence::Outside => "no",
-        Equivalence::Undecided => "undecided",
+        Equivalence::Within => "yes".to_owned(),
+        Equivalence::Outside => "no".to_owned(),
+        Equivalence::Undecided => match paired::pairs_needed(a, b, margin) {
+            Ok(Some(pairs)) if pairs > ratio.pairs => format!("open, n = {pairs}"),
+            _ => "open".to_owned(),
+        },
     }
 }
 
@@ -243,6 +256,7 @@ mod tests {
                 series("instructions", "base", &base),
                 series("instructions", "base (again)", &[17010.0, 17090.0, 16950.0, 17000.0]),
                 series("instructions", "two-pass", &base.map(|s| s * 1.3)),
+                series("instructions", "noisy", &[18700.0, 15390.0, 17745.0, 16368.0]),
                 series("instructions", "late", &base[..2]),
                 series("instructions-bcache", "base", &[3000.0; 4]),
                 series("instructions-bcache", "two-pass", &[3170.0; 4]),
@@ -276,6 +290,8 @@ mod tests {
         let line = |start: &str| text.lines().find(|l| l.starts_with(start)).unwrap();
         assert!(line("base (again)").ends_with("noise floor"), "{text}");
         assert!(line("two-pass").ends_with(" no"), "{text}");
+        assert!(line("noisy").ends_with("open, n = 83"), "{text}");
+        assert!(text.contains("cannot be said with this noise"), "{text}");
         assert!(line("late").ends_with("2 pairs: too few"), "{text}");
         assert!(text.contains("+170   +1.00 % of all 17025"), "{text}");
         assert!(text.contains("63.0 %"), "{text}");

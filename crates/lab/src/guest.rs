@@ -68,6 +68,10 @@ impl<'a> Guest<'a> {
         loop {
             match pending.wait(ATTEND_EVERY, self.cancel) {
                 Err(CallError::Deadline { .. }) if Instant::now() < deadline => attendant.attend(),
+                // Not only the last part of it.
+                Err(CallError::Deadline { op, .. }) => {
+                    return Err(CallError::Deadline { op, after: PATIENCE });
+                }
                 outcome => return outcome,
             }
         }

@@ -21,6 +21,9 @@ pub const FEWEST: usize = 4;
 /// Resamples: the outermost percentile in use is then the twelfth.
 const RESAMPLES: usize = 100_000;
 
+/// More pairs than these are nobody's plan.
+pub const MOST: usize = 100_000;
+
 /// Level of all intervals here.
 pub const LEVEL: f64 = 0.95;
 
@@ -109,6 +112,34 @@ pub fn point(a: &[f64], b: &[f64]) -> Result<f64, PairedError> {
     if logs.is_empty() { Err(PairedError::TooFew { had: 0 }) } else { Ok(mean(&logs).exp()) }
 }
 
+/// The fewest pairs with which Student's 95 % interval would lie within
+/// ±`margin`, if the ratio and the scatter of the pairs stayed what they are;
+/// `None` when no number would do, or more than [`MOST`].
+///
+/// # Errors
+/// [`PairedError`].
+pub fn pairs_needed(a: &[f64], b: &[f64], margin: f64) -> Result<Option<usize>, PairedError> {
+    let logs = log_ratios(a, b)?;
+    if logs.len() < FEWEST {
+        return Err(PairedError::TooFew { had: logs.len() });
+    }
+    let centre = mean(&logs);
+    let squares: f64 = logs.iter().map(|log| (log - centre).powi(2)).sum();
+    let scatter = (squares / (logs.len() - 1) as f64).sqrt();
+    let room = (centre - (1.0 - margin).ln()).min((1.0 + margin).ln() - centre);
+    let enough = |&n: &usize| -student(n) * scatter / (n as f64).sqrt() <= room;
+    if room <= 0.0 || !enough(&MOST) {
+        return Ok(None);
+    }
+    // The interval narrows with every pair.
+    let (mut few, mut many) = (FEWEST - 1, MOST);
+    while many - few > 1 {
+        let middle = usize::midpoint(few, many);
+        if enough(&middle) { many = middle } else { few = middle }
+    }
+    Ok(Some(many))
+}
+
 impl Ratio {
     /// Whether the ratio is within ±`margin` (0.02 is 2 %) at 95 %. As the
     /// whole two-sided interval has to lie inside, this is stricter than two
@@ -155,13 +186,18 @@ fn resampled_means(logs: &[f64], seed: u64) -> Vec<f64> {
     (0..RESAMPLES).map(|_| one() / logs.len() as f64).collect()
 }
 
+/// Lower end of Student's interval for the mean of so many pairs, in standard
+/// errors.
+fn student(pairs: usize) -> f64 {
+    // It exists: there are at least three degrees of freedom.
+    StudentsT::new(0.0, 1.0, pairs as f64 - 1.0)
+        .map_or(f64::NAN, |t| t.inverse_cdf((1.0 - LEVEL) / 2.0))
+}
+
 /// Share of the resamples to leave out at each end.
 fn expanded_tail(pairs: usize) -> f64 {
     let n = pairs as f64;
-    // Both exist: there are at least three degrees of freedom.
-    let student =
-        StudentsT::new(0.0, 1.0, n - 1.0).map_or(f64::NAN, |t| t.inverse_cdf((1.0 - LEVEL) / 2.0));
-    Normal::standard().cdf((n / (n - 1.0)).sqrt() * student)
+    Normal::standard().cdf((n / (n - 1.0)).sqrt() * student(pairs))
 }
 
 /// The smallest value with at least the share `of` at or below it.
@@ -228,6 +264,29 @@ mod tests {
         means.sort_by(f64::total_cmp);
         close(quantile(&means, 0.025).exp(), 1.003_613_852_527_852, 2e-4);
         close(quantile(&means, 0.975).exp(), 1.016_415_713_448_04, 2e-4);
+    }
+
+    /// Counted up from 4 with `scipy.stats.t.ppf(0.975, n - 1)` and numpy's
+    /// `std(ddof=1)` of the log ratios, scipy 1.17.1.
+    #[test]
+    fn so_many_pairs_would_decide() {
+        for (margin, wanted) in [
+            (0.02, Some(8)),
+            (0.015, Some(24)),
+            (0.012, Some(237)),
+            (0.0108, Some(51_496)),
+            // The ratio itself is 1.0107.
+            (0.01, None),
+        ] {
+            assert_eq!(pairs_needed(&A, &B, margin), Ok(wanted), "±{margin}");
+        }
+        assert_eq!(pairs_needed(&B, &A, 0.02), Ok(Some(7)));
+        let (noisy, steady) = ([110.0, 90.0, 105.0, 96.0], [100.0, 101.0, 99.0, 100.0]);
+        assert_eq!(pairs_needed(&noisy, &steady, 0.02), Ok(Some(94)));
+        assert_eq!(pairs_needed(&noisy, &steady, 0.05), Ok(Some(17)));
+        assert_eq!(pairs_needed(&noisy, &steady, 0.1), Ok(Some(7)));
+        assert_eq!(pairs_needed(&[1.0; 4], &[1.0; 4], 0.02), Ok(Some(FEWEST)));
+        assert!(pairs_needed(&A[..3], &B[..3], 0.02).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::run::{ArmImage, Tools};
 use proc::Cancel;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 use wire::{Device, Extent};
 
 /// A job file of fio, and what is done before it.
@@ -71,6 +72,7 @@ pub fn speed(
     bench.set(attributes)?;
     fine_clock(&bench)?;
     let mut figures = Vec::new();
+    let began = (uptime(&bench)?, Instant::now());
     for job in jobs {
         // Reads of 64 KiB from the start on, past what primed the cache.
         let piece = |n: u64| Extent { sector: n * 128, sectors: 128 };
@@ -81,7 +83,27 @@ pub fn speed(
         }
         figures.extend(run(&bench, job)?);
     }
+    right_clock(uptime(&bench)? - began.0, began.1.elapsed().as_secs_f64())?;
     Ok(figures)
+}
+
+/// Seconds of the guest's clock, which is also fio's (`clocksource` in the
+/// jobs), since it booted.
+fn uptime(bench: &Bench<'_>) -> Result<f64, PerfError> {
+    let text = bench.guest().read_file("/proc/uptime")?;
+    let first = text.split_whitespace().next().and_then(|word| word.parse().ok());
+    first.ok_or_else(|| PerfError::Closed(format!("unexpected /proc/uptime: {text:.80}")))
+}
+
+/// Whether the guest's clock went as fast as the host's: an emulated processor
+/// may have measured its own speed wrongly, on a busy machine at boot.
+fn right_clock(guest: f64, host: f64) -> Result<(), PerfError> {
+    // What asking takes, at both ends, is a second at worst.
+    let off = (guest - host).abs() - 1.0;
+    if off <= 0.01 * host {
+        return Ok(());
+    }
+    Err(PerfError::Closed(format!("the guest's clock ran {guest:.2} s in {host:.2} s")))
 }
 
 /// Latencies by a clock of 4 ms steps would be worthless.
@@ -199,6 +221,12 @@ fn busy_ns(bench: &Bench<'_>) -> Result<f64, PerfError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_runs_wrong_is_no_measurement() {
+        assert!(right_clock(20.0, 20.1).is_ok() && right_clock(20.9, 20.0).is_ok());
+        assert!(right_clock(22.0, 20.0).is_err() && right_clock(18.0, 20.0).is_err());
+    }
 
     #[test]
     fn a_direction_without_percentiles_has_no_latency() {
