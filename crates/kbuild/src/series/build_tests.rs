@@ -201,7 +201,7 @@ fn a_symbol_that_is_not_there_or_not_exported_is_told_by_linker_and_modpost() {
     fixture.run().unwrap();
     let failures = fixture.failures();
     assert_eq!(failures.len(), 2, "{failures:?}");
-    for (failure, rust) in failures.iter().zip(["n", "y"]) {
+    for (failure, rust) in failures.iter().zip(["y", "n"]) {
         let wanted =
             format!("build: linux 7.3.1, RUST={rust}, module, 2/2 b: ERROR: modpost: \"li");
         assert!(failure.starts_with(&wanted), "{failure}");

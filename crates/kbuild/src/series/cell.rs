@@ -40,7 +40,7 @@ pub(super) fn cells(plan: &Plan, on: &On) -> Vec<Cell> {
         let mut pass = built.clone();
         // The unpatched kernel is built without Rust.
         pass.retain(|&step| step > 0 || !rust || !has(false));
-        if module == rust {
+        if module != rust {
             pass.reverse();
         }
         let check = Check::Build;
