@@ -24,7 +24,7 @@ pub fn main(args: &ReplayArgs, cancel: &Cancel) -> Result<ExitCode> {
     let dirs = prepare::dirs()?;
     let path = Path::new(&args.from);
     let sent = args.case.is_none();
-    let mut left = None;
+    let (mut left, mut own) = (None, None);
     let bundle = if sent {
         if !path.is_file() {
             let why = format!("{:?} is no bundle; of a run, also name a case", args.from);
@@ -36,6 +36,9 @@ pub fn main(args: &ReplayArgs, cancel: &Cancel) -> Result<ExitCode> {
         let run = runs::find(&dirs.repo, &args.from)?;
         let case = runs::find_case(&run, args.case.as_deref().unwrap_or_default())?;
         left = Left::of(&run.dir, case);
+        // By its path: a load's job is found beside it.
+        let used = run.record.scenarios.iter().find(|used| used.id == case.scenario);
+        own = used.and_then(|used| inputs::scenario_text(&run.dir, &dirs.repo, &used.hash));
         of_case(&dirs, &run, case)?
     };
     if args.show_patch {
@@ -45,7 +48,11 @@ pub fn main(args: &ReplayArgs, cancel: &Cancel) -> Result<ExitCode> {
     if let Some(file) = &args.bundle {
         return save(&bundle, file);
     }
-    play(args, &bundle, left, &dirs, &ui, cancel)
+    let scenario = match own {
+        Some((path, text)) => lab::parse(&path, &text).map_err(|e| exit::usage(e.to_string()))?,
+        None => bundle.scenario().map_err(|error| exit::usage(error.to_string()))?,
+    };
+    play(args, (&bundle, &scenario), left, &dirs, &ui, cancel)
 }
 
 /// The bundle that a case of a run would be.
@@ -86,13 +93,12 @@ fn save(bundle: &Bundle, file: &Path) -> Result<ExitCode> {
 
 fn play(
     args: &ReplayArgs,
-    bundle: &Bundle,
+    (bundle, scenario): (&Bundle, &Scenario),
     left: Option<Left>,
     dirs: &Dirs,
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<ExitCode> {
-    let scenario = bundle.scenario().map_err(|error| exit::usage(error.to_string()))?;
     prepare::set_up(dirs, args.no_install, ui, cancel)?;
     let image = kernel::same(args, bundle, dirs, ui, cancel)?;
     let guest = prepare::guest_image(dirs, ui, cancel)?;
@@ -129,7 +135,7 @@ fn play(
     if let Some(left) = &left {
         ui.say(&format!("from its log, without the load: {}", left.events.display()));
     }
-    let spec = CaseSpec::again(&arm, &scenario, &bundle.case).from_what_was_left(left);
+    let spec = CaseSpec::again(&arm, scenario, &bundle.case).from_what_was_left(left);
     let stage = ui.stage(&format!("replaying {}", spec.id));
     let on_event = |event: Event<'_>| {
         if let Event::Step { number, of, what, .. } = event {
@@ -140,7 +146,7 @@ fn play(
     stage.done(&evidence::cell(&[&case], 1));
     let code = compare(&bundle.case, &case);
     let guest = evidence::GuestRecord { hash: guest.key, fio: guest.fio_version };
-    store.save(&record(bundle, &scenario, case, qemu, guest, dirs, &out))?;
+    store.save(&record(bundle, scenario, case, qemu, guest, dirs, &out))?;
     println!("results: {}", out.join("run.json").display());
     Ok(code)
 }

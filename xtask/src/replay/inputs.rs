@@ -29,11 +29,26 @@ pub fn keep(run: &Path, repo: &Path, arms: &[Arm], scenarios: &[Scenario]) -> Re
         if let Some((_, text)) = files.get(&scenario.hash) {
             put(format!("{}.toml", &scenario.hash[..16]), text.clone())?;
         }
+        if let Some(plan) = &scenario.load {
+            keep_job(run, repo, &plan.job.name)?;
+        }
     }
     for arm in arms {
         if let Some(portable) = arm.to_portable() {
             put(format!("{}.arm.json", arm.name), serde_json::to_string_pretty(&portable)?)?;
         }
+    }
+    Ok(())
+}
+
+/// A load's job, where its scenario looks for it: in `fio` beside the folder
+/// that the scenario is in.
+fn keep_job(run: &Path, repo: &Path, name: &str) -> Result<()> {
+    let dir = run.join("fio");
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    for file in ["fio", "toml"].map(|ending| format!("{name}.{ending}")) {
+        let (from, to) = (repo.join("workloads/fio").join(&file), dir.join(&file));
+        std::fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
     }
     Ok(())
 }
@@ -68,7 +83,12 @@ fn toml_files(dir: &Path) -> ByHash {
         .filter(|path| path.metadata().is_ok_and(|file| file.len() <= LONGEST_SCENARIO))
         .filter_map(|path| {
             let text = std::fs::read_to_string(&path).ok()?;
-            Some((blake3::hash(text.as_bytes()).to_hex().to_string(), (path, text)))
+            // A load is its file and its job's.
+            let hash = lab::parse(&path, &text).map_or_else(
+                |_| blake3::hash(text.as_bytes()).to_hex().to_string(),
+                |scenario| scenario.hash,
+            );
+            Some((hash, (path, text)))
         })
         .collect()
 }
