@@ -58,7 +58,8 @@ fn keep_job(run: &Path, repo: &Path, name: &str) -> Result<()> {
 pub fn scenario_text(run: &Path, repo: &Path, hash: &str) -> Option<(PathBuf, String)> {
     let mut files = toml_files(&run.join("inputs"));
     files.append(&mut checkout_files(repo));
-    files.remove(hash)
+    // What follows a dash is how long the run was made (`--cycles`, `--hours`).
+    files.remove(hash.split('-').next().unwrap_or(hash))
 }
 
 /// The arm as it was, if the run has kept it. The name is a file's name only.
