@@ -2,10 +2,15 @@
 //! How fast crash states are enumerated, and in how much memory: logs so
 //! many MiB of random 4 KiB writes with a flush after every 32, then walks
 //! through the states. `cargo run -p vdisk --example enumerate -- MIB STATES`
+//!
+//! A process of its own records: what the disks' threads have freed stays in
+//! their arenas, and would be counted as the enumerator's, or not, by chance.
 
 use std::error::Error;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 use vdisk::crash::{Epochs, Plan, States, estimate};
 use vdisk::log::Log;
@@ -48,20 +53,34 @@ fn peak_mib() -> u64 {
     line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
+/// Records into `dir`, in the process that is called for it.
+fn record_log(dir: &Path, mib: u64) -> Result<(), Box<dyn Error>> {
+    let profile = Profile::none();
+    let spec = DiskSpec { name: "ssd".into(), sectors: DISK / 512, volatile_cache: true, profile };
+    let rig = Rig::new(dir, vec![spec])?;
+    rig.log_to(&dir.join("log"))?;
+    record(&rig, mib)?;
+    rig.flush_log()?;
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [record, dir, mib] = &args[..]
+        && record == "record"
+    {
+        return record_log(Path::new(dir), mib.parse()?);
+    }
     let [mib, limit] = &args[..] else { return Err("usage: enumerate MIB STATES".into()) };
     let dir = std::env::temp_dir().join(format!("enumerate-{}", std::process::id()));
     std::fs::create_dir_all(&dir)?;
     let path = dir.join("log");
-    let profile = Profile::none();
-    let spec = DiskSpec { name: "ssd".into(), sectors: DISK / 512, volatile_cache: true, profile };
     let start = Instant::now();
-    let rig = Rig::new(&dir, vec![spec])?;
-    rig.log_to(&path)?;
-    record(&rig, mib.parse()?)?;
-    drop(rig);
-    println!("recorded in {:?}, {} MiB so far", start.elapsed(), peak_mib());
+    let program = std::env::current_exe()?;
+    if !Command::new(program).arg("record").arg(&dir).arg(mib).status()?.success() {
+        return Err("recording failed".into());
+    }
+    println!("recorded in {:?}", start.elapsed());
     let start = Instant::now();
     let log = Log::open(&path)?;
     println!("read back in {:?}, {} MiB so far", start.elapsed(), peak_mib());
