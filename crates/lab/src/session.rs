@@ -179,7 +179,17 @@ impl<'a> Session<'a> {
         let mut config = self.vm_config.clone();
         // A folder per boot: the console of the one that was cut is kept.
         config.work_dir.push(format!("boot-{}", self.boots_ms.len() + 1));
-        self.vm = Some(Vm::start_up(&config, self.cancel)?);
+        self.vm = Some(match Vm::start_up(&config, self.cancel) {
+            // QEMU 10.0 under TCG aborts now and then in the first moments of a boot
+            // (physmem.c, iotlb_to_section), before any request: that says nothing of
+            // the kernel, and a second boot is on the same disks.
+            Err(vm::VmError::Exited { status, .. }) if status.starts_with("signal: 6") => {
+                self.note("QEMU ended while booting; booted once more".to_owned());
+                config.work_dir.push("again");
+                Vm::start_up(&config, self.cancel)?
+            }
+            started => started?,
+        });
         self.boots_ms.push(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
         Ok(())
     }

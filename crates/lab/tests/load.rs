@@ -51,7 +51,7 @@ title = \"t\"
 why = \"w\"
 job = \"job\"
 [disks]
-ssd = { mib = 512, volatile_cache = true }
+ssd = { mib = 8192, volatile_cache = true }
 hdd = { mib = 64, volatile_cache = true }
 [expect]
 base = \"stale\"
