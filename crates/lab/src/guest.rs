@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use vm::{CallError, Pending, Vm};
 use wire::{Answer, Device, ExecOutput, Extent, Op, Run};
 
-/// How long a single request may take, with a plain kernel. Nothing in a scenario takes a tenth of
-/// it, even under emulation on a busy machine; past it, something hangs.
+/// How long a single request may take, with a plain kernel. Nothing in a scenario
+/// takes a tenth of it, even under emulation on a busy machine; past it, something
+/// hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a file may take to appear.
@@ -60,7 +61,7 @@ impl<'a> Guest<'a> {
         Self { attendant: Some(attendant), ..self }
     }
 
-    /// Waits up to [`PATIENCE`] for an answer.
+    /// Waits up to [`PATIENCE`], or longer for a slow kernel, for an answer.
     pub(crate) fn wait(&self, pending: &Pending) -> Result<Answer, CallError> {
         let patience = self.vm.config().patience(PATIENCE);
         let Some(attendant) = self.attendant else { return pending.wait(patience, self.cancel) };
@@ -70,7 +71,7 @@ impl<'a> Guest<'a> {
                 Err(CallError::Deadline { .. }) if Instant::now() < deadline => attendant.attend(),
                 // Not only the last part of it.
                 Err(CallError::Deadline { op, .. }) => {
-                    return Err(CallError::Deadline { op, after: PATIENCE });
+                    return Err(CallError::Deadline { op, after: patience });
                 }
                 outcome => return outcome,
             }

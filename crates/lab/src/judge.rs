@@ -3,6 +3,7 @@
 
 use crate::bcache;
 use crate::oracle::{self, Judgement, Readback};
+use crate::ranges::{joined, pieces};
 use crate::scenario::CacheMode;
 use crate::session::Session;
 use crate::trouble::Stop;
@@ -21,33 +22,14 @@ impl Session<'_> {
         }
         let mut ranges = self.watch.read_from_backing(&self.rig);
         ranges.extend(self.witness.written());
-        ranges.sort_unstable();
-        let mut joined: Vec<(u64, u64)> = Vec::new();
-        for (first, end) in ranges {
-            let end = end.min(size);
-            match joined.last_mut() {
-                Some(last) if first <= last.1 => last.1 = last.1.max(end),
-                _ if first < end => joined.push((first, end)),
-                _ => {}
-            }
-        }
-        Ok(joined)
+        let ranges = ranges.into_iter().map(|(first, end)| (first, end.min(size)));
+        Ok(joined(ranges.filter(|(first, end)| first < end).collect(), 0))
     }
 
     /// Reads everything back and asks the oracle.
     pub fn judge(&mut self) -> Result<Judgement, Stop> {
         const PIECE: u64 = 2048;
-        let footprint: Vec<Extent> = self
-            .witness
-            .written()
-            .into_iter()
-            .flat_map(|(first, end)| {
-                (first..end).step_by(PIECE as usize).map(move |sector| Extent {
-                    sector,
-                    sectors: u32::try_from((end - sector).min(PIECE)).unwrap_or(u32::MAX),
-                })
-            })
-            .collect();
+        let footprint = pieces(self.witness.written(), PIECE);
         let comparable = self.comparable()?;
         let guest = self.guest()?;
         let bcache = guest.read(Device::Bcache, footprint.clone(), 0)?;

@@ -17,6 +17,7 @@ pub mod perf;
 mod precision;
 mod pressure;
 mod provenance;
+mod ranges;
 mod run;
 mod saved;
 mod scenario;

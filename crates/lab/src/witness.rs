@@ -5,6 +5,7 @@
 //! tick, advanced by everything that is recorded here, so "issued after that
 //! one was acknowledged" is an exact statement.
 
+use crate::ranges::joined;
 use std::collections::BTreeMap;
 use wire::Extent;
 
@@ -177,21 +178,13 @@ impl Witness {
     }
 
     fn ranges(&self, wanted: impl Fn(&WriteRecord) -> bool) -> Vec<(u64, u64)> {
-        let mut ranges: Vec<(u64, u64)> = self
-            .writes
-            .iter()
-            .filter(|write| wanted(write))
-            .map(|w| (w.extent.sector, w.extent.sector + u64::from(w.extent.sectors)))
-            .collect();
-        ranges.sort_unstable();
-        let mut joined: Vec<(u64, u64)> = Vec::new();
-        for (first, end) in ranges {
-            match joined.last_mut() {
-                Some(last) if first <= last.1 => last.1 = last.1.max(end),
-                _ => joined.push((first, end)),
-            }
-        }
-        joined
+        let writes = self.writes.iter().filter(|write| wanted(write));
+        joined(
+            writes
+                .map(|w| (w.extent.sector, w.extent.sector + u64::from(w.extent.sectors)))
+                .collect(),
+            0,
+        )
     }
 }
 

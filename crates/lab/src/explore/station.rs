@@ -7,6 +7,7 @@ use super::search::Spec;
 use crate::bcache;
 use crate::guest::Guest;
 use crate::oracle::Readback;
+use crate::ranges;
 use crate::scenario::CacheMode;
 use crate::session::disk_trouble;
 use crate::trouble::Stop;
@@ -139,22 +140,7 @@ fn why(vm: &Vm) -> String {
 
 /// Joins what is close and cuts what is long.
 fn pieces(touched: &[(u64, u64)]) -> Vec<Extent> {
-    let mut sorted = touched.to_vec();
-    sorted.sort_unstable();
-    let mut joined: Vec<(u64, u64)> = Vec::new();
-    for (first, end) in sorted {
-        match joined.last_mut() {
-            Some(last) if first <= last.1 + GAP => last.1 = last.1.max(end),
-            _ => joined.push((first, end)),
-        }
-    }
-    let cut = |(first, end): (u64, u64)| {
-        (first..end).step_by(PIECE as usize).map(move |sector| Extent {
-            sector,
-            sectors: u32::try_from((end - sector).min(PIECE)).unwrap_or(u32::MAX),
-        })
-    };
-    joined.into_iter().flat_map(cut).collect()
+    ranges::pieces(ranges::joined(touched.to_vec(), GAP), PIECE)
 }
 
 /// One sector after the other.
