@@ -11,7 +11,7 @@ use evidence::{
     ToolchainRecord,
 };
 use kbuild::{Arm, PortableArm};
-use lab::{JobText, Scenario};
+use lab::{JobText, Scenario, ScenarioError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -140,8 +140,14 @@ impl Bundle {
     /// [`BundleError::Format`], with the line in the scenario.
     pub fn scenario(&self) -> Result<Scenario, BundleError> {
         let path = Path::new("scenario in the bundle");
-        let mut scenario = lab::parse_with(path, &self.scenario, self.job.as_ref())
-            .map_err(|error| BundleError::Format(error.to_string()))?;
+        let parsed = lab::parse_with(path, &self.scenario, self.job.as_ref());
+        let mut scenario = parsed.map_err(|error| {
+            let why = match error {
+                ScenarioError::Read { .. } => "it is of a load, and has no job in it".to_owned(),
+                other => other.to_string(),
+            };
+            BundleError::Format(why)
+        })?;
         let cycles = scenario.load.as_mut().and_then(|load| load.cycles.as_mut());
         if let (Some(cycles), Some(load)) = (cycles, &self.case.load) {
             cycles.count = load.cuts.max(1);

@@ -113,8 +113,9 @@ fn a_load_comes_with_its_job_and_its_length() {
     let hash = lab::parse(&path, &bundle.scenario).unwrap().hash;
     assert_eq!((scenario.hash, scenario.load.unwrap().cycles.unwrap().count), (hash, 7));
     let job = bundle.job.take().unwrap();
+    let without = Bundle::parse(&serde_json::to_vec(&bundle).unwrap()).unwrap_err();
+    assert!(without.to_string().contains("no job in it"), "{without}");
     for bad in [
-        None,
         Some(JobText { name: "another".into(), ..job.clone() }),
         Some(JobText { name: "../race-cut".into(), ..job.clone() }),
         Some(JobText { fio: "[w]\nfilename=/dev/sda\n".into(), ..job.clone() }),
