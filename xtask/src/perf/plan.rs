@@ -118,7 +118,7 @@ impl Plan {
     pub fn seconds(task: &Task) -> f64 {
         match task {
             Task::Count { .. } => 8.0,
-            Task::Speed { .. } => 28.0,
+            Task::Speed { .. } => 18.0,
             Task::Memory { .. } => 12.0,
             Task::Hits { .. } => 8.0,
         }
