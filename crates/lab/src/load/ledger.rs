@@ -245,15 +245,32 @@ impl Ledger {
         keys.filter(|(_, key)| key.covers(sector)).collect()
     }
 
-    /// What `key` says that the cache has of `sector`: the print of the last
-    /// data that went to its place before the key went to the journal
-    /// (`bch_data_insert_start` writes them first). `None`: the key has no
-    /// pointer, or its data are older than the ledger.
-    fn pointed_at(&self, (entry, key): (&Entry, &Key), sector: u64) -> Option<u64> {
-        let place = key.pointers.first()?.sector + (sector - key.start());
-        let earlier = self.data.iter().rev().filter(|data| data.event < entry.event);
+    /// The last data that went to `place` before event `before`: the event, and
+    /// the print.
+    fn stored(&self, place: u64, before: u64) -> Option<(u64, u64)> {
+        let earlier = self.data.iter().rev().filter(|data| data.event < before);
         let mut there = earlier.filter(|data| data.sectors.contains(&place));
-        there.next().map(|data| data.prints[(place - data.sectors.start) as usize])
+        there.next().map(|data| (data.event, data.prints[(place - data.sectors.start) as usize]))
+    }
+
+    /// What `key` says that the cache has of `sector`: the last data that went
+    /// to its place before the key went to the journal (`bch_data_insert_start`
+    /// writes them first). `None`: the key has no pointer, or its data are older
+    /// than the ledger.
+    fn pointed_at(&self, (entry, key): (&Entry, &Key), sector: u64) -> Option<(u64, u64)> {
+        let place = key.pointers.first()?.sector + (sector - key.start());
+        self.stored(place, entry.event)
+    }
+
+    /// Whether the newest key left is of newer data than those at `place`,
+    /// which the cache returns.
+    fn is_passed_over(&self, doubt: Doubt<'_>, place: u64, ssd: &Media) -> bool {
+        let keys = self.keys_left(ssd, doubt.sector);
+        let named = keys.last().and_then(|&newest| self.pointed_at(newest, doubt.sector));
+        let (Some((when, what)), Some((since, _))) = (named, self.stored(place, u64::MAX)) else {
+            return false;
+        };
+        when > since && what != print(doubt.front)
     }
 
     /// Whether the journal, as the cut left it, is behind the disk: what the
@@ -275,7 +292,7 @@ impl Ledger {
         let keys = self.keys_left(ssd, sector);
         match keys.last() {
             Some(&newest) if !newest.1.pointers.is_empty() => {
-                self.pointed_at(newest, sector) == Some(print(front))
+                self.pointed_at(newest, sector).is_some_and(|(_, what)| what == print(front))
             }
             _ => keys.len() < passes * (cache + 1),
         }
@@ -298,6 +315,8 @@ impl Ledger {
             return Cause::Overlap;
         }
         match (cache, disk) {
+            // Whatever the disk holds: data of a durable key went missing.
+            (Some(_), _) if self.is_passed_over(doubt, place, ssd) => Cause::Revived,
             (Some(cache), Some(disk)) if cache > disk => {
                 let request = versions[cache - 1].request;
                 let gone = lost(cut, "hdd", request, doubt.sector);
@@ -346,8 +365,12 @@ impl Ledger {
             None => String::new(),
             Some((_, key)) if key.pointers.is_empty() => ", the newest an invalidation".to_owned(),
             Some(&newest) => match self.pointed_at(newest, doubt.sector) {
-                Some(there) if there == print(doubt.front) => ", the newest of what it returns",
-                Some(there) if there == print(doubt.back) => ", the newest of what the disk holds",
+                Some((_, there)) if there == print(doubt.front) => {
+                    ", the newest of what it returns"
+                }
+                Some((_, there)) if there == print(doubt.back) => {
+                    ", the newest of what the disk holds"
+                }
                 _ => ", the newest of something else",
             }
             .to_owned(),

@@ -202,6 +202,24 @@ fn few_keys_do_not_excuse_a_cache_older_than_the_newest_of_them() {
     assert_eq!(life.cause(&sector(1), &sector(2), 1), Cause::Revived);
 }
 
+/// What the disk lost does not excuse a cache that has gone back behind a key
+/// of newer data, which never came to the disk.
+#[test]
+fn a_lost_write_back_does_not_hide_a_key_that_is_passed_over() {
+    let mut life = Life::new();
+    life.write("ssd", PLACE, &sector(1));
+    life.write("ssd", 8, &journal_dirty(1, AT..AT + 1, PLACE));
+    let request = life.write("hdd", AT, &sector(1));
+    life.lose("hdd", request, AT..AT + 1, None);
+    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::WritebackLost);
+    life.write("ssd", 4200, &sector(2));
+    let second = journal_dirty(2, AT..AT + 1, 4200);
+    life.issue("ssd", 10, &second);
+    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::WritebackLost, "not yet there");
+    life.ssd.write(10, &second);
+    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::Revived);
+}
+
 #[test]
 fn foreign_content_is_explained_only_by_data_that_the_cache_lost() {
     let mut life = Life::new();
