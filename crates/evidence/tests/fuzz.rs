@@ -7,6 +7,7 @@
 use evidence::nightly::{History, Night, report};
 use evidence::shard::{Plan, merge};
 use evidence::{RunRecord, matrix};
+use fastrand::Rng;
 use serde_json::{Value, json};
 
 fn seeds() -> std::ops::Range<u64> {
@@ -15,21 +16,8 @@ fn seeds() -> std::ops::Range<u64> {
     first..first + number("EVIDENCE_FUZZ").unwrap_or(5_000)
 }
 
-/// splitmix64.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
+fn below(rng: &mut Rng, limit: usize) -> usize {
+    rng.usize(..limit.max(1))
 }
 
 fn case(id: &str) -> Value {
@@ -74,7 +62,7 @@ fn plan() -> Value {
 
 /// What a careless reader trips over.
 fn evil(rng: &mut Rng) -> Value {
-    match rng.below(16) {
+    match below(rng, 16) {
         0 => json!(u64::MAX),
         1 => json!(u32::MAX),
         2 => json!(-1),
@@ -90,25 +78,25 @@ fn evil(rng: &mut Rng) -> Value {
         12 => json!("</script><script>"),
         13 => json!("é\u{202e}\u{0}\n```"),
         14 => json!(0),
-        _ => json!("x".repeat(rng.below(300))),
+        _ => json!("x".repeat(below(rng, 300))),
     }
 }
 
 /// Replaces, removes or doubles a random part.
 fn spoil(rng: &mut Rng, value: &mut Value) {
-    let stop = rng.below(4) == 0;
+    let stop = below(rng, 4) == 0;
     match value {
         Value::Object(map) if !stop && !map.is_empty() => {
-            let key = map.keys().nth(rng.below(map.len())).unwrap().clone();
-            match rng.below(40) {
+            let key = map.keys().nth(below(rng, map.len())).unwrap().clone();
+            match below(rng, 40) {
                 0 => drop(map.remove(&key)),
                 1 => drop(map.insert("more".into(), evil(rng))),
                 _ => spoil(rng, &mut map[&key]),
             }
         }
         Value::Array(list) if !stop && !list.is_empty() => {
-            let at = rng.below(list.len());
-            match rng.below(12) {
+            let at = below(rng, list.len());
+            match below(rng, 12) {
                 0 => drop(list.remove(at)),
                 1 => list.push(list[at].clone()),
                 _ => spoil(rng, &mut list[at]),
@@ -121,12 +109,12 @@ fn spoil(rng: &mut Rng, value: &mut Value) {
 /// As text, sometimes cut or with a flipped byte.
 fn text(rng: &mut Rng, value: &Value) -> String {
     let mut bytes = serde_json::to_vec(value).unwrap();
-    if rng.below(6) == 0 {
-        let at = rng.below(bytes.len());
-        bytes[at] = rng.next() as u8;
+    if below(rng, 6) == 0 {
+        let at = below(rng, bytes.len());
+        bytes[at] = rng.u8(..);
     }
-    if rng.below(12) == 0 {
-        bytes.truncate(rng.below(bytes.len()));
+    if below(rng, 12) == 0 {
+        bytes.truncate(below(rng, bytes.len()));
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -146,12 +134,12 @@ fn promises(run: &RunRecord) {
 }
 
 fn one(seed: u64) -> (bool, bool) {
-    let mut rng = Rng(seed);
+    let mut rng = Rng::with_seed(seed);
     let (mut record, mut plan) = (run(), plan());
-    for _ in 0..rng.below(3) {
+    for _ in 0..below(&mut rng, 3) {
         spoil(&mut rng, &mut record);
     }
-    if rng.below(2) == 0 {
+    if below(&mut rng, 2) == 0 {
         spoil(&mut rng, &mut plan);
     }
     let record = RunRecord::parse(&text(&mut rng, &record)).ok();

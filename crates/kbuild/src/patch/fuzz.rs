@@ -4,6 +4,7 @@
 
 use super::{Fuzz, apply, check_path, split_mbox};
 use crate::overlay::Overlay;
+use fastrand::Rng;
 use std::fs;
 use std::path::Path;
 
@@ -13,25 +14,12 @@ fn seeds() -> std::ops::Range<u64> {
     first..first + number("KBUILD_FUZZ").unwrap_or(10_000)
 }
 
-/// splitmix64.
-struct Rng(u64);
+fn below(rng: &mut Rng, limit: usize) -> usize {
+    rng.usize(..limit.max(1))
+}
 
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
-
-    fn pick<'a>(&mut self, list: &[&'a str]) -> &'a str {
-        list[self.below(list.len())]
-    }
+fn pick<'a>(rng: &mut Rng, list: &[&'a str]) -> &'a str {
+    list[below(rng, list.len())]
 }
 
 const LINES: [&str; 34] = [
@@ -73,30 +61,30 @@ const LINES: [&str; 34] = [
 
 /// Lines of patches in any order, or a real patch with a few lines replaced.
 fn input(rng: &mut Rng, real: &[String]) -> String {
-    let mut lines: Vec<String> = match rng.below(4) {
+    let mut lines: Vec<String> = match below(rng, 4) {
         0 if !real.is_empty() => {
-            let patch = &real[rng.below(real.len())];
+            let patch = &real[below(rng, real.len())];
             // A piece is enough, and quicker.
             let lines: Vec<&str> = patch.lines().collect();
-            let from = rng.below(lines.len());
+            let from = below(rng, lines.len());
             lines[from..].iter().take(60).map(|line| (*line).to_owned()).collect()
         }
         1 => ["--- a/d/f", "+++ b/d/f", "@@ -1,3 +1,3 @@", " 1", "-2", "+two", " 3"]
             .map(str::to_owned)
             .into(),
-        _ => (0..1 + rng.below(14)).map(|_| rng.pick(&LINES).to_owned()).collect(),
+        _ => (0..1 + below(rng, 14)).map(|_| pick(rng, &LINES).to_owned()).collect(),
     };
-    for _ in 0..rng.below(4) {
-        let at = rng.below(lines.len());
-        match rng.below(4) {
+    for _ in 0..below(rng, 4) {
+        let at = below(rng, lines.len());
+        match below(rng, 4) {
             0 => drop(lines.remove(at)),
-            1 => lines.insert(at, rng.pick(&LINES).to_owned()),
-            2 => lines[at] = rng.pick(&LINES).to_owned(),
+            1 => lines.insert(at, pick(rng, &LINES).to_owned()),
+            2 => lines[at] = pick(rng, &LINES).to_owned(),
             _ => {
                 let mut bytes = lines[at].clone().into_bytes();
                 if !bytes.is_empty() {
-                    let byte = rng.below(bytes.len());
-                    bytes[byte] = rng.next() as u8;
+                    let byte = below(rng, bytes.len());
+                    bytes[byte] = rng.u8(..);
                 }
                 lines[at] = String::from_utf8_lossy(&bytes).into_owned();
             }
@@ -105,17 +93,17 @@ fn input(rng: &mut Rng, real: &[String]) -> String {
             lines.push(String::new());
         }
     }
-    lines.join(rng.pick(&["\n", "\n", "\n", "\r\n"]))
+    lines.join(pick(rng, &["\n", "\n", "\n", "\r\n"]))
 }
 
 fn one(seed: u64, real: &[String]) -> (usize, usize) {
-    let mut rng = Rng(seed);
+    let mut rng = Rng::with_seed(seed);
     let text = input(&mut rng, real);
     let Ok(patches) = split_mbox("p", &text) else { return (0, 0) };
     let mut applied = 0;
     for patch in &patches {
         let mut overlay = Overlay::default();
-        let fuzz = if rng.below(2) == 0 { Fuzz::Strict } else { Fuzz::Lenient };
+        let fuzz = if below(&mut rng, 2) == 0 { Fuzz::Strict } else { Fuzz::Lenient };
         let file = |path: &str| (path == "d/f").then(|| b"1\n2\n3\n4\n".to_vec());
         applied += usize::from(apply(patch, fuzz, &mut overlay, &file).is_ok());
         // Also of a patch that failed half-way: nothing outside the tree.

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `perf`.
+
+use super::SessionArgs;
+use clap::{Args, ValueEnum};
+
+const PERF_EXAMPLES: &str = "\
+Examples:
+  cargo xtask perf --quick                      instructions, memory, hits: some ten minutes on two cores
+  cargo xtask perf --arms base,rust             two arms, everything
+  cargo xtask perf --only instructions          noise-free, whatever else the machine does
+  cargo xtask perf --pairs 10 --out results/p   more pairs; the same --out resumes
+
+Boots come in ABBA order; one boot is one sample. The first arm is the reference, and is measured
+twice in every round: the ratio of the two is the noise floor. Instructions are counted inside
+QEMU (TCG); times are those of the accelerator, and indicative only without KVM.
+
+Exit codes: 0 measured; 2 wrong usage; 3 set-up incomplete; 4 the harness failed.";
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = PERF_EXAMPLES)]
+pub struct PerfArgs {
+    /// Arms, the first being the reference; NAME=PATH for your own.
+    #[arg(
+        long,
+        value_name = "A,B",
+        value_delimiter = ',',
+        default_value = "base,c,rust,ordered,two-pass"
+    )]
+    pub arms: Vec<String>,
+    /// Boots of every arm [default: 6, with --quick 4].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub pairs: Option<u32>,
+    /// Fewer pairs and points, and no fio.
+    #[arg(long)]
+    pub quick: bool,
+    /// Only these parts; repeatable.
+    #[arg(long, value_enum, value_name = "PART")]
+    pub only: Vec<PerfPart>,
+    /// Half-width of the equivalence statements in per cent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 2.0)]
+    pub margin: f64,
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PerfPart {
+    /// Instructions and journal writes per request.
+    Instructions,
+    /// fio's figures.
+    Speed,
+    /// Memory of the tracker for 1, 10 and 100 TiB.
+    Memory,
+    /// Needless skips of cache fills against writes in flight.
+    Hits,
+}

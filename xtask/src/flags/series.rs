@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `series`.
+
+use clap::Args;
+use std::path::PathBuf;
+
+const SERIES_EXAMPLES: &str = "\
+Examples:
+  cargo xtask series --out mails                 write the mails and check them (seconds)
+  cargo xtask series --out mails --build         also build every step (an hour; goes on where it stopped)
+  git send-email --to=... mails/*.patch          what to do with them
+
+The folder then has the mails, series.txt (what was checked, and what came of it), series.json (the
+same for programs) and logs/. What the series consists of, and where it has to apply and build, is
+in kernel/series/series.toml.
+
+Exit codes:
+  0  every check holds
+  1  the series is at fault: checkpatch, rustfmt or clippy complain, a mail does not apply or give
+     the tree that the lab tests, or a step does not build
+  2  wrong usage, or an error in series.toml
+  3  a tool or a package is missing, so that something could not be checked
+  4  the harness failed: an unpatched kernel does not build, or no space is left";
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SERIES_EXAMPLES)]
+pub struct SeriesArgs {
+    /// Folder for the mails and the results; made when it is missing.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Build every step on every kernel that series.toml names, with and
+    /// without Rust, as a module and built in, and run clippy.
+    #[arg(long)]
+    pub build: bool,
+    /// Build on these kernels of series.toml only; repeatable.
+    #[arg(long = "on", value_name = "PACKAGE", requires = "build")]
+    pub kernels: Vec<String>,
+    /// Who sends it, 'NAME <ADDRESS>' [default: git's user.name, user.email].
+    #[arg(long, value_name = "WHO", value_parser = person)]
+    pub sign_off: Option<String>,
+    /// Version of the series, for [PATCH vN n/m].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub reroll: Option<u32>,
+    /// Folder with series/, patches/, tracker/ and arms/
+    /// [default: kernel/ of this checkout].
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+}
+
+fn person(text: &str) -> Result<String, String> {
+    if kbuild::series::is_person(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("'NAME <ADDRESS>' is expected".to_owned())
+    }
+}

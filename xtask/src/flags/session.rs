@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What every command that boots machines understands: kernels, seeds, accelerator.
+
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// What every command that boots machines and keeps results understands.
+#[derive(Debug, Clone, Args)]
+pub struct SessionArgs {
+    #[command(flatten)]
+    pub kernel: KernelArgs,
+    /// Seed of everything random; printed and recorded.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Virtual machines at once [default: number of cores, 4 at most].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub jobs: Option<u32>,
+    /// Folder of the results; what was interrupted in it is resumed
+    /// [default: below results/, named after the time].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Accelerator; `auto` boots once with KVM to see whether it works.
+    #[arg(long, value_enum, default_value_t)]
+    pub accel: AccelArg,
+    /// Stop when something is missing instead of installing it.
+    #[arg(long)]
+    pub no_install: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct KernelArgs {
+    /// Kernel source: a git tree (never touched, must be clean), a folder, a
+    /// tarball, or a Debian package such as linux-source-7.2
+    /// [default: the newest linux-source-7.x].
+    #[arg(long, value_name = "WHERE")]
+    pub kernel_src: Option<String>,
+    /// Kernel configuration from kernel-config/: plain, or one with checks of
+    /// the kernel's own (lockdep, kasan, kcsan) or failing allocations (fault).
+    #[arg(long, value_name = "NAME", default_value = "plain")]
+    pub config: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum AccelArg {
+    #[default]
+    Auto,
+    Kvm,
+    Tcg,
+}
