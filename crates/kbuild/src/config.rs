@@ -41,7 +41,7 @@ pub struct KernelConfig {
     /// Reports that the unpatched kernel gives as well.
     pub known: Vec<Known>,
     /// What shows that this configuration finds what it is for.
-    pub proof: Option<Proof>,
+    pub proofs: Vec<Proof>,
     /// Without the Rust fragment's, which is used where the source allows.
     requests: Vec<Request>,
     rust: Vec<Request>,
@@ -183,7 +183,8 @@ struct ConfigFile {
     fail: Option<Fail>,
     #[serde(default)]
     known: Vec<Known>,
-    proof: Option<Proof>,
+    #[serde(default, rename = "proof")]
+    proofs: Vec<Proof>,
 }
 
 fn one() -> u32 {
@@ -223,7 +224,7 @@ impl KernelConfig {
             slowness: file.slowness.max(1),
             fail: file.fail,
             known: file.known,
-            proof: file.proof,
+            proofs: file.proofs,
             requests,
             rust,
         })
@@ -245,7 +246,7 @@ impl KernelConfig {
             slowness: 1,
             fail: None,
             known: Vec::new(),
-            proof: None,
+            proofs: Vec::new(),
             requests: parse(&shown, &read(path)?)?,
             rust: parse(&format!("kernel-config/{RUST_FRAGMENT}"), &read(&rust)?)?,
         })
