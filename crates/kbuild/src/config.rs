@@ -55,6 +55,10 @@ pub struct Fail {
     /// The function of the kernel that must be on the call stack.
     #[serde(rename = "in")]
     pub function: String,
+    /// Of all blocks of two pages or more that may not be waited for, anywhere:
+    /// how many in a hundred fail as well.
+    #[serde(default)]
+    pub pages_percent: u8,
     /// Arms that allocate there: a case of theirs in which nothing failed has
     /// shown nothing.
     pub arms: Vec<String>,
