@@ -48,11 +48,17 @@ pub fn main(args: &BenchArgs, cancel: &Cancel) -> Result<ExitCode> {
         print(&figures, &ready, args.json);
         return Ok(ExitCode::SUCCESS);
     }
+    if args.sweep {
+        figures.push(sweeps(&ready, args.samples, &ui, cancel)?);
+        print(&figures, &ready, args.json);
+        return Ok(ExitCode::SUCCESS);
+    }
     if args.cold {
         figures.extend(builds(&dirs, &kernel, &ui, cancel)?);
     }
     figures.extend(boots(&ready, args.samples, &ui, cancel)?);
     figures.extend(cases(&dirs.repo, &ready, args.samples, &ui, cancel)?);
+    figures.push(sweeps(&ready, args.samples, &ui, cancel)?);
     figures.extend(bench_disks::disks(&ready, args.samples, &ui, cancel)?);
     print(&figures, &ready, args.json);
     Ok(ExitCode::SUCCESS)
@@ -116,6 +122,22 @@ fn cases(
     let own = peak_mib("/proc/self/status").into_iter().collect();
     figures.push(Figure { what: "the tool's own peak memory".into(), unit: "MiB", samples: own });
     Ok(figures)
+}
+
+/// The comparison of a whole device with its cache, in the guest.
+fn sweeps(ready: &Prepared, samples: u32, ui: &Ui, cancel: &Cancel) -> Result<Figure> {
+    let stage = ui.stage("sweeps");
+    let work = Scratch::new("bclab-").context("cannot create a temporary folder")?;
+    let image = ready.images.first().context("no kernel")?;
+    let mut seconds = Vec::new();
+    let mut what = String::new();
+    for sample in 0..samples {
+        stage.progress(u64::from(sample), u64::from(samples), "");
+        let swept = lab::perf::sweep(image, &ready.tools, 1 << 30, work.path(), cancel)?;
+        seconds.push(swept.took.as_secs_f64());
+        what = format!("sweep of {} MiB, {} cached", swept.bytes >> 20, swept.cached >> 20);
+    }
+    Ok(Figure { what, unit: "s", samples: seconds })
 }
 
 /// A kernel from nothing and one more arm, in a folder of their own.

@@ -8,7 +8,7 @@ use crate::flags::EvidenceArgs;
 use crate::runs::{self, StoredRun};
 use crate::ui::Ui;
 use crate::{exit, prepare};
-use ::evidence::{Exhibits, RunRecord};
+use ::evidence::{Exhibits, GatherError, RunRecord};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,7 +27,7 @@ pub fn main(args: &EvidenceArgs) -> Result<ExitCode> {
     let stage = ui.stage("evidence");
     stage.now("reading event logs");
     let records = found.iter().map(|run| run.record.clone()).collect();
-    let run = ::evidence::gather(records).map_err(|error| exit::usage(error.to_string()))?;
+    let run = ::evidence::gather(records).map_err(|error| exit::usage(refusal(&error, &found)))?;
     let exhibits = exhibits::collect(&run, &found);
     write(&out, &run, &exhibits)?;
     stage.done(&format!("{} cases, {} time lines", run.cases.len(), exhibits.timelines.len()));
@@ -38,6 +38,13 @@ pub fn main(args: &EvidenceArgs) -> Result<ExitCode> {
         publish::publish(name, &run, &exhibits, &found)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Why there is no evidence; of a run to finish first, also where it is.
+fn refusal(error: &GatherError, found: &[StoredRun]) -> String {
+    let unfinished = found.iter().find(|run| error.unfinished() == Some(&run.record.run_id));
+    let place = unfinished.map(|run| format!(": --out {}", run.dir.display()));
+    format!("{error}{}", place.unwrap_or_default())
 }
 
 /// What is written, in the order in which it is read.

@@ -24,7 +24,7 @@ pub fn main(args: &ReplayArgs, cancel: &Cancel) -> Result<ExitCode> {
     let dirs = prepare::dirs()?;
     let path = Path::new(&args.from);
     let sent = args.case.is_none();
-    let (mut left, mut own) = (None, None);
+    let mut left = None;
     let bundle = if sent {
         if !path.is_file() {
             let why = format!("{:?} is no bundle; of a run, also name a case", args.from);
@@ -36,9 +36,6 @@ pub fn main(args: &ReplayArgs, cancel: &Cancel) -> Result<ExitCode> {
         let run = runs::find(&dirs.repo, &args.from)?;
         let case = runs::find_case(&run, args.case.as_deref().unwrap_or_default())?;
         left = Left::of(&run.dir, case);
-        // By its path: a load's job is found beside it.
-        let used = run.record.scenarios.iter().find(|used| used.id == case.scenario);
-        own = used.and_then(|used| inputs::scenario_text(&run.dir, &dirs.repo, &used.hash));
         of_case(&dirs, &run, case)?
     };
     if args.show_patch {
@@ -48,10 +45,7 @@ pub fn main(args: &ReplayArgs, cancel: &Cancel) -> Result<ExitCode> {
     if let Some(file) = &args.bundle {
         return save(&bundle, file);
     }
-    let scenario = match own {
-        Some((path, text)) => lab::parse(&path, &text).map_err(|e| exit::usage(e.to_string()))?,
-        None => bundle.scenario().map_err(|error| exit::usage(error.to_string()))?,
-    };
+    let scenario = bundle.scenario().map_err(|error| exit::usage(error.to_string()))?;
     play(args, (&bundle, &scenario), left, &dirs, &ui, cancel)
 }
 
@@ -63,7 +57,7 @@ pub fn of_case(dirs: &Dirs, run: &runs::StoredRun, case: &Case) -> Result<Bundle
     let scenario = record.scenarios.iter().find(|scenario| scenario.id == case.scenario);
     let scenario = scenario.ok_or_else(|| lacks("scenario"))?;
     let text = inputs::scenario_text(&run.dir, &dirs.repo, &scenario.hash);
-    let (_, text) = text.ok_or_else(|| {
+    let (path, text) = text.ok_or_else(|| {
         exit::usage(format!(
             "the file of scenario {} has changed since the run, which has not kept it; check out \
              commit {} of the lab",
@@ -71,8 +65,9 @@ pub fn of_case(dirs: &Dirs, run: &runs::StoredRun, case: &Case) -> Result<Bundle
             record.tool.commit.as_deref().unwrap_or("(unknown)")
         ))
     })?;
+    let job = inputs::job_text(&path, &text).map_err(|error| exit::usage(error.to_string()))?;
     let content = inputs::arm(&run.dir, &arm.name);
-    Ok(Bundle::new(record, case, arm, text, content))
+    Ok(Bundle::new(record, case, arm, (text, job), content))
 }
 
 fn save(bundle: &Bundle, file: &Path) -> Result<ExitCode> {

@@ -79,7 +79,19 @@ fn incomplete_and_mixed_runs_are_refused() {
     run(&short, |record| drop(record["cases"].as_array_mut().unwrap().pop()));
     let mut command = xtask();
     command.arg("evidence").arg(&short);
-    command.assert().code(2).stderr(contains("1 of 2 cases").and(contains("--out")));
+    let place = contains(format!("--out {}", short.display()));
+    command.assert().code(2).stderr(contains("1 of 2 cases").and(contains("xtask run")).and(place));
+    run(&short, |record| {
+        record["status"] = json!("incomplete");
+        record["cases"] = json!([]);
+        record["summary"]["planned"] = json!(0);
+        record["perf"] = json!({ "indicative": true, "reference": "base", "margin": 0.02,
+                                 "series": [], "memory": [], "hit_ratio": [] });
+    });
+    let mut command = xtask();
+    command.arg("evidence").arg(&short);
+    let place = contains(format!("--out {}", short.display()));
+    command.assert().code(2).stderr(contains("`cargo xtask perf`").and(place));
     run(&short, |_| ());
     run(&other, |record| {
         record["started"] = json!("2026-01-02T00:00:00Z");

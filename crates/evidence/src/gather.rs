@@ -26,6 +26,15 @@ pub enum GatherError {
         /// Cases planned.
         planned: u32,
     },
+    /// Measurements are missing.
+    #[error(
+        "run {run} is an incomplete measurement; `cargo xtask perf` with the same --out (and the \
+         same options) goes on where it stopped"
+    )]
+    Unmeasured {
+        /// Its id.
+        run: String,
+    },
     /// Two runs differ in what they have to share.
     #[error("runs {first} and {second} cannot be reported as one: {what} differs ({a} / {b})")]
     Differ {
@@ -43,6 +52,17 @@ pub enum GatherError {
     /// The same run twice.
     #[error("run {0} was given twice")]
     Twice(String),
+}
+
+impl GatherError {
+    /// The id of a run that has to be finished first.
+    #[must_use]
+    pub fn unfinished(&self) -> Option<&str> {
+        match self {
+            Self::Incomplete { run, .. } | Self::Unmeasured { run } => Some(run),
+            _ => None,
+        }
+    }
 }
 
 /// One record out of several; the first gives host and times. Attempts at a
@@ -81,11 +101,15 @@ pub fn gather(runs: Vec<RunRecord>) -> Result<RunRecord, GatherError> {
 fn complete(run: &RunRecord) -> Result<(), GatherError> {
     let planned = run.summary.planned;
     let there = run.cases.len();
-    // A run of perf only has no cases.
     if run.status == RunStatus::Complete && there == planned as usize {
         return Ok(());
     }
-    Err(GatherError::Incomplete { run: run.run_id.clone(), there, planned })
+    let run_id = run.run_id.clone();
+    // A run of perf has no cases.
+    Err(match run.perf {
+        Some(_) => GatherError::Unmeasured { run: run_id },
+        None => GatherError::Incomplete { run: run_id, there, planned },
+    })
 }
 
 fn compare(a: &RunRecord, b: &RunRecord) -> Result<(), GatherError> {

@@ -31,7 +31,7 @@ pub use identity::Difference;
 pub use load::{Load, StaleSample};
 pub use load_table::load_table;
 pub use perf::{HitPoint, MemoryPoint, Perf, Series, again};
-pub use perf_table::tables as perf_tables;
+pub use perf_table::{summary as perf_summary, tables as perf_tables};
 pub use readme::{Published, ReadmeError, block, splice};
 pub use record::{
     ArmRecord, Case, ConfigRecord, Cut, GuestRecord, HostRecord, Opportunity, Outcome, QemuRecord,

@@ -16,6 +16,7 @@ const V2: [(u64, &str, &str); 2] =
 pub fn tables(perf: &Perf, seed: u64) -> String {
     let mut text = String::new();
     compared(&mut text, perf, seed);
+    alone(&mut text, perf);
     memory(&mut text, perf);
     hits(&mut text, perf);
     for note in &perf.notes {
@@ -62,6 +63,101 @@ fn compared(text: &mut String, perf: &Perf, seed: u64) {
     }
     if perf.indicative && perf.series.iter().any(|s| s.unit == "ns") {
         let _ = writeln!(text, "\nTimes are by an emulated processor: indicative only.");
+    }
+}
+
+/// The figures that a README has room for: every arm against the reference,
+/// one column per measurement, intervals only.
+#[must_use]
+pub fn summary(perf: &Perf, seed: u64) -> String {
+    let mut text = String::new();
+    let counted: [(&str, &str, &str); 4] = [
+        ("bypass", "instructions", "bypass-write"),
+        ("over cached", "instructions", "bypass-write-cached"),
+        ("read miss", "instructions", "read-miss"),
+        ("read hit", "instructions", "read-hit"),
+    ];
+    let timed: [(&str, &str, &str); 4] = [
+        ("bypass IOPS", "iops", "bypass-4k/write"),
+        ("read IOPS", "iops", "mix-4k-128k/read"),
+        ("read p99", "lat-p99", "mix-4k-128k/read"),
+        ("CPU per I/O", "cpu-per-io", "mix-4k-128k"),
+    ];
+    let reference = &perf.reference;
+    let head = format!("instructions per request, as a ratio to {reference}: 95 % intervals");
+    columns(&mut text, perf, seed, &head, &counted);
+    let how = if perf.indicative { ", emulated: indicative" } else { "" };
+    let head = format!("fio, as a ratio to {reference}: 95 % intervals{how}");
+    columns(&mut text, perf, seed, &head, &timed);
+    if !text.is_empty() {
+        let _ = writeln!(text, "{}: the noise floor", again(reference));
+    }
+    text
+}
+
+/// A row for each arm, under `head`; nothing where nothing was measured.
+fn columns(text: &mut String, perf: &Perf, seed: u64, head: &str, of: &[(&str, &str, &str)]) {
+    let measured = |s: &&Series| of.iter().any(|(_, m, w)| s.metric == *m && s.workload == *w);
+    let mut arms: Vec<&str> = Vec::new();
+    for series in perf.series.iter().filter(measured) {
+        if series.arm != perf.reference && !arms.contains(&series.arm.as_str()) {
+            arms.push(&series.arm);
+        }
+    }
+    if arms.is_empty() {
+        return;
+    }
+    let _ = write!(text, "{head}\n{:<14}", "");
+    for (name, ..) in of {
+        let _ = write!(text, " {name:>13}");
+    }
+    for arm in arms {
+        let _ = write!(text, "\n{arm:<14}");
+        for (_, metric, workload) in of {
+            let find = |arm: &str| perf.find(metric, workload, arm);
+            let cell = match (find(arm), find(&perf.reference)) {
+                (Some(series), Some(reference)) => interval(series, reference, seed),
+                _ => "-".to_owned(),
+            };
+            let _ = write!(text, " {cell:>13}");
+        }
+    }
+    text.push_str("\n\n");
+}
+
+fn interval(series: &Series, reference: &Series, seed: u64) -> String {
+    let pairs = series.samples.len().min(reference.samples.len());
+    match paired::ratio(&series.samples[..pairs], &reference.samples[..pairs], seed) {
+        Ok(ratio) => format!("{:.3}..{:.3}", ratio.low, ratio.high),
+        Err(_) => "too few".to_owned(),
+    }
+}
+
+/// What only some arms have, such as fills that the tracker skipped.
+fn alone(text: &mut String, perf: &Perf) {
+    let own = |s: &&Series| {
+        s.metric != "instructions-tracker"
+            && perf.find(&s.metric, &s.workload, &perf.reference).is_none()
+    };
+    let mut before = None;
+    for series in perf.series.iter().filter(own) {
+        let Some(median) = series.median() else { continue };
+        let group = (&series.metric, &series.workload, &series.unit);
+        if before.replace(group) != Some(group) {
+            let (metric, workload, unit) = group;
+            let _ = writeln!(text, "\n{metric}, {workload} [{unit}], least to most");
+        }
+        let ends =
+            |pick: fn(f64, f64) -> f64, from| series.samples.iter().copied().fold(from, pick);
+        let (least, most) = (ends(f64::min, f64::INFINITY), ends(f64::max, f64::NEG_INFINITY));
+        let _ = writeln!(
+            text,
+            "{:<16} {:>10}  {}..{}",
+            series.arm,
+            figure(median),
+            figure(least),
+            figure(most)
+        );
     }
 }
 
@@ -261,6 +357,12 @@ mod tests {
                 series("instructions-bcache", "base", &[3000.0; 4]),
                 series("instructions-tracker", "ordered (off)", &[229.0; 4]),
                 series("instructions-bcache", "two-pass", &[3170.0; 4]),
+                Series {
+                    metric: "skipped-exact".into(),
+                    unit: "fills/read".into(),
+                    workload: "mix".into(),
+                    ..series("", "rust", &[0.02, 0.01, 0.04])
+                },
             ],
             memory: vec![MemoryPoint {
                 arm: "two-pass".into(),
@@ -296,6 +398,34 @@ mod tests {
         assert!(line("late").ends_with("2 pairs: too few"), "{text}");
         assert!(text.contains("+170   +1.00 % of all 17025"), "{text}");
         assert!(text.contains("63.0 %"), "{text}");
+        assert!(text.contains("skipped-exact, mix [fills/read], least to most"), "{text}");
+        assert!(line("rust").ends_with("0.0200  0.0100..0.0400"), "{text}");
+    }
+
+    #[test]
+    fn the_summary_fits_a_mail_and_has_a_row_for_each_arm() {
+        let mut perf = sample();
+        let base = [4000.0, 4100.0, 3900.0, 4000.0];
+        for (arm, by) in [("base", 1.0), ("base (again)", 1.1), ("two-pass", 0.5)] {
+            perf.series.push(Series {
+                metric: "lat-p99".into(),
+                unit: "ns".into(),
+                higher_is_better: false,
+                workload: "mix-4k-128k/read".into(),
+                arm: arm.into(),
+                samples: base.map(|v| v * by).into(),
+            });
+        }
+        let text = summary(&perf, 1);
+        let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(longest <= 72, "{longest}\n{text}");
+        let rows = |arm: &str| text.lines().filter(|l| l.starts_with(arm)).collect::<Vec<_>>();
+        assert_eq!(rows("two-pass").len(), 2, "{text}");
+        assert!(rows("two-pass")[0].contains("1.300..1.300"), "{text}");
+        assert!(rows("two-pass")[1].contains("0.500..0.500"), "{text}");
+        assert!(rows("late")[0].contains("too few"), "{text}");
+        assert!(rows("base (again)").len() == 3 && text.contains("the noise floor"), "{text}");
+        assert_eq!(summary(&Perf::default(), 1), "");
     }
 
     #[test]

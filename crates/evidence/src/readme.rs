@@ -3,6 +3,7 @@
 //! comments, so that a program can rewrite it and say whether it is fresh.
 
 use crate::load_table::load_table;
+use crate::perf_table::summary;
 use crate::record::RunRecord;
 use crate::table::matrix;
 use std::fmt::Write;
@@ -105,6 +106,10 @@ pub fn block(published: &Published) -> String {
     }
     if !loads.is_empty() {
         let _ = writeln!(out, "\n```\n{}\n```", fenced(loads.trim_end()));
+    }
+    let cost = run.perf.as_ref().map(|perf| summary(perf, run.seed)).unwrap_or_default();
+    if !cost.is_empty() {
+        let _ = writeln!(out, "\n```\n{}\n```", fenced(cost.trim_end()));
     }
     for (file, caption) in pictures {
         let _ = writeln!(out, "\n![{}]({folder}/{file})", word(caption));

@@ -34,12 +34,14 @@ pub use case::{CaseSpec, run_case};
 pub use error::ScenarioError;
 pub use kernel_report::KnownReport;
 pub use kunit::{KunitCase, KunitEnd, KunitError, KunitRun, KunitRunError, kunit_cases, run_kunit};
-pub use load::{Bypass, Cycles, Delays, Job, Left, LoadPlan, Settings, StampedArea};
+pub use load::{Bypass, Cycles, Delays, Job, JobText, Left, LoadPlan, Settings, StampedArea};
 pub use oracle::{Finding, Judgement, Readback, judge};
 pub use provenance::{host, now, tool};
 pub use run::{ArmImage, Event, Fail, RunError, Tools, run, run_some};
 pub use saved::SavedGuests;
-pub use scenario::{BcacheSetup, Block, CacheMode, DiskSetup, Disks, Scenario, load_all, parse};
+pub use scenario::{
+    BcacheSetup, Block, CacheMode, DiskSetup, Disks, Scenario, load_all, parse, parse_with,
+};
 pub use shell::{Shell, ShellError, ShellSpec};
 pub use step::{
     Counter, CutKind, Disk, HoldOp, HoldPhase, LifeEvent, LifeState, OpenWrites, Setting, Spoil,

@@ -200,7 +200,20 @@ fn natural(id: &str) -> (String, u32, String) {
 /// # Errors
 /// [`ScenarioError`] naming the line and what is allowed there.
 pub fn parse(path: &Path, text: &str) -> Result<Scenario, ScenarioError> {
-    if let Some(load) = load::parse(path, text) {
+    parse_with(path, text, None)
+}
+
+/// The same for a load whose `job` is given, instead of lying in a folder beside
+/// `path`.
+///
+/// # Errors
+/// [`ScenarioError`], also when the scenario names another job.
+pub fn parse_with(
+    path: &Path,
+    text: &str,
+    job: Option<&load::JobText>,
+) -> Result<Scenario, ScenarioError> {
+    if let Some(load) = load::parse(path, text, job) {
         return load;
     }
     let wrong = |at: Option<usize>, message: String| ScenarioError::Syntax {

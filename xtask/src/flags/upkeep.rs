@@ -51,6 +51,9 @@ pub struct BenchArgs {
     /// Only the virtual disks, beside a raw file of QEMU and nbdkit's memory.
     #[arg(long, conflicts_with = "cold")]
     pub disks: bool,
+    /// Only the comparison of a 1 GiB device with its cache, which ends a load.
+    #[arg(long, conflicts_with_all = ["cold", "disks"])]
+    pub sweep: bool,
     /// Also build a kernel from nothing, in a folder of its own (minutes).
     #[arg(long)]
     pub cold: bool,

@@ -117,10 +117,10 @@ impl Plan {
     #[must_use]
     pub fn seconds(task: &Task) -> f64 {
         match task {
-            Task::Count { .. } => 8.0,
-            Task::Speed { .. } => 28.0,
+            Task::Count { .. } => 9.0,
+            Task::Speed { .. } => 18.0,
             Task::Memory { .. } => 12.0,
-            Task::Hits { .. } => 8.0,
+            Task::Hits { .. } => 14.0,
         }
     }
 

@@ -11,7 +11,7 @@ use evidence::{
     ToolchainRecord,
 };
 use kbuild::{Arm, PortableArm};
-use lab::Scenario;
+use lab::{JobText, Scenario, ScenarioError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -42,6 +42,9 @@ pub struct Bundle {
     pub case: Case,
     /// The scenario's file.
     pub scenario: String,
+    /// The job of a load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobText>,
     /// The arm's patches and files; absent where the run has not kept them.
     pub content: Option<PortableArm>,
 }
@@ -63,7 +66,7 @@ impl Bundle {
         run: &RunRecord,
         case: &Case,
         arm: &ArmRecord,
-        scenario: String,
+        (scenario, job): (String, Option<JobText>),
         content: Option<PortableArm>,
     ) -> Self {
         Self {
@@ -79,6 +82,7 @@ impl Bundle {
             arm: arm.clone(),
             case: Case { files: BTreeMap::new(), ..case.clone() },
             scenario,
+            job,
             content,
         }
     }
@@ -115,7 +119,13 @@ impl Bundle {
         if !case.files.is_empty() {
             return wrong("it names files".to_owned());
         }
-        if bundle.scenario.len() as u64 > LONGEST_SCENARIO {
+        let job = bundle.job.as_ref();
+        if job.is_some_and(|job| !plain(&job.name)) {
+            return wrong("its job has no plain name".to_owned());
+        }
+        let texts =
+            job.map_or([&bundle.scenario; 3], |job| [&bundle.scenario, &job.fio, &job.toml]);
+        if texts.iter().any(|text| text.len() as u64 > LONGEST_SCENARIO) {
             return wrong("its scenario is too long".to_owned());
         }
         bundle.scenario()?;
@@ -123,13 +133,25 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// The scenario, checked.
+    /// The scenario, checked. A load with power cuts has as many cycles as the
+    /// case had, however long its run was made.
     ///
     /// # Errors
     /// [`BundleError::Format`], with the line in the scenario.
     pub fn scenario(&self) -> Result<Scenario, BundleError> {
-        let scenario = lab::parse(Path::new("scenario in the bundle"), &self.scenario)
-            .map_err(|error| BundleError::Format(error.to_string()))?;
+        let path = Path::new("scenario in the bundle");
+        let parsed = lab::parse_with(path, &self.scenario, self.job.as_ref());
+        let mut scenario = parsed.map_err(|error| {
+            let why = match error {
+                ScenarioError::Read { .. } => "it is of a load, and has no job in it".to_owned(),
+                other => other.to_string(),
+            };
+            BundleError::Format(why)
+        })?;
+        let cycles = scenario.load.as_mut().and_then(|load| load.cycles.as_mut());
+        if let (Some(cycles), Some(load)) = (cycles, &self.case.load) {
+            cycles.count = load.cuts.max(1);
+        }
         if scenario.id != self.case.scenario {
             let why = format!("scenario {:?} for case {:?}", scenario.id, self.case.id);
             return Err(BundleError::Format(why));

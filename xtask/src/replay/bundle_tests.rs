@@ -50,6 +50,7 @@ fn good() -> Bundle {
             load: None,
         },
         scenario: scenario.unwrap(),
+        job: None,
         content: arm.to_portable(),
     }
 }
@@ -94,6 +95,35 @@ fn what_would_lead_astray_is_refused() {
     more["extra"] = json!(1);
     assert!(parse(&more).is_err());
     assert!(Bundle::parse(&vec![b' '; usize::try_from(LONGEST).unwrap() + 1]).is_err());
+}
+
+/// A load's bundle stands alone: its job is in it.
+#[test]
+fn a_load_comes_with_its_job_and_its_length() {
+    let path = repo().join("workloads/scenarios/l2-fio-race-cut.toml");
+    let mut bundle = good();
+    bundle.scenario = std::fs::read_to_string(&path).unwrap();
+    bundle.job = super::super::inputs::job_text(&path, &bundle.scenario).unwrap();
+    bundle.case.id = "v1/L2/1".into();
+    bundle.case.scenario = "L2".into();
+    bundle.case.load = Some(evidence::Load { cuts: 7, ..evidence::Load::default() });
+    let read = Bundle::parse(&serde_json::to_vec(&bundle).unwrap()).unwrap();
+    assert_eq!(read, bundle);
+    let scenario = read.scenario().unwrap();
+    let hash = lab::parse(&path, &bundle.scenario).unwrap().hash;
+    assert_eq!((scenario.hash, scenario.load.unwrap().cycles.unwrap().count), (hash, 7));
+    let job = bundle.job.take().unwrap();
+    let without = Bundle::parse(&serde_json::to_vec(&bundle).unwrap()).unwrap_err();
+    assert!(without.to_string().contains("no job in it"), "{without}");
+    for bad in [
+        Some(JobText { name: "another".into(), ..job.clone() }),
+        Some(JobText { name: "../race-cut".into(), ..job.clone() }),
+        Some(JobText { fio: "[w]\nfilename=/dev/sda\n".into(), ..job.clone() }),
+        Some(JobText { toml: "x".repeat(300_000), ..job }),
+    ] {
+        let text = serde_json::to_vec(&Bundle { job: bad, ..bundle.clone() }).unwrap();
+        assert!(Bundle::parse(&text).is_err());
+    }
 }
 
 proptest! {

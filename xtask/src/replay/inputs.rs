@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result};
 use kbuild::{Arm, PortableArm};
-use lab::Scenario;
+use lab::{JobText, Scenario, ScenarioError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -26,8 +26,9 @@ pub fn keep(run: &Path, repo: &Path, arms: &[Arm], scenarios: &[Scenario]) -> Re
     };
     let files = checkout_files(repo);
     for scenario in scenarios {
-        if let Some((_, text)) = files.get(&scenario.hash) {
-            put(format!("{}.toml", &scenario.hash[..16]), text.clone())?;
+        let hash = own_hash(&scenario.hash);
+        if let Some((_, text)) = files.get(hash) {
+            put(format!("{}.toml", &hash[..16]), text.clone())?;
         }
         if let Some(plan) = &scenario.load {
             keep_job(run, repo, &plan.job.name)?;
@@ -53,13 +54,25 @@ fn keep_job(run: &Path, repo: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// The hash of the scenario's file: what follows a dash is how long the run was
+/// made (`--cycles`, `--hours`).
+fn own_hash(hash: &str) -> &str {
+    hash.split('-').next().unwrap_or(hash)
+}
+
 /// The text of the scenario file with that hash, from the run's own folder or
 /// from the checkout, and the path to name in messages.
 pub fn scenario_text(run: &Path, repo: &Path, hash: &str) -> Option<(PathBuf, String)> {
     let mut files = toml_files(&run.join("inputs"));
     files.append(&mut checkout_files(repo));
-    // What follows a dash is how long the run was made (`--cycles`, `--hours`).
-    files.remove(hash.split('-').next().unwrap_or(hash))
+    files.remove(own_hash(hash))
+}
+
+/// The job of a scenario that is a load, from beside the scenario's file.
+pub fn job_text(path: &Path, text: &str) -> Result<Option<JobText>, ScenarioError> {
+    let Some(load) = lab::parse(path, text)?.load else { return Ok(None) };
+    let jobs = path.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join("fio");
+    JobText::read(&jobs, &load.job.name).map(Some)
 }
 
 /// The arm as it was, if the run has kept it. The name is a file's name only.

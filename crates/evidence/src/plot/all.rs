@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which plots a record has figures for.
 
-use super::{StaleLine, hit_ratio, memory, ratios, stale_over_time};
+use super::{StaleLine, hit_ratio, latency, memory, ratios, stale_over_time};
 use crate::record::RunRecord;
 
 /// A picture with its name and what it shows.
@@ -16,7 +16,7 @@ pub struct Plot {
 }
 
 /// What a README shows of a record, in the order in which it is read: stale
-/// blocks, instructions per request, memory, precision.
+/// blocks, instructions per request, fio's reads, memory, precision.
 #[must_use]
 pub fn plots(run: &RunRecord) -> Vec<Plot> {
     let mut all = Vec::new();
@@ -39,6 +39,11 @@ pub fn plots(run: &RunRecord) -> Vec<Plot> {
                 ratios(perf, "instructions", work, run.seed),
             );
         }
+        let mix = "mix-4k-128k/read";
+        add("throughput", "reads per second beside bypass writes, by arm", {
+            ratios(perf, "iops", mix, run.seed)
+        });
+        add("latency", "latency of reads beside bypass writes, by arm", latency(perf, mix));
         add("memory", "memory of the tracker by size of the backing device", memory(perf));
         add("precision", "fills skipped without need, by writes in flight", hit_ratio(perf));
     }

@@ -23,7 +23,10 @@ pub enum Cause {
     /// The cache is older: the newer write reached the disk, and the cut came
     /// before its key was in the journal. `bch_data_insert_keys` waits for the
     /// journal only for a flush; otherwise the entry follows up to
-    /// `journal_delay_ms` later. Scenario S4.
+    /// `journal_delay_ms` later. Scenario S4. Under writeback the same: what
+    /// `read_dirty` writes back is found in the btree, and nothing in
+    /// writeback.c waits for the journal of its key. The disk is then newer than
+    /// a copy that was clean before.
     Unjournaled,
     /// The cache is older although the key of a newer write was durable:
     /// something brought the old data back. On an unpatched kernel, the race.

@@ -5,8 +5,8 @@
 use super::jobfile::JobFile;
 use crate::error::ScenarioError;
 use crate::scenario::CacheMode;
-use serde::Deserialize;
-use std::path::Path;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// A job with its settings.
 #[derive(Clone, Debug)]
@@ -114,30 +114,58 @@ struct Raw {
     delay_ms: Delays,
 }
 
+/// A job's two files as text, for one that is not in a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobText {
+    /// File name without its ending.
+    pub name: String,
+    /// The `.fio` file.
+    pub fio: String,
+    /// The `.toml` file.
+    pub toml: String,
+}
+
+impl JobText {
+    /// Reads both files of job `name` in folder `dir`.
+    ///
+    /// # Errors
+    /// The file that cannot be read.
+    pub fn read(dir: &Path, name: &str) -> Result<Self, ScenarioError> {
+        let read = |ending: &str| {
+            let path = dir.join(format!("{name}.{ending}"));
+            std::fs::read_to_string(&path).map_err(|source| ScenarioError::Read { path, source })
+        };
+        Ok(Self { name: name.to_owned(), fio: read("fio")?, toml: read("toml")? })
+    }
+}
+
 impl Job {
     /// Reads both files of job `name` in folder `dir`.
     ///
     /// # Errors
     /// [`ScenarioError`] with the file and the line.
     pub fn load(dir: &Path, name: &str) -> Result<Self, ScenarioError> {
-        let read = |ending: &str| {
-            let path = dir.join(format!("{name}.{ending}"));
-            match std::fs::read_to_string(&path) {
-                Ok(text) => Ok((path, text)),
-                Err(source) => Err(ScenarioError::Read { path, source }),
-            }
-        };
-        let (path, text) = read("fio")?;
-        let syntax = |(line, message)| ScenarioError::Syntax { path: path.clone(), line, message };
-        let file = JobFile::parse(&path, &text).map_err(syntax)?;
-        let (path, text) = read("toml")?;
-        let raw: Raw = toml::from_str(&text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start.min(text.len()));
-            let line = text[..at].matches('\n').count() + 1;
-            ScenarioError::Syntax { path, line, message: error.message().to_owned() }
+        Self::parse(dir, &JobText::read(dir, name)?)
+    }
+
+    /// From text; `dir` is where messages say that the files are.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] with the file and the line.
+    pub fn parse(dir: &Path, text: &JobText) -> Result<Self, ScenarioError> {
+        let JobText { name, fio, toml } = text;
+        let path = |ending: &str| dir.join(format!("{name}.{ending}"));
+        let syntax = |path: PathBuf, line, message| ScenarioError::Syntax { path, line, message };
+        let file = JobFile::parse(&path("fio"), fio)
+            .map_err(|(line, message)| syntax(path("fio"), line, message))?;
+        let raw: Raw = toml::from_str(toml).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start.min(toml.len()));
+            let line = toml[..at].matches('\n').count() + 1;
+            syntax(path("toml"), line, error.message().to_owned())
         })?;
         let Raw { title, bypass, bcache: settings, delay_ms: delays } = raw;
-        Ok(Self { name: name.to_owned(), title, bypass, settings, delays, file })
+        Ok(Self { name: name.clone(), title, bypass, settings, delays, file })
     }
 
     /// What identifies the job: both files.

@@ -39,19 +39,23 @@ struct Change {
 /// A journal entry, from its issue on.
 #[derive(Debug)]
 struct Entry {
+    /// The event of its issue.
+    event: u64,
     seq: u64,
     sector: u64,
     payload: Vec<u8>,
-    keys: Vec<Range<u64>>,
-    /// Those of the keys whose data are newer than the backing device's.
-    dirty: Vec<Range<u64>>,
+    keys: Vec<Key>,
 }
 
 /// A write of data (no journal, no btree) to the cache device.
 #[derive(Debug)]
 struct CacheData {
+    /// The event of its issue.
+    event: u64,
     request: u64,
     sectors: Range<u64>,
+    /// Of each sector.
+    prints: Vec<u64>,
 }
 
 /// One life of the machine.
@@ -189,16 +193,19 @@ impl Ledger {
     fn cache_write(&mut self, event: &Event, sectors: Range<u64>, payload: &[u8]) {
         match recognise(SET_MAGIC, ANYWHERE, payload) {
             Written::Journal(entry) => self.entries.push(Entry {
+                event: event.seq,
                 seq: entry.seq,
                 sector: event.sector,
                 payload: payload.to_vec(),
-                keys: entry.keys.iter().map(range).collect(),
-                dirty: entry.keys.iter().filter(|key| key.dirty).map(range).collect(),
+                keys: entry.keys,
             }),
             Written::Node(_) => {
                 self.sets.insert(event.request, event.sectors);
             }
-            Written::Other => self.data.push(CacheData { request: event.request, sectors }),
+            Written::Other => {
+                let (event, request, prints) = (event.seq, event.request, prints(payload));
+                self.data.push(CacheData { event, request, sectors, prints });
+            }
             _ => {}
         }
     }
@@ -224,22 +231,77 @@ impl Ledger {
         written.map(|at| at + 1).or_else(|| before().then_some(0))
     }
 
-    /// Keys over `sector` in journal entries that the cut left whole on `ssd`.
-    /// Entries are written one at a time (`journal_try_write`), each with a
-    /// flush before it: of all but the newest nothing can be missing, though
-    /// its place may have been used again.
-    fn keys_left(&self, ssd: &Media, sector: u64) -> usize {
+    /// Keys over `sector`, oldest first, in journal entries that the cut left
+    /// whole on `ssd`. Entries are written one at a time (`journal_try_write`),
+    /// each with a flush before it: of all but the newest nothing can be
+    /// missing, though its place may have been used again.
+    fn keys_left(&self, ssd: &Media, sector: u64) -> Vec<(&Entry, &Key)> {
         let newest = self.entries.iter().map(|entry| entry.seq).max().unwrap_or(0);
         let left = self.entries.iter().filter(|entry| {
             let end = entry.sector + (entry.payload.len() / SECTOR) as u64;
             entry.seq < newest || ssd.read(entry.sector..end) == entry.payload
         });
-        left.flat_map(|entry| &entry.keys).filter(|keys| keys.contains(&sector)).count()
+        let keys = left.flat_map(|entry| entry.keys.iter().map(move |key| (entry, key)));
+        keys.filter(|(_, key)| key.covers(sector)).collect()
+    }
+
+    /// The last data that went to `place` before event `before`: the event, and
+    /// the print.
+    fn stored(&self, place: u64, before: u64) -> Option<(u64, u64)> {
+        let earlier = self.data.iter().rev().filter(|data| data.event < before);
+        let mut there = earlier.filter(|data| data.sectors.contains(&place));
+        there.next().map(|data| (data.event, data.prints[(place - data.sectors.start) as usize]))
+    }
+
+    /// What `key` says that the cache has of `sector`: the last data that went
+    /// to its place before the key went to the journal (`bch_data_insert_start`
+    /// writes them first). `None`: the key has no pointer, or its data are older
+    /// than the ledger.
+    fn pointed_at(&self, (entry, key): (&Entry, &Key), sector: u64) -> Option<(u64, u64)> {
+        let place = key.pointers.first()?.sector + (sector - key.start());
+        self.stored(place, entry.event)
+    }
+
+    /// Whether the newest key left is of newer data than those at `place`,
+    /// which the cache returns.
+    fn is_passed_over(&self, doubt: Doubt<'_>, place: u64, ssd: &Media) -> bool {
+        let keys = self.keys_left(ssd, doubt.sector);
+        let named = keys.last().and_then(|&newest| self.pointed_at(newest, doubt.sector));
+        let (Some((when, what)), Some((since, _))) = (named, self.stored(place, u64::MAX)) else {
+            return false;
+        };
+        when > since && what != print(doubt.front)
+    }
+
+    /// Whether the journal, as the cut left it, is behind the disk: what the
+    /// cache returns is version `cache` of `sector`, content `front`, and no
+    /// key is left of anything newer.
+    ///
+    /// A key with a pointer says itself which content it is of. There may be
+    /// more of them than versions (writeback writes only the newest back) or
+    /// fewer (`write_dirty_finish` journals nothing), so they are not counted.
+    /// A key without one is the mark of one bypass write, of which each version
+    /// has `passes`; read misses, which fill the cache between them, journal
+    /// nothing.
+    fn is_behind(
+        &self,
+        (sector, front, cache): (u64, &[u8], usize),
+        ssd: &Media,
+        passes: usize,
+    ) -> bool {
+        let keys = self.keys_left(ssd, sector);
+        match keys.last() {
+            Some(&newest) if !newest.1.pointers.is_empty() => {
+                self.pointed_at(newest, sector).is_some_and(|(_, what)| what == print(front))
+            }
+            _ => keys.len() < passes * (cache + 1),
+        }
     }
 
     /// Whether a write to `sector` went to the cache only.
     fn went_dirty(&self, sector: u64) -> bool {
-        self.entries.iter().flat_map(|entry| &entry.dirty).any(|keys| keys.contains(&sector))
+        let mut keys = self.entries.iter().flat_map(|entry| &entry.keys);
+        keys.any(|key| key.dirty && key.covers(sector))
     }
 
     /// Why cache and disk are as they are. `ssd` is the cache device right
@@ -253,6 +315,8 @@ impl Ledger {
             return Cause::Overlap;
         }
         match (cache, disk) {
+            // Whatever the disk holds: data of a durable key went missing.
+            (Some(_), _) if self.is_passed_over(doubt, place, ssd) => Cause::Revived,
             (Some(cache), Some(disk)) if cache > disk => {
                 let request = versions[cache - 1].request;
                 let gone = lost(cut, "hdd", request, doubt.sector);
@@ -263,7 +327,7 @@ impl Ledger {
                 }
             }
             (Some(cache), Some(disk)) if cache < disk => {
-                if self.keys_left(ssd, doubt.sector) < passes * (cache + 1) {
+                if self.is_behind((doubt.sector, doubt.front, cache), ssd, passes) {
                     Cause::Unjournaled
                 } else {
                     Cause::Revived
@@ -296,12 +360,27 @@ impl Ledger {
         };
         let taken =
             versions.iter().filter(|change| lost(cut, "hdd", change.request, doubt.sector)).count();
+        let keys = self.keys_left(ssd, doubt.sector);
+        let newest = match keys.last() {
+            None => String::new(),
+            Some((_, key)) if key.pointers.is_empty() => ", the newest an invalidation".to_owned(),
+            Some(&newest) => match self.pointed_at(newest, doubt.sector) {
+                Some((_, there)) if there == print(doubt.front) => {
+                    ", the newest of what it returns"
+                }
+                Some((_, there)) if there == print(doubt.back) => {
+                    ", the newest of what the disk holds"
+                }
+                _ => ", the newest of something else",
+            }
+            .to_owned(),
+        };
         format!(
             "the cache returns {}, the disk holds {}; {taken} writes of it were lost in the cut, \
-             {} keys over it are in the journal",
+             {} keys over it are in the journal{newest}",
             number(doubt.front),
             number(doubt.back),
-            self.keys_left(ssd, doubt.sector),
+            keys.len(),
         )
     }
 
@@ -312,10 +391,6 @@ impl Ledger {
         };
         cut.lost.iter().filter(torn).map(|fate| fate.sector).collect()
     }
-}
-
-fn range(key: &Key) -> Range<u64> {
-    key.start()..key.end
 }
 
 /// Whether the cut took `sector` of a request's change.

@@ -28,6 +28,18 @@ fn journal(seq: u64, key: Range<u64>) -> Vec<u8> {
     bytes
 }
 
+/// The same with a key of dirty data at `place` of the cache device.
+fn journal_dirty(seq: u64, key: Range<u64>, place: u64) -> Vec<u8> {
+    const DIRTY: u64 = 1 << 36;
+    const ONE_POINTER: u64 = 1 << 60;
+    let mut bytes = journal(seq, key.clone());
+    let mut put = |at: usize, word: u64| bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
+    put(24, 2 | 3 << 32);
+    put(240, (key.end - key.start) << 20 | DIRTY | ONE_POINTER);
+    put(256, place << 8);
+    bytes
+}
+
 /// A ledger that is told events by hand.
 struct Life {
     ledger: Ledger,
@@ -148,6 +160,64 @@ fn keys_are_counted_against_writes() {
     // The place of an entry is used again; the newest alone can be missing.
     life.write("ssd", 8, &journal(2, AT..AT + 8));
     assert_eq!(life.cause(&sector(1), &sector(2), 1), Cause::Revived);
+}
+
+/// Writeback: what counts is the content that the newest key left is of. Keys
+/// are not versions: a block may be written three times and written back once.
+#[test]
+fn keys_of_cached_data_are_asked_what_they_are_of() {
+    let mut life = Life::new();
+    // Three writes to the cache, the last two written back. The key of the last
+    // is on its way to the journal.
+    for (seq, fill, place) in [(1, 1, 4096), (2, 2, 4104)] {
+        life.write("ssd", place, &sector(fill));
+        life.write("ssd", 4 + 4 * seq, &journal_dirty(seq, AT..AT + 1, place));
+    }
+    life.write("hdd", AT, &sector(2));
+    life.write("ssd", 4112, &sector(3));
+    let third = journal_dirty(3, AT..AT + 1, 4112);
+    life.issue("ssd", 16, &third);
+    life.write("hdd", AT, &sector(3));
+    // Two keys for the first of two versions: the count would call it revived.
+    assert_eq!(life.cause(&sector(2), &sector(3), 1), Cause::Unjournaled);
+    // The newest key left is of other data than the cache returns.
+    assert_eq!(life.cause(&sector(0), &sector(3), 1), Cause::Revived);
+    life.ssd.write(16, &third);
+    assert_eq!(life.cause(&sector(2), &sector(3), 1), Cause::Revived);
+}
+
+/// A key may be older than the events that are known: fewer keys than versions
+/// are left then, and the newest still tells.
+#[test]
+fn few_keys_do_not_excuse_a_cache_older_than_the_newest_of_them() {
+    let mut life = Life::new();
+    life.write("hdd", AT, &sector(1));
+    life.write("ssd", PLACE, &sector(2));
+    life.write("ssd", 8, &journal_dirty(1, AT - 2..AT + 6, PLACE - 2));
+    life.write("hdd", AT, &sector(2));
+    // One key for version 1 of 2: the count would call it unjournaled.
+    assert_eq!(life.cause(&sector(1), &sector(2), 1), Cause::Revived);
+    // A key whose data nobody saw being written explains nothing.
+    life.write("ssd", 10, &journal_dirty(2, AT..AT + 1, 9000));
+    assert_eq!(life.cause(&sector(1), &sector(2), 1), Cause::Revived);
+}
+
+/// What the disk lost does not excuse a cache that has gone back behind a key
+/// of newer data, which never came to the disk.
+#[test]
+fn a_lost_write_back_does_not_hide_a_key_that_is_passed_over() {
+    let mut life = Life::new();
+    life.write("ssd", PLACE, &sector(1));
+    life.write("ssd", 8, &journal_dirty(1, AT..AT + 1, PLACE));
+    let request = life.write("hdd", AT, &sector(1));
+    life.lose("hdd", request, AT..AT + 1, None);
+    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::WritebackLost);
+    life.write("ssd", 4200, &sector(2));
+    let second = journal_dirty(2, AT..AT + 1, 4200);
+    life.issue("ssd", 10, &second);
+    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::WritebackLost, "not yet there");
+    life.ssd.write(10, &second);
+    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::Revived);
 }
 
 #[test]

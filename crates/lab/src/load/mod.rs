@@ -24,7 +24,7 @@ mod stamped;
 mod sweep;
 
 pub use again::Left;
-pub use job::{Bypass, Delays, Job, Settings};
+pub use job::{Bypass, Delays, Job, JobText, Settings};
 pub(crate) use plan::parse;
 pub use plan::{Cycles, LoadPlan, StampedArea};
 pub(crate) use play::play;

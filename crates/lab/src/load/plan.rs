@@ -2,7 +2,7 @@
 //! Load scenarios as data: `workloads/scenarios/l*.toml`, with `kind = "load"`.
 
 use super::cause::Permits;
-use super::job::{Bypass, Job};
+use super::job::{Bypass, Job, JobText};
 use crate::bcache::BUCKET_KIB;
 use crate::error::ScenarioError;
 use crate::scenario::{BcacheSetup, CacheMode, Disks, Scenario};
@@ -101,13 +101,23 @@ struct Raw {
     keys_per_write: BTreeMap<String, usize>,
 }
 
-/// Parses a load scenario; `None` for one of another kind.
-pub(crate) fn parse(path: &Path, text: &str) -> Option<Result<Scenario, ScenarioError>> {
+/// Parses a load scenario; `None` for one of another kind. Its job is `given`,
+/// or in the folder `fio` beside the scenario's.
+pub(crate) fn parse(
+    path: &Path,
+    text: &str,
+    given: Option<&JobText>,
+) -> Option<Result<Scenario, ScenarioError>> {
     let kind = toml::from_str::<toml::Table>(text).ok()?.get("kind")?.as_str()?.to_owned();
-    Some(parse_kind(path, text, &kind))
+    Some(parse_kind(path, text, &kind, given))
 }
 
-fn parse_kind(path: &Path, text: &str, kind: &str) -> Result<Scenario, ScenarioError> {
+fn parse_kind(
+    path: &Path,
+    text: &str,
+    kind: &str,
+    given: Option<&JobText>,
+) -> Result<Scenario, ScenarioError> {
     let wrong = |at: Option<usize>, message: String| ScenarioError::Syntax {
         path: path.to_owned(),
         line: at.map_or(1, |at| text[..at.min(text.len())].matches('\n').count() + 1),
@@ -120,7 +130,14 @@ fn parse_kind(path: &Path, text: &str, kind: &str) -> Result<Scenario, ScenarioE
     let raw: Raw = toml::from_str(text)
         .map_err(|error| wrong(error.span().map(|span| span.start), error.message().to_owned()))?;
     let jobs = path.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join("fio");
-    let mut job = Job::load(&jobs, &raw.job)?;
+    let mut job = match given {
+        Some(job) if job.name == raw.job => Job::parse(Path::new(""), job)?,
+        Some(job) => {
+            let message = format!("job {:?}, but given is {:?}", raw.job, job.name);
+            return Err(wrong(text.find("job"), message));
+        }
+        None => Job::load(&jobs, &raw.job)?,
+    };
     if let Some(mode) = raw.cache_mode {
         job.settings.cache_mode = mode;
         if job.bypass == Bypass::Writearound && mode != CacheMode::Writearound {

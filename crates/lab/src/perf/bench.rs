@@ -190,6 +190,15 @@ impl<'a> Bench<'a> {
         traffic
     }
 
+    /// Sectors that `disk` has read since event `since`.
+    pub(super) fn sectors_read_since(&self, since: u64, disk: &str) -> u64 {
+        let events = self.rig.events_since(since + 1).into_iter();
+        let reads = events.filter(|event| {
+            event.kind == Kind::Issue && event.op == Some(Op::Read) && &*event.disk == disk
+        });
+        reads.map(|event| event.sectors).sum()
+    }
+
     /// A file of the backing device's bcache directory, trimmed; `None` where
     /// this kernel does not have it.
     pub(super) fn attribute(&self, name: &str) -> Result<Option<String>, PerfError> {

@@ -12,6 +12,7 @@ mod instructions;
 mod profile;
 mod random;
 mod speed;
+mod sweep;
 
 pub use bench::{Bench, Setup, Traffic};
 pub use error::PerfError;
@@ -19,3 +20,4 @@ pub use flight::{Placement, hit_ratio, memory};
 pub use instructions::{Cost, Counting, Work, count};
 pub use profile::{Profile, Symbols};
 pub use speed::{Figure, Job, speed};
+pub use sweep::{SweepTime, sweep};
