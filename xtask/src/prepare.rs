@@ -119,7 +119,11 @@ pub fn prepare(
             cmdline: config.cmdline,
             slowness: config.slowness,
             known_reports,
-            fail: config.fail.map(|fail| Fail { function: fail.function, arms: fail.arms }),
+            fail: config.fail.map(|fail| Fail {
+                function: fail.function,
+                pages_percent: fail.pages_percent,
+                arms: fail.arms,
+            }),
             ..Tools::default()
         },
         qemu: QemuRecord {

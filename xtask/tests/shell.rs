@@ -142,6 +142,24 @@ fn a_guest_that_panics_is_said_and_is_four() {
     assert_eq!(terminal.nothing_is_left(), Some(4));
 }
 
+/// Its end comes while the guest's terminal does not listen.
+#[test]
+fn commands_from_a_pipe_are_run_and_their_end_is_the_shell_s() {
+    let mut tool = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .args(["shell", "base"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let commands = b"sleep 2\ncat /sys/block/bcache0/bcache/state\nsleep 2\n";
+    tool.stdin.take().unwrap().write_all(commands).unwrap();
+    let ended = tool.wait_with_output().unwrap();
+    let screen = String::from_utf8_lossy(&ended.stdout);
+    assert!(screen.contains("clean"), "{screen}");
+    assert_eq!(ended.status.code(), Some(0));
+}
+
 /// gdb on the kernel of a running shell reaches a function of bcache; leaving
 /// leaves nothing.
 #[test]

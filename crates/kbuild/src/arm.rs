@@ -210,6 +210,15 @@ impl Arm {
         Ok(arm)
     }
 
+    /// The Rust files that the arm file names: held to the kernel's rules, as a
+    /// patch of somebody's is not.
+    pub(crate) fn rust_files(&self) -> impl Iterator<Item = &str> {
+        self.layers.iter().filter_map(|layer| match layer {
+            Layer::File { to, .. } => Some(to.as_str()).filter(|to| to.ends_with(".rs")),
+            Layer::Patch { .. } => None,
+        })
+    }
+
     /// The files that this arm changes in a tree whose unchanged files are
     /// read with `pristine`, and what was done less than exactly.
     ///

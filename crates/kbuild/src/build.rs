@@ -7,12 +7,13 @@ use crate::files::is_full;
 use crate::image::{Image, Store};
 use crate::make::Outcome;
 use crate::overlay::Overlay;
+use crate::panics;
 use crate::patch::PatchError;
 use crate::site::{self, Order, Site};
 use crate::source::{RustSupport, Source};
 use crate::toolchain::{ToolchainError, Tools};
 use crate::{Arm, Dirs};
-use proc::{Cancel, Cancelled};
+use proc::{Cancel, Cancelled, RunError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -61,6 +62,19 @@ pub enum BuildError {
         first_error: String,
         /// Everything that make said.
         log: PathBuf,
+    },
+    /// Rust that an arm file adds calls functions that panic.
+    #[error(
+        "arm {arm}: {source_file} can panic, which ends the machine: it calls {}",
+        .calls.join(", ")
+    )]
+    Panics {
+        /// The arm.
+        arm: String,
+        /// The file in the kernel's tree.
+        source_file: String,
+        /// Mangled names.
+        calls: Vec<String>,
     },
     /// The source was changed while it was to be built.
     #[error("{0} changed while the build waited for another one; start again")]
@@ -245,8 +259,25 @@ impl Builder {
             return Err(failed(outcome));
         }
         site.finish()?;
+        must_not_panic(arm, &site, cancel)?;
         Ok(site.product("vmlinux"))
     }
+}
+
+/// Looks into the objects of what the arm file adds in Rust.
+fn must_not_panic(arm: &Arm, site: &Site<'_>, cancel: &Cancel) -> Result<(), BuildError> {
+    for file in arm.rust_files() {
+        let calls =
+            panics::calls(&site.objects.dir, file, cancel).map_err(|error| match error {
+                RunError::Cancelled(cancelled) => cancelled.into(),
+                RunError::Io(error) => BuildError::io(&site.product(file))(error),
+            })?;
+        if !calls.is_empty() {
+            let (arm, source_file) = (arm.name.clone(), file.to_owned());
+            return Err(BuildError::Panics { arm, source_file, calls });
+        }
+    }
+    Ok(())
 }
 
 /// Where changes are cheap to build.

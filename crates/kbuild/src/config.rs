@@ -41,7 +41,7 @@ pub struct KernelConfig {
     /// Reports that the unpatched kernel gives as well.
     pub known: Vec<Known>,
     /// What shows that this configuration finds what it is for.
-    pub proof: Option<Proof>,
+    pub proofs: Vec<Proof>,
     /// Without the Rust fragment's, which is used where the source allows.
     requests: Vec<Request>,
     rust: Vec<Request>,
@@ -55,6 +55,10 @@ pub struct Fail {
     /// The function of the kernel that must be on the call stack.
     #[serde(rename = "in")]
     pub function: String,
+    /// Of all blocks of two pages or more that may not be waited for, anywhere:
+    /// how many in a hundred fail as well.
+    #[serde(default)]
+    pub pages_percent: u8,
     /// Arms that allocate there: a case of theirs in which nothing failed has
     /// shown nothing.
     pub arms: Vec<String>,
@@ -183,7 +187,8 @@ struct ConfigFile {
     fail: Option<Fail>,
     #[serde(default)]
     known: Vec<Known>,
-    proof: Option<Proof>,
+    #[serde(default, rename = "proof")]
+    proofs: Vec<Proof>,
 }
 
 fn one() -> u32 {
@@ -223,7 +228,7 @@ impl KernelConfig {
             slowness: file.slowness.max(1),
             fail: file.fail,
             known: file.known,
-            proof: file.proof,
+            proofs: file.proofs,
             requests,
             rust,
         })
@@ -245,7 +250,7 @@ impl KernelConfig {
             slowness: 1,
             fail: None,
             known: Vec::new(),
-            proof: None,
+            proofs: Vec::new(),
             requests: parse(&shown, &read(path)?)?,
             rust: parse(&format!("kernel-config/{RUST_FRAGMENT}"), &read(&rust)?)?,
         })

@@ -24,6 +24,7 @@ mod lock;
 mod make;
 mod objects;
 mod overlay;
+mod panics;
 pub mod patch;
 mod prune;
 pub mod series;

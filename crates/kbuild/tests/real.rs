@@ -90,6 +90,24 @@ fn a_doctored_fragment_is_named_with_what_it_depends_on() {
     }
 }
 
+/// `rust` builds, though with overflow checks: the compiler has removed them.
+#[test]
+fn a_tracker_that_may_panic_is_not_built() {
+    if !slow() {
+        return;
+    }
+    let dirs = Dirs::new(&repo());
+    let Some(source) = real_source(&dirs) else { return };
+    let config = KernelConfig::load(&dirs, "plain").unwrap();
+    let builder = Builder::new(&dirs, &source, &config).unwrap();
+    let arm = |name: &str| Arm::load(&dirs, name).unwrap();
+    builder.build(&arm("rust"), &|_| {}, &Cancel::new()).unwrap();
+    let error = builder.build(&arm("mutant-panic"), &|_| {}, &Cancel::new()).unwrap_err();
+    let BuildError::Panics { source_file, calls, .. } = &error else { panic!("{error}") };
+    assert_eq!(source_file, "drivers/md/bcache/inflight.rs");
+    assert!(calls.iter().any(|call| call.contains("panic_bounds_check")), "{calls:?}");
+}
+
 #[test]
 fn an_edit_of_bcache_is_an_image_within_few_steps() {
     if !slow() {

@@ -181,6 +181,7 @@ impl Counter {
             Self::Recorded => "inflight_recorded",
             Self::SkippedExact => "inflight_skipped_exact",
             Self::SkippedPossible => "inflight_skipped_possible",
+            Self::Bytes => "inflight_bytes",
             Self::Requests => "inflight",
             Self::Spared => "ordered_spared",
         }

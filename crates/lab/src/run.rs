@@ -65,6 +65,8 @@ impl Default for Tools {
 pub struct Fail {
     /// That function.
     pub function: String,
+    /// Of all blocks of pages that may not be waited for, in percent.
+    pub pages_percent: u8,
     /// Arms that are known to allocate there.
     pub arms: Vec<String>,
 }
@@ -73,7 +75,8 @@ impl Fail {
     /// What that is for one arm.
     pub(crate) fn of(&self, arm: &str) -> FailingAllocations {
         let must_fail = self.arms.iter().any(|known| known == arm);
-        FailingAllocations { function: self.function.clone(), must_fail }
+        let (function, pages_percent) = (self.function.clone(), self.pages_percent);
+        FailingAllocations { function, pages_percent, must_fail }
     }
 }
 

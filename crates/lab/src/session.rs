@@ -89,6 +89,7 @@ pub(crate) struct Session<'a> {
     pub failing: Option<FailingAllocations>,
     pub failures_armed: bool,
     pub failures: u64,
+    pub page_failures: u64,
 }
 
 impl<'a> Session<'a> {
@@ -170,6 +171,7 @@ impl<'a> Session<'a> {
             failing: None,
             failures_armed: false,
             failures: 0,
+            page_failures: 0,
         })
     }
 

@@ -28,9 +28,11 @@ pub enum Key {
     Placeholder(u8),
     /// Data in the cache.
     Data(Value),
-    /// Data in a bucket that has been invalidated in memory only: gone for who reads, there again
-    /// for who boots.
+    /// Data in a bucket that has been invalidated: gone for who reads, there again for who boots as
+    /// long as the new generation is not written.
     Stale(Value),
+    /// Data that moving gc has put into another bucket, which the journal does not know.
+    Moved(Value),
 }
 
 /// When a bypass write invalidates.
@@ -51,8 +53,8 @@ pub enum Order {
 pub enum Spare {
     /// Never: it invalidates beside its backing write.
     Never,
-    /// When there is nothing: no data, no placeholder, no other write in flight, and no new
-    /// generation that is not written.
+    /// When there is nothing: no data, no placeholder, no stale pointer, no other write in flight,
+    /// no new generation that is not written, and moving gc has never moved a key.
     Nothing,
     /// The same, but a placeholder counts as nothing.
     DespitePlaceholder,
@@ -60,6 +62,19 @@ pub enum Spare {
     DespiteOthers,
     /// The same, but generations are not asked for.
     DespiteGenerations,
+    /// The same, but a stale pointer counts as nothing, and nobody asks whether a key was moved.
+    DespiteStale,
+    /// The same, but nobody asks whether a key was moved.
+    DespiteMoves,
+}
+
+/// What a bypass write's look-up ([`Order::Before`]) goes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookUp {
+    /// All keys of its range.
+    Whole,
+    /// Those before the first that begins behind its range, even if that one is empty.
+    UntilEmpty,
 }
 
 /// When a read miss looks at the tracker.
@@ -119,6 +134,8 @@ pub struct Rules {
     pub order: Order,
     /// When it does not.
     pub spare: Spare,
+    /// How it finds out.
+    pub look_up: LookUp,
     /// When a read miss looks.
     pub check: Check,
     /// When a write records.
@@ -134,6 +151,7 @@ impl Rules {
     pub const BASE: Self = Self {
         order: Order::Beside,
         spare: Spare::Never,
+        look_up: LookUp::Whole,
         check: Check::Never,
         record: Record::First,
         clear: Clear::Both,
@@ -175,6 +193,8 @@ pub struct Setting {
     pub one_by_one: bool,
     /// How many readers there are: one or two.
     pub readers: usize,
+    /// Whether moving gc is at work.
+    pub moving: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -238,6 +258,15 @@ pub struct State {
     disk: Value,
     leaf: Key,
     leaf_on_disk: Key,
+    /// Whether the key is in a written set of the leaf.
+    written: bool,
+    /// Whether one that was is still there without a size, as the next key has overwritten it. It
+    /// ends where that one ends, and is found first.
+    emptied: bool,
+    /// What moving gc has read and not inserted yet.
+    moving: Option<Value>,
+    /// Whether it has ever inserted.
+    moved: bool,
     /// Whether a generation has not been written yet.
     invalidated: bool,
     journal: Vec<Entry>,
@@ -263,12 +292,23 @@ impl State {
             disk: 0,
             leaf: key,
             leaf_on_disk: key,
+            written: true,
+            emptied: false,
+            moving: None,
+            moved: false,
             invalidated: false,
             journal: Vec::new(),
             count: 0,
             writers: [writer; 2],
             readers: [Reader::New; 2],
         }
+    }
+
+    /// Inserts a key into the leaf.
+    fn insert(&mut self, key: Key) {
+        self.emptied |= self.written && self.leaf != Key::Empty;
+        self.written = false;
+        self.leaf = key;
     }
 
     /// What a boot from here finds: the leaf as written, then the journal over it.
@@ -281,7 +321,7 @@ impl State {
     /// invalidated at a time.
     fn stale(&self) -> Option<Value> {
         let keys = self.journal.iter().map(|entry| entry.key);
-        keys.chain([self.leaf, self.leaf_on_disk]).find_map(|key| match key {
+        keys.chain([self.leaf_on_disk]).find_map(|key| match key {
             Key::Stale(value) => Some(value),
             _ => None,
         })
@@ -292,8 +332,11 @@ impl State {
         let quiet = self.writers.iter().all(|w| matches!(w.phase, Phase::New | Phase::Done));
         let flushed = self.journal.iter().all(|entry| entry.durable);
         let is_old = |value| value != self.disk;
-        let served = matches!(self.leaf, Key::Data(value) if is_old(value));
-        let booted = matches!(self.boot(), Key::Data(value) | Key::Stale(value) if is_old(value));
+        let served = matches!(self.leaf, Key::Data(value) | Key::Moved(value) if is_old(value));
+        let booted = match self.boot() {
+            Key::Data(value) | Key::Stale(value) | Key::Moved(value) => is_old(value),
+            Key::Empty | Key::Placeholder(_) => false,
+        };
         [
             (quiet && served, Property::NoStaleKey),
             (quiet && flushed && booted, Property::NoStaleKeyAfterCut),

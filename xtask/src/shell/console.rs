@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 const LEAVE: u8 = 0x1d;
 /// Ctrl-D: end of input, which ends the guest's shell.
 const END: u8 = 0x04;
+/// The guest's terminal drops it while a command runs, so it is sent again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How often the end of the shell is looked for.
 const GLANCE: Duration = Duration::from_millis(100);
 /// The console's last words may still be on their way.
@@ -30,6 +32,7 @@ pub fn attach(shell: &Shell, cancel: &Cancel) -> Result<Result<(), String>> {
         .with_context(|| format!("cannot open the console {}", path.display()))?;
     let _raw = Raw::enter();
     let mut input = true;
+    let mut ended = Instant::now();
     let mut over: Option<(Result<(), String>, Instant)> = None;
     loop {
         let stdin = std::io::stdin();
@@ -44,6 +47,11 @@ pub fn attach(shell: &Shell, cancel: &Cancel) -> Result<Result<(), String>> {
                 Input::Over => input = false,
                 Input::Leave => return Ok(Ok(())),
             }
+        }
+        if !input && ended.elapsed() > AGAIN {
+            // A machine that is gone is noticed where its console is read.
+            let _ = socket.write_all(&[END]);
+            ended = Instant::now();
         }
         if cancel.is_cancelled() {
             return Ok(Ok(()));

@@ -116,7 +116,8 @@ fn every_configuration_of_the_lab_can_be_read_and_has_its_proof() {
         let config = KernelConfig::load(&dirs, &name).unwrap();
         assert!(!config.requests(true, &[]).unwrap().is_empty());
         assert!(config.known.iter().all(|known| known.kind != "lockdep"), "{name}");
-        if let Some(proof) = config.proof {
+        assert_eq!(config.proofs.is_empty(), name == "plain", "{name}");
+        for proof in config.proofs {
             let arm = repo.join("kernel/arms").join(format!("{}.toml", proof.arm));
             assert!(repo.join(&proof.arm).is_file() || arm.is_file(), "{name}: {}", proof.arm);
         }

@@ -16,6 +16,8 @@ pub enum Counter {
     SkippedExact,
     /// Misses not cached for a write that may be to the same sectors.
     SkippedPossible,
+    /// Memory of the tracker, in bytes.
+    Bytes,
     /// Reads and writes that the block layer counts as in flight at the bcache
     /// device, on every kernel: one more at the end is one that leaked.
     Requests,

@@ -3,8 +3,8 @@
 //! What can happen next.
 
 use super::{
-    Backing, Check, Clear, Count, Entry, Index, Key, Order, Phase, Reader, Record, Rules, Setting,
-    Spare, State, Value,
+    Backing, Check, Clear, Count, Entry, Index, Key, LookUp, Order, Phase, Reader, Record, Rules,
+    Setting, Spare, State, Value,
 };
 
 /// One exploration: rules, and all that can happen under them.
@@ -118,18 +118,23 @@ impl Model {
 
     /// Whether a writer's look-up finds something that counts.
     fn finds(&self, state: &State) -> bool {
+        if self.rules.look_up == LookUp::UntilEmpty && state.emptied {
+            return false;
+        }
         match state.leaf {
             Key::Empty => false,
             Key::Placeholder(_) => self.rules.spare != Spare::DespitePlaceholder,
-            Key::Data(_) => true,
-            Key::Stale(_) => state.invalidated,
+            Key::Data(_) | Key::Moved(_) => true,
+            Key::Stale(_) => state.invalidated || self.rules.spare != Spare::DespiteStale,
         }
     }
 
     fn submit(&self, mut next: State, n: usize, wait: bool, steps: &mut Vec<Step>) {
         let looked_up = matches!(next.writers[n].phase, Phase::Asked { .. });
         let unwritten = next.invalidated && self.rules.spare != Spare::DespiteGenerations;
-        let spared = looked_up && !wait && !unwritten && self.rules.spare != Spare::Never;
+        let asks = !matches!(self.rules.spare, Spare::DespiteMoves | Spare::DespiteStale);
+        let may_return = unwritten || next.moved && asks;
+        let spared = looked_up && !wait && !may_return && self.rules.spare != Spare::Never;
 
         next.writers[n].phase = Phase::Running { wait };
         if !wait {
@@ -180,7 +185,7 @@ impl Model {
                 steps.push((Name("writer", n, "its index update is in the journal", 0), next));
             }
             Index::Journaled => {
-                next.leaf = key;
+                next.insert(key);
                 if let Some(entry) = next.journal.iter_mut().find(|e| !e.applied && e.key == key) {
                     entry.applied = true;
                 }
@@ -230,11 +235,11 @@ impl Model {
                 steps.push((Name("reader", n, "checks, fills", clean.into()), next));
             }
             Reader::New | Reader::Checked => {
-                if matches!(state.leaf, Key::Data(_)) {
+                if matches!(state.leaf, Key::Data(_) | Key::Moved(_)) {
                     next.readers[n] = Reader::Done;
                     steps.push((Name("reader", n, "hits", 0), next));
                 } else {
-                    next.leaf = Key::Placeholder(n as u8);
+                    next.insert(Key::Placeholder(n as u8));
                     next.readers[n] = Reader::Planted;
                     steps.push((Name("reader", n, "plants its placeholder", 0), next));
                 }
@@ -252,7 +257,7 @@ impl Model {
                 let kept = self.rules.check != Check::AtCompletion || clean;
                 let there = state.leaf == Key::Placeholder(n as u8);
                 if kept && there {
-                    next.leaf = Key::Data(value);
+                    next.insert(Key::Data(value));
                 }
                 next.readers[n] = Reader::Done;
                 steps.push((Name("reader", n, "inserts", (kept && there).into()), next));
@@ -280,11 +285,20 @@ impl Model {
             steps.push((Name("bcache", 0, "the journal moves on", 0), next));
         }
         self.bucket_steps(state, steps);
+        if self.setting.moving {
+            Self::moving_steps(state, steps);
+        }
     }
 
     fn leaf_steps(&self, state: &State, steps: &mut Vec<Step>) {
         let mut write = |leaf: Key, on_disk: Key, name| {
-            let mut next = State { leaf, leaf_on_disk: on_disk, ..state.clone() };
+            let mut next = State {
+                leaf,
+                leaf_on_disk: on_disk,
+                written: true,
+                emptied: false,
+                ..state.clone()
+            };
             for entry in next.journal.iter_mut().filter(|entry| entry.applied) {
                 entry.in_leaf = true;
             }
@@ -295,24 +309,25 @@ impl Model {
         // After a boot, a placeholder is a pointer to no device.
         let on_disk = match state.leaf {
             Key::Placeholder(_) => Key::Empty,
+            Key::Stale(_) if !state.invalidated => Key::Empty,
             key => key,
         };
         write(state.leaf, on_disk, "the leaf is written");
         // By gc, or by a split: only what is good gets into the new node.
         let good = match state.leaf {
-            Key::Data(_) => state.leaf,
+            Key::Data(_) | Key::Moved(_) => state.leaf,
             _ => Key::Empty,
         };
         write(good, good, "the leaf is rewritten");
     }
 
-    /// A bucket is invalidated in memory, and reused only when its new generation is durable. That
-    /// ends every key that points into the old one; until then they are valid for who boots.
+    /// A bucket is invalidated in memory, and reused only when its new generation is durable. Until
+    /// then the keys that point into the old one are valid for who boots.
     fn bucket_steps(&self, state: &State, steps: &mut Vec<Step>) {
-        let mut change = |from: Key, to: Key, invalidated, name| {
+        let mut change = |from: Key, to: Key, leaf: Key, invalidated, name| {
             let changed = |key| if key == from { to } else { key };
             let mut next = State {
-                leaf: changed(state.leaf),
+                leaf,
                 leaf_on_disk: changed(state.leaf_on_disk),
                 invalidated,
                 ..state.clone()
@@ -325,18 +340,48 @@ impl Model {
         };
         match (state.leaf, state.stale()) {
             (Key::Data(value), None) if !state.invalidated => {
-                change(state.leaf, Key::Stale(value), true, "the bucket is invalidated");
+                let stale = Key::Stale(value);
+                change(state.leaf, stale, stale, true, "the bucket is invalidated");
             }
-            (_, Some(value)) if state.invalidated => {
-                change(Key::Stale(value), Key::Empty, false, "its generation is written");
+            (leaf, Some(value)) if state.invalidated => {
+                change(Key::Stale(value), Key::Empty, leaf, false, "its generation is written");
             }
-            (_, None) if state.invalidated => {
-                steps.push((
-                    Name("bcache", 0, "its generation is written", 0),
-                    State { invalidated: false, ..state.clone() },
-                ));
+            (leaf, None) if state.invalidated => {
+                change(leaf, leaf, leaf, false, "its generation is written");
             }
             _ => {}
+        }
+    }
+
+    /// Moving gc replaces a key by one of another bucket, without a journal entry. What it has read
+    /// it inserts if the key is still there, even if that has become stale.
+    fn moving_steps(state: &State, steps: &mut Vec<Step>) {
+        if let (Key::Data(value), None) = (state.leaf, state.moving) {
+            let next = State { moving: Some(value), ..state.clone() };
+            steps.push((Name("moving gc", 0, "reads", value), next));
+        }
+        if let Some(value) = state.moving {
+            let mut next = State { moving: None, ..state.clone() };
+            let there = [Key::Data(value), Key::Stale(value)].contains(&state.leaf);
+            if there {
+                next.insert(Key::Moved(value));
+                next.moved = true;
+            }
+            steps.push((Name("moving gc", 0, "inserts", there.into()), next));
+        }
+        if let Key::Moved(_) = state.leaf {
+            // All at once, as the other bucket shows what is between the two.
+            let mut next = State {
+                leaf: Key::Empty,
+                leaf_on_disk: Key::Empty,
+                written: true,
+                emptied: false,
+                ..state.clone()
+            };
+            for entry in next.journal.iter_mut().filter(|entry| entry.applied) {
+                entry.in_leaf = true;
+            }
+            steps.push((Name("bcache", 0, "what was moved is dropped, durably", 0), next));
         }
     }
 
