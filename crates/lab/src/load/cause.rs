@@ -31,9 +31,12 @@ pub enum Cause {
     /// The cache is older although the key of a newer write was durable:
     /// something brought the old data back. On an unpatched kernel, the race.
     Revived,
-    /// The key is there and its data are not: the leaf of a read miss
-    /// is written with FUA, but nothing flushes the cache device's own cache
-    /// before it (`do_btree_node_write`), as a journal write would.
+    /// The key is there and its data are not: a leaf is written with FUA, but
+    /// nothing flushes the cache device's own cache before it
+    /// (`do_btree_node_write`), as a journal write would. Of a read miss, or
+    /// under writeback of dirty data: then what they had taken the place of is
+    /// gone as well, even if it had been acknowledged and flushed, and what is
+    /// written back is whatever that place held before.
     CacheLost,
     /// The cache has dirty data, and the backing device's superblock says
     /// clean: `bch_writeback_add` writes it without waiting for it ("XXX:

@@ -304,6 +304,23 @@ impl Ledger {
         keys.any(|key| key.dirty && key.covers(sector))
     }
 
+    /// The last data that went to `place`, if the cut took them and the cache
+    /// returns what was there before.
+    fn hollow(&self, doubt: Doubt<'_>, place: u64, cut: &CutReport) -> Option<&CacheData> {
+        let data = self.data.iter().rev().find(|data| data.sectors.contains(&place))?;
+        let written = data.prints[(place - data.sectors.start) as usize];
+        let gone = lost(cut, "ssd", data.request, place) && written != print(doubt.front);
+        gone.then_some(data)
+    }
+
+    /// Whether a key of `data` is left in the journal, each of whose entries
+    /// has a flush before it: then they were durable.
+    fn is_journaled(&self, data: &CacheData, (sector, place): (u64, u64), ssd: &Media) -> bool {
+        let at = |key: &Key| key.pointers.first().map(|p| p.sector + (sector - key.start()));
+        let keys = self.keys_left(ssd, sector).into_iter();
+        keys.filter(|(entry, _)| entry.event > data.event).any(|(_, key)| at(key) == Some(place))
+    }
+
     /// Why cache and disk are as they are. `ssd` is the cache device right
     /// after the cut; `passes` how often the arm journals a key for a write.
     pub fn explain(&self, doubt: Doubt<'_>, cut: &CutReport, ssd: &Media, passes: usize) -> Cause {
@@ -311,6 +328,10 @@ impl Ledger {
         let versions = self.versions(doubt.sector);
         let cache = self.version_of(&versions, doubt.sector, doubt.front);
         let disk = self.version_of(&versions, doubt.sector, doubt.back);
+        if let Some(data) = self.hollow(doubt, place, cut) {
+            let durable = self.is_journaled(data, (doubt.sector, place), ssd);
+            return if durable { Cause::Unknown } else { Cause::CacheLost };
+        }
         if versions.iter().any(|change| change.overlapped) {
             return Cause::Overlap;
         }
@@ -336,9 +357,7 @@ impl Ledger {
             (None, Some(_)) => {
                 let at_place = |data: &&CacheData| data.sectors.contains(&place);
                 let put = self.data.iter().rev().find(at_place);
-                if put.is_some_and(|data| lost(cut, "ssd", data.request, place)) {
-                    Cause::CacheLost
-                } else if put.is_some() && self.went_dirty(doubt.sector) {
+                if put.is_some() && self.went_dirty(doubt.sector) {
                     Cause::Unmarked
                 } else if put.is_some() && !self.homes.contains_key(&print(doubt.front)) {
                     // Written to the cache, and not yet on its way to the disk.

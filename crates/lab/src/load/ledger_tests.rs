@@ -231,6 +231,23 @@ fn foreign_content_is_explained_only_by_data_that_the_cache_lost() {
     assert_eq!(life.cause(&sector(9), &sector(1), 1), Cause::CacheLost);
 }
 
+/// Writeback: the leaf with the key was durable, the data were not, and what was
+/// there instead went down to the disk. A key in the journal is no such excuse:
+/// a flush goes before each entry.
+#[test]
+fn data_lost_under_a_leaf_are_told_from_data_lost_under_the_journal() {
+    let mut life = Life::new();
+    life.write("hdd", AT, &sector(1));
+    let second = life.write("ssd", PLACE, &sector(2));
+    let hollow = |life: &Life| life.cause(&sector(9), &sector(9), 1);
+    assert_eq!(hollow(&life), Cause::Unknown, "nothing was lost");
+    life.lose("ssd", second, PLACE..PLACE + 1, None);
+    assert_eq!(hollow(&life), Cause::CacheLost);
+    assert_eq!(life.cause(&sector(0), &sector(1), 1), Cause::CacheLost, "old data of the place");
+    life.write("ssd", 8, &journal_dirty(1, AT..AT + 1, PLACE));
+    assert_eq!(hollow(&life), Cause::Unknown, "its key was in the journal");
+}
+
 #[test]
 fn what_is_only_in_the_cache_was_on_its_way_to_the_disk() {
     let mut life = Life::new();
