@@ -157,13 +157,32 @@ fn mend(dir: &Path, since: SystemTime) -> io::Result<()> {
             continue;
         }
         let made = entry.metadata()?.modified()?;
-        let recorded = fs::metadata(dir.join(format!(".{name}.cmd"))).and_then(|m| m.modified());
+        let command = dir.join(format!(".{}.cmd", maker(&name)));
+        let recorded = fs::metadata(command).and_then(|m| m.modified());
         let whole = recorded.is_ok_and(|recorded| recorded >= made);
-        if made >= since && !whole {
+        if (made >= since && !whole) || lacks_metadata(dir, &name) {
             fs::remove_file(entry.path())?;
         }
     }
     Ok(())
+}
+
+/// The product whose recorded command makes this one: rustc writes a crate's
+/// metadata beside its object, `libkernel.rmeta` beside `kernel.o`.
+fn maker(name: &str) -> String {
+    let library = name.strip_prefix("lib").and_then(|name| name.strip_suffix(".rmeta"));
+    library.map_or_else(|| name.to_owned(), |library| format!("{library}.o"))
+}
+
+/// Whether it is the object of a Rust library whose metadata are gone: make
+/// would not miss them, and whatever uses the library could not be compiled.
+fn lacks_metadata(dir: &Path, name: &str) -> bool {
+    let Some(library) = name.strip_suffix(".o").filter(|_| dir.ends_with("rust")) else {
+        return false;
+    };
+    let metadata = format!("lib{library}.rmeta");
+    let command = fs::read_to_string(dir.join(format!(".{name}.cmd"))).unwrap_or_default();
+    command.contains(&metadata) && !dir.join(metadata).exists()
 }
 
 /// Files that are made by a recorded command, or beside one. Headers and
@@ -218,6 +237,40 @@ mod tests {
         put("later.o", 9);
         open();
         assert!(left("later.o"));
+    }
+
+    /// `drivers/x.rs` would not find the crate `kernel`.
+    #[test]
+    fn an_object_and_the_metadata_beside_it_stay_or_go_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Objects::open(dir.path(), "g", &Cancel::new()).unwrap();
+        let objects = open();
+        let rust = objects.dir.join("rust");
+        fs::create_dir_all(&rust).unwrap();
+        objects.begin().unwrap();
+        let put = |name: &str, seconds: u64| {
+            let path = rust.join(name);
+            let stem = name.trim_start_matches('.').split('.').next().unwrap();
+            fs::write(&path, format!("--emit=metadata=./rust/lib{stem}.rmeta")).unwrap();
+            let time = SystemTime::now() + Duration::from_secs(seconds);
+            fs::File::options().append(true).open(&path).unwrap().set_modified(time).unwrap();
+        };
+        // A whole one, one whose command was not recorded any more, and what an
+        // earlier version of this made of a whole one.
+        for (name, recorded) in [("kernel", true), ("half", false), ("headless", true)] {
+            put(&format!("lib{name}.rmeta"), 1);
+            put(&format!("{name}.o"), 2);
+            if recorded {
+                put(&format!(".{name}.o.cmd"), 3);
+            }
+        }
+        fs::remove_file(rust.join("libheadless.rmeta")).unwrap();
+
+        open();
+        let left = |name: &str| rust.join(name).exists();
+        assert!(left("kernel.o") && left("libkernel.rmeta"));
+        assert!(!left("half.o") && !left("libhalf.rmeta"));
+        assert!(!left("headless.o"));
     }
 
     #[test]

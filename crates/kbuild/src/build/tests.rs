@@ -138,6 +138,21 @@ fn every_input_changes_the_key() {
 }
 
 #[test]
+fn only_what_is_compiled_elsewhere_needs_an_object_tree_of_its_own() {
+    let fixture = Fixture::new();
+    fixture.put("repo/kernel/text", "text\n");
+    let group_with = |path: &str| {
+        let files = format!("title='t'\n[files]\n'{path}'='text'\n");
+        fixture.put("repo/kernel/arms/t.toml", &files);
+        let arm = Arm::load(&fixture.dirs, "t").unwrap();
+        group(&fixture.builder().plan(&arm).unwrap().0)
+    };
+    let inside = group_with("drivers/md/bcache/inflight.rs");
+    assert_eq!(inside, group_with("Documentation/admin-guide/bcache.rst"));
+    assert_ne!(inside, group_with("rust/bindings/bindings_helper.h"));
+}
+
+#[test]
 fn a_failed_build_shows_the_first_error_and_leaves_no_image() {
     let fixture = Fixture::new();
     fixture.arm("bad", Some("#error no"));
