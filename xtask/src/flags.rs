@@ -79,3 +79,11 @@ pub enum Command {
     /// Print the JSON schema of run.json.
     Schema,
 }
+
+impl Command {
+    /// Whether it prints what there is, and neither makes nor ends anything.
+    #[must_use]
+    pub fn only_prints(&self) -> bool {
+        matches!(self, Self::List | Self::Schema | Self::Show(_))
+    }
+}

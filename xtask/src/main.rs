@@ -32,6 +32,8 @@ use clap::Parser;
 use flags::{Cli, Command};
 use proc::Cancel;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -42,6 +44,15 @@ fn main() -> ExitCode {
         if let Err(error) =
             shutdown.and_then(|_| signal_hook::flag::register(signal, cancel.flag()))
         {
+            let error = anyhow::Error::new(error).context("cannot handle signals");
+            return exit::report(&error, &cancel);
+        }
+    }
+    if cli.command.only_prints() {
+        // `cargo xtask list | head`: ends when nobody reads on, as any filter does.
+        let always = Arc::new(AtomicBool::new(true));
+        let pipe = signal_hook::consts::SIGPIPE;
+        if let Err(error) = signal_hook::flag::register_conditional_default(pipe, always) {
             let error = anyhow::Error::new(error).context("cannot handle signals");
             return exit::report(&error, &cancel);
         }

@@ -12,6 +12,22 @@ fn xtask() -> Command {
     command
 }
 
+/// As in `cargo xtask list | head`.
+#[test]
+fn a_reader_that_leaves_is_not_an_error() {
+    for command in ["list", "schema"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+            .arg(command)
+            .stdout(writer)
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&out.stderr), "", "{command}");
+    }
+}
+
 #[test]
 fn an_unknown_flag_is_usage() {
     xtask().args(["run", "--fast"]).assert().code(2).stderr(contains("--fast"));

@@ -52,7 +52,7 @@ impl<'a> PrivateApt<'a> {
             .map(|end| PathBuf::from(format!("/usr/share/keyrings/debian-archive-keyring.{end}")))
             .find(|path| path.exists())
             .ok_or(AptError::NoKeyring)?;
-        let dir = std::path::absolute(cache_dir.join("apt")).map_err(AptError::io(cache_dir))?;
+        let dir = std::path::absolute(dir(cache_dir)).map_err(AptError::io(cache_dir))?;
         Ok(Self { dir, mirrors, release, keyring, on_event, cancel })
     }
 
@@ -63,10 +63,7 @@ impl<'a> PrivateApt<'a> {
     }
 
     pub(crate) fn home(&self, kind: Kind) -> PathBuf {
-        self.dir.join(match kind {
-            Kind::Binary => "binary",
-            Kind::Source => "source",
-        })
+        home(&self.dir, kind)
     }
 
     /// The suites asked, for messages.
@@ -194,6 +191,19 @@ impl<'a> PrivateApt<'a> {
         let config = self.prepare(Kind::Binary)?;
         Ok(vec!["-c".into(), config.display().to_string()])
     }
+}
+
+/// Where the area of a cache folder is.
+pub(crate) fn dir(cache: &Path) -> PathBuf {
+    cache.join("apt")
+}
+
+/// Where a kind of package has its lists in an area.
+pub(crate) fn home(dir: &Path, kind: Kind) -> PathBuf {
+    dir.join(match kind {
+        Kind::Binary => "binary",
+        Kind::Source => "source",
+    })
 }
 
 /// Where the system's apt keeps its sources.

@@ -25,3 +25,4 @@ pub use fetch::Downloaded;
 pub use release::Release;
 pub use sources::{Mirrors, SourceEntry, parse_deb822, parse_one_line};
 pub use unpack::{SourceDir, unpack_deb};
+pub use update::expire_lists;

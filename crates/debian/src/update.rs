@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Package lists: fetched when absent or a day old, kept when offline.
 
-use crate::area::Kind;
+use crate::area::{self, Kind};
 use crate::{AptError, Event, PrivateApt};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 const FRESH: Duration = Duration::from_secs(24 * 3600);
+
+/// Says which lists were fetched, and by its age when.
+const STAMP: &str = "updated";
 
 /// apt's words for a suite that the mirror does not carry.
 const NO_SUITE: &str = "does not have a Release file";
@@ -17,7 +20,7 @@ impl PrivateApt<'_> {
     pub(crate) fn update(&self, kind: Kind) -> Result<(), AptError> {
         let _lock = self.lock(kind)?;
         let home = self.home(kind);
-        let stamp = home.join("updated");
+        let stamp = home.join(STAMP);
         let wanted = self.sources(kind, &[]);
         let same = fs::read_to_string(&stamp).is_ok_and(|was| was == wanted);
         if same && age(&stamp).is_some_and(|age| age < FRESH) {
@@ -26,7 +29,8 @@ impl PrivateApt<'_> {
         match self.update_now(kind) {
             Ok(()) => fs::write(&stamp, wanted).map_err(AptError::io(&stamp)),
             Err(AptError::NoNetwork { .. }) if same => {
-                let days = age(&stamp).map_or(0, |age| age.as_secs() / (24 * 3600));
+                // Not the stamp's age, which may have been taken from it.
+                let days = age(&home.join("lists")).map_or(0, |age| age.as_secs() / (24 * 3600));
                 (self.on_event)(Event::Notice(format!(
                     "no network: using package lists that are {days} day(s) old"
                 )));
@@ -60,6 +64,23 @@ impl PrivateApt<'_> {
     }
 }
 
+/// Makes the next question to the area below `cache` fetch the package lists,
+/// however new they are.
+///
+/// # Errors
+/// The file system's; lists that were never fetched are none.
+pub fn expire_lists(cache: &Path) -> std::io::Result<()> {
+    for kind in [Kind::Binary, Kind::Source] {
+        let stamp = area::home(&area::dir(cache), kind).join(STAMP);
+        match fs::File::options().append(true).open(stamp) {
+            Ok(file) => file.set_modified(SystemTime::UNIX_EPOCH)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// The optional suites that `message` says do not exist; empty when something
 /// else failed.
 fn missing_suites(message: &str, optional: &[String]) -> Vec<String> {
@@ -89,6 +110,20 @@ mod tests {
         assert_eq!(missing_suites(message, &optional), ["b-backports"]);
         let message = "E: The repository 'http://m b Release' does not have a Release file.";
         assert!(missing_suites(message, &optional).is_empty());
+    }
+
+    /// A nightly run would otherwise look for its kernel in yesterday's lists.
+    #[test]
+    fn new_lists_are_fetched_again_once_expired() {
+        let dir = tempfile::tempdir().unwrap();
+        expire_lists(dir.path()).unwrap();
+        let home = area::home(&area::dir(dir.path()), Kind::Binary);
+        fs::create_dir_all(&home).unwrap();
+        fs::write(home.join(STAMP), "sources").unwrap();
+        assert!(age(&home.join(STAMP)).unwrap() < FRESH);
+        expire_lists(dir.path()).unwrap();
+        assert!(age(&home.join(STAMP)).unwrap() > FRESH);
+        assert_eq!(fs::read_to_string(home.join(STAMP)).unwrap(), "sources");
     }
 
     /// The real apt must refuse a mirror without a signature.

@@ -157,6 +157,29 @@ fn measured_figures_are_in_the_letter_and_on_the_page() {
     assert!(letter.contains("ratio 1.0000 (too few pairs"), "{letter}");
 }
 
+/// A letter of a thousand lines is not read.
+#[test]
+fn many_figures_are_a_table_in_the_letter() {
+    let mut record = run(vec![]);
+    let measured = |workload: &str, arm: &str| Series {
+        metric: "instructions".into(),
+        workload: workload.into(),
+        ..series(arm, &[100.0, 101.0, 99.0, 100.0, 102.0, 98.0])
+    };
+    let others: Vec<String> = (0..30).map(|n| format!("w{n}")).collect();
+    let workloads = others.iter().map(String::as_str).chain(["bypass-write", "read-miss"]);
+    record.perf = Some(Perf {
+        reference: "base".into(),
+        margin: 0.02,
+        series: workloads.flat_map(|w| [measured(w, "base"), measured(w, "rust")]).collect(),
+        ..Perf::default()
+    });
+    let letter = cover_letter(&record);
+    assert!(letter.contains("All 64 series"), "{letter}");
+    assert!(letter.lines().any(|line| line.starts_with("rust ")), "{letter}");
+    assert!(letter.lines().count() < 150 && letter.lines().all(|line| line.len() <= 72));
+}
+
 #[test]
 fn ktap_and_junit_never_call_a_case_without_a_verdict_good() {
     let record = run(vec![

@@ -4,9 +4,13 @@
 use super::{fit, item, wrap};
 use crate::export::one_line;
 use crate::load_table::load_table;
+use crate::perf_table::summary;
 use crate::record::RunRecord;
 use crate::report::{bytes, compared, short};
 use std::fmt::Write;
+
+/// Series that a letter spells out; of more there is a table.
+const MOST: usize = 24;
 
 fn missing(what: &str, command: &str) -> String {
     wrap(&format!("{what} not measured in this run: \"{command}\" does it."))
@@ -55,6 +59,19 @@ pub(super) fn speed(run: &RunRecord) -> String {
     let Some(perf) = run.perf.as_ref().filter(|perf| !perf.series.is_empty()) else {
         return missing("Speed was", "cargo xtask perf");
     };
+    let text = summary(perf, run.seed);
+    if perf.series.len() > MOST && !text.is_empty() {
+        let mut out = String::new();
+        text.lines().for_each(|line| {
+            let _ = writeln!(out, "{}", fit(&one_line(line)));
+        });
+        out.push('\n');
+        out.push_str(&wrap(&format!(
+            "All {} series, with medians, are in report.html and run.json.",
+            perf.series.len()
+        )));
+        return out;
+    }
     let mut out = wrap(&format!(
         "Medians of the boots, and the geometric mean of the ratios to {}, pair by pair, with its \
          95 % bootstrap interval.{}",

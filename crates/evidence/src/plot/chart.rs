@@ -57,18 +57,24 @@ impl Chart {
         (self.x.at(x), self.y.at(y))
     }
 
-    /// Names of the lines, in one row under the title: number of the arm,
-    /// whether dashed, whether hollow, text.
+    /// Names of the lines under the title, in one row or in two: number of the
+    /// arm, whether dashed, whether hollow, text.
     pub fn legend(&mut self, entries: &[(usize, bool, bool, String)]) {
-        let mut x = LEFT;
+        // Letters of this font are some 7 pixels wide.
+        let width = |name: &str| 46.0 + 7.0 * name.chars().count() as f64;
+        let all: f64 = entries.iter().map(|(.., name)| width(name)).sum();
+        let one_row = LEFT + all <= WIDTH;
+        let (mut x, mut y) = (LEFT, if one_row { 42.0 } else { 38.0 });
         for (arm, dashed, hollow, name) in entries {
-            if !hollow {
-                self.svg.path(*arm, *dashed, &[(x, 42.0), (x + 22.0, 42.0)]);
+            if x + width(name) > WIDTH && x > LEFT {
+                (x, y) = (LEFT, y + 17.0);
             }
-            self.svg.marker(*arm, *hollow, (x + 11.0, 42.0));
-            self.svg.text("", (x + 28.0, 46.5), Anchor::Start, name);
-            // Letters of this font are some 7 pixels wide.
-            x += 46.0 + 7.0 * name.chars().count() as f64;
+            if !hollow {
+                self.svg.path(*arm, *dashed, &[(x, y), (x + 22.0, y)]);
+            }
+            self.svg.marker(*arm, *hollow, (x + 11.0, y));
+            self.svg.text("", (x + 28.0, y + 4.5), Anchor::Start, name);
+            x += width(name);
         }
     }
 }

@@ -101,3 +101,23 @@ fn nothing_to_show_is_no_picture() {
     assert_eq!(hit_ratio(&empty) + &memory(&empty) + &latency(&empty, "x"), "");
     assert_eq!(ratios(&empty, "iops", "x", 1) + &stale_over_time(&[]), "");
 }
+
+/// As many arms as a measurement of ours has.
+#[test]
+fn a_legend_stays_inside_its_picture() {
+    let mut perf = perf("rust");
+    for arm in ["v1", "two-pass", "ordered", "ordered (off)", "c"] {
+        perf.series.push(series("lat-p50", arm, 1.0));
+    }
+    let picture = latency(&perf, "job/read");
+    let mut seen = 0;
+    for name in ["base (again)", "two-pass", "ordered (off)", "c"] {
+        let at = picture.find(&format!(">{name}<")).expect(name);
+        let start = &picture[..at];
+        let x = start.rsplit("x=\"").next().and_then(|rest| rest.split('"').next());
+        let x: f64 = x.and_then(|x| x.parse().ok()).expect("x");
+        assert!(x + 7.0 * name.len() as f64 <= 720.0, "{name} at {x}");
+        seen += 1;
+    }
+    assert_eq!(seen, 4);
+}

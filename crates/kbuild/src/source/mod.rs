@@ -189,7 +189,8 @@ impl Source {
     /// # Errors
     /// The file system's.
     pub fn look_again(dirs: &Dirs) -> Result<(), SourceError> {
-        package::forget_age(&dirs.sources()).map_err(SourceError::io(&dirs.sources()))
+        package::forget_age(&dirs.sources()).map_err(SourceError::io(&dirs.sources()))?;
+        debian::expire_lists(&dirs.cache).map_err(SourceError::io(&dirs.cache))
     }
 
     /// The private tree.
