@@ -8,7 +8,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ExploreError {
     /// The window did not open while recording.
-    #[error("the recording is of no use: {0}; run again, with less else on the machine")]
+    #[error(
+        "the recording is of no use: {0}; run again on an idler machine, unless the arm does without it (`ordered` in X4)"
+    )]
     Closed(String),
     /// A machine, a guest or a virtual disk failed.
     #[error("{what}: {message}\n{console_tail}\nnext: {next_step}")]
