@@ -2,6 +2,7 @@
 //! The figures of `perf` as text that fits a mail: 72 columns at most.
 
 use crate::perf::{Perf, Series, again};
+use crate::report;
 use crate::stats::paired::{self, Equivalence, Ratio};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -126,10 +127,9 @@ fn columns(text: &mut String, perf: &Perf, seed: u64, head: &str, of: &[(&str, &
 }
 
 fn interval(series: &Series, reference: &Series, seed: u64) -> String {
-    let pairs = series.samples.len().min(reference.samples.len());
-    match paired::ratio(&series.samples[..pairs], &reference.samples[..pairs], seed) {
-        Ok(ratio) => format!("{:.3}..{:.3}", ratio.low, ratio.high),
-        Err(_) => "too few".to_owned(),
+    match report::compared(series, reference, seed) {
+        Some(Ok(ratio)) => format!("{:.3}..{:.3}", ratio.low, ratio.high),
+        _ => "too few".to_owned(),
     }
 }
 

@@ -39,25 +39,34 @@ pub struct FailingAllocations {
 pub(crate) fn arm(guest: &Guest<'_>, failing: &FailingAllocations) -> Result<bool, GuestError> {
     let function = failing.function.as_str();
     if failing.pages_percent > 0 {
-        let set = |file: &str, value: &str| guest.write_file(&format!("{PAGES}/{file}"), value);
-        set("interval", "1")?;
-        set("verbose", "0")?;
-        set("times", &TIMES.to_string())?;
-        set("probability", &failing.pages_percent.to_string())?;
+        fail(guest, PAGES, failing.pages_percent, &[])?;
     }
     // Sorted by address: the next symbol is where the function ends.
     let symbols = guest.read_file("/proc/kallsyms")?;
     let Some((start, end)) = bounds(&symbols, function) else { return Ok(false) };
-    let set = |file: &str, value: &str| guest.write_file(&format!("{SLAB}/{file}"), value);
+    let (start, end) = (format!("0x{start}"), format!("0x{end}"));
+    let inside = [("stacktrace-depth", "32"), ("require-start", &start), ("require-end", &end)];
+    fail(guest, SLAB, 100, &inside)?;
+    Ok(true)
+}
+
+/// Lets `percent` of the attempts fail that a folder in debugfs is for and that
+/// `filter` lets through. The rate is set last: nothing fails unfiltered.
+fn fail(
+    guest: &Guest<'_>,
+    folder: &str,
+    percent: u8,
+    filter: &[(&str, &str)],
+) -> Result<(), GuestError> {
+    let set = |file: &str, value: &str| guest.write_file(&format!("{folder}/{file}"), value);
     set("probability", "0")?;
     set("interval", "1")?;
     set("verbose", "0")?;
     set("times", &TIMES.to_string())?;
-    set("stacktrace-depth", "32")?;
-    set("require-start", &format!("0x{start}"))?;
-    set("require-end", &format!("0x{end}"))?;
-    set("probability", "100")?;
-    Ok(true)
+    for (file, value) in filter {
+        set(file, value)?;
+    }
+    set("probability", &percent.to_string())
 }
 
 /// How many allocations have failed since [`arm`], by the folder in debugfs.

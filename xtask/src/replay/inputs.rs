@@ -71,8 +71,7 @@ pub fn scenario_text(run: &Path, repo: &Path, hash: &str) -> Option<(PathBuf, St
 /// The job of a scenario that is a load, from beside the scenario's file.
 pub fn job_text(path: &Path, text: &str) -> Result<Option<JobText>, ScenarioError> {
     let Some(load) = lab::parse(path, text)?.load else { return Ok(None) };
-    let jobs = path.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join("fio");
-    JobText::read(&jobs, &load.job.name).map(Some)
+    JobText::beside(path, &load.job.name).map(Some)
 }
 
 /// The arm as it was, if the run has kept it. The name is a file's name only.

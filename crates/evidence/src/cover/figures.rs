@@ -59,10 +59,11 @@ pub(super) fn speed(run: &RunRecord) -> String {
     let Some(perf) = run.perf.as_ref().filter(|perf| !perf.series.is_empty()) else {
         return missing("Speed was", "cargo xtask perf");
     };
-    let text = summary(perf, run.seed);
-    if perf.series.len() > MOST && !text.is_empty() {
+    // Its intervals are bootstrapped, so not for nothing.
+    let table = (perf.series.len() > MOST).then(|| summary(perf, run.seed));
+    if let Some(table) = table.filter(|table| !table.is_empty()) {
         let mut out = String::new();
-        text.lines().for_each(|line| {
+        table.lines().for_each(|line| {
             let _ = writeln!(out, "{}", fit(&one_line(line)));
         });
         out.push('\n');

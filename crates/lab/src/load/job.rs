@@ -127,6 +127,15 @@ pub struct JobText {
 }
 
 impl JobText {
+    /// Reads the job `name` of the scenario in file `scenario`: jobs are in the
+    /// folder `fio` beside the scenarios' folder.
+    ///
+    /// # Errors
+    /// The file that cannot be read.
+    pub fn beside(scenario: &Path, name: &str) -> Result<Self, ScenarioError> {
+        Self::read(&jobs_of(scenario), name)
+    }
+
     /// Reads both files of job `name` in folder `dir`.
     ///
     /// # Errors
@@ -138,6 +147,11 @@ impl JobText {
         };
         Ok(Self { name: name.to_owned(), fio: read("fio")?, toml: read("toml")? })
     }
+}
+
+/// The folder of the jobs of the scenario in file `scenario`.
+pub(super) fn jobs_of(scenario: &Path) -> PathBuf {
+    scenario.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join("fio")
 }
 
 impl Job {

@@ -58,6 +58,13 @@ struct CacheData {
     prints: Vec<u64>,
 }
 
+impl CacheData {
+    /// The print of what went to `place`, which must be one of its sectors.
+    fn print_at(&self, place: u64) -> u64 {
+        self.prints[(place - self.sectors.start) as usize]
+    }
+}
+
 /// One life of the machine.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -245,12 +252,10 @@ impl Ledger {
         keys.filter(|(_, key)| key.covers(sector)).collect()
     }
 
-    /// The last data that went to `place` before event `before`: the event, and
-    /// the print.
-    fn stored(&self, place: u64, before: u64) -> Option<(u64, u64)> {
-        let earlier = self.data.iter().rev().filter(|data| data.event < before);
-        let mut there = earlier.filter(|data| data.sectors.contains(&place));
-        there.next().map(|data| (data.event, data.prints[(place - data.sectors.start) as usize]))
+    /// The last data that went to `place` before event `before`.
+    fn stored(&self, place: u64, before: u64) -> Option<&CacheData> {
+        let mut latest_first = self.data.iter().rev();
+        latest_first.find(|data| data.event < before && data.sectors.contains(&place))
     }
 
     /// What `key` says that the cache has of `sector`: the last data that went
@@ -258,8 +263,8 @@ impl Ledger {
     /// writes them first). `None`: the key has no pointer, or its data are older
     /// than the ledger.
     fn pointed_at(&self, (entry, key): (&Entry, &Key), sector: u64) -> Option<(u64, u64)> {
-        let place = key.pointers.first()?.sector + (sector - key.start());
-        self.stored(place, entry.event)
+        let place = place_of(key, sector)?;
+        self.stored(place, entry.event).map(|data| (data.event, data.print_at(place)))
     }
 
     /// Whether the newest key left is of newer data than those at `place`,
@@ -267,10 +272,10 @@ impl Ledger {
     fn is_passed_over(&self, doubt: Doubt<'_>, place: u64, ssd: &Media) -> bool {
         let keys = self.keys_left(ssd, doubt.sector);
         let named = keys.last().and_then(|&newest| self.pointed_at(newest, doubt.sector));
-        let (Some((when, what)), Some((since, _))) = (named, self.stored(place, u64::MAX)) else {
+        let (Some((when, what)), Some(since)) = (named, self.stored(place, u64::MAX)) else {
             return false;
         };
-        when > since && what != print(doubt.front)
+        when > since.event && what != print(doubt.front)
     }
 
     /// Whether the journal, as the cut left it, is behind the disk: what the
@@ -307,18 +312,17 @@ impl Ledger {
     /// The last data that went to `place`, if the cut took them and the cache
     /// returns what was there before.
     fn hollow(&self, doubt: Doubt<'_>, place: u64, cut: &CutReport) -> Option<&CacheData> {
-        let data = self.data.iter().rev().find(|data| data.sectors.contains(&place))?;
-        let written = data.prints[(place - data.sectors.start) as usize];
-        let gone = lost(cut, "ssd", data.request, place) && written != print(doubt.front);
+        let data = self.stored(place, u64::MAX)?;
+        let gone =
+            lost(cut, "ssd", data.request, place) && data.print_at(place) != print(doubt.front);
         gone.then_some(data)
     }
 
     /// Whether a key of `data` is left in the journal, each of whose entries
     /// has a flush before it: then they were durable.
     fn is_journaled(&self, data: &CacheData, (sector, place): (u64, u64), ssd: &Media) -> bool {
-        let at = |key: &Key| key.pointers.first().map(|p| p.sector + (sector - key.start()));
-        let keys = self.keys_left(ssd, sector).into_iter();
-        keys.filter(|(entry, _)| entry.event > data.event).any(|(_, key)| at(key) == Some(place))
+        let mut keys = self.keys_left(ssd, sector).into_iter();
+        keys.any(|(entry, key)| entry.event > data.event && place_of(key, sector) == Some(place))
     }
 
     /// Why cache and disk are as they are. `ssd` is the cache device right
@@ -355,8 +359,7 @@ impl Ledger {
                 }
             }
             (None, Some(_)) => {
-                let at_place = |data: &&CacheData| data.sectors.contains(&place);
-                let put = self.data.iter().rev().find(at_place);
+                let put = self.stored(place, u64::MAX);
                 if put.is_some() && self.went_dirty(doubt.sector) {
                     Cause::Unmarked
                 } else if put.is_some() && !self.homes.contains_key(&print(doubt.front)) {
@@ -410,6 +413,12 @@ impl Ledger {
         };
         cut.lost.iter().filter(torn).map(|fate| fate.sector).collect()
     }
+}
+
+/// Where the cache device has what `key` says of `sector`; `None` for a key
+/// without a pointer.
+fn place_of(key: &Key, sector: u64) -> Option<u64> {
+    key.pointers.first().map(|pointer| pointer.sector + (sector - key.start()))
 }
 
 /// Whether the cut took `sector` of a request's change.

@@ -2,7 +2,7 @@
 //! Load scenarios as data: `workloads/scenarios/l*.toml`, with `kind = "load"`.
 
 use super::cause::Permits;
-use super::job::{Bypass, Job, JobText};
+use super::job::{Bypass, Job, JobText, jobs_of};
 use crate::bcache::BUCKET_KIB;
 use crate::error::ScenarioError;
 use crate::scenario::{BcacheSetup, CacheMode, Disks, Scenario};
@@ -129,14 +129,13 @@ fn parse_kind(
     }
     let raw: Raw = toml::from_str(text)
         .map_err(|error| wrong(error.span().map(|span| span.start), error.message().to_owned()))?;
-    let jobs = path.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join("fio");
     let mut job = match given {
         Some(job) if job.name == raw.job => Job::parse(Path::new(""), job)?,
         Some(job) => {
             let message = format!("job {:?}, but given is {:?}", raw.job, job.name);
             return Err(wrong(text.find("job"), message));
         }
-        None => Job::load(&jobs, &raw.job)?,
+        None => Job::load(&jobs_of(path), &raw.job)?,
     };
     if let Some(mode) = raw.cache_mode {
         job.settings.cache_mode = mode;
