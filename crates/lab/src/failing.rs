@@ -43,7 +43,11 @@ pub(crate) fn arm(guest: &Guest<'_>, failing: &FailingAllocations) -> Result<boo
     }
     // Sorted by address: the next symbol is where the function ends.
     let symbols = guest.read_file("/proc/kallsyms")?;
-    let Some((start, end)) = bounds(&symbols, function) else { return Ok(false) };
+    let Some((start, end)) = bounds(&symbols, function) else {
+        // Nothing fails, and that is counted.
+        fail(guest, SLAB, 0, &[])?;
+        return Ok(false);
+    };
     let (start, end) = (format!("0x{start}"), format!("0x{end}"));
     let inside = [("stacktrace-depth", "32"), ("require-start", &start), ("require-end", &end)];
     fail(guest, SLAB, 100, &inside)?;
@@ -98,7 +102,7 @@ impl Session<'_> {
             let next = "mend `fail` in the configuration's file";
             return Err(Trouble::new("configuration", what, next).into());
         }
-        self.failures_armed = there;
+        self.failures_armed = true;
         Ok(())
     }
 
