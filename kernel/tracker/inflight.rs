@@ -25,12 +25,15 @@ use kernel::{
     prelude::*, //
 };
 
+pub mod inflight_range;
 pub mod inflight_ranges;
 
-use inflight_ranges::{
+use inflight_range::{
     Overlap,
+    Range, //
+};
+use inflight_ranges::{
     Place,
-    Range,
     Ranges, //
 };
 

@@ -14,7 +14,7 @@ use kernel::sync::atomic::{
     Release, //
 };
 
-use super::ranges::{
+use super::inflight_range::{
     Overlap,
     Range, //
 };

@@ -23,7 +23,7 @@
 #define CHUNKS_PER_PAGE		(PAGE_SIZE / sizeof(u32))
 
 struct counter_page {
-	/* Protects the others; @count is also read without, as a hint */
+	/* Protects the others; @count and @writes are also read without */
 	spinlock_t		lock;
 	/* Writes counted here, in @count or not */
 	u32			writes;
@@ -120,7 +120,7 @@ static bool record_part(struct bch_inflight *t, struct part *p)
 		spare = NULL;
 	}
 	coarse = !page->count;
-	page->writes++;
+	WRITE_ONCE(page->writes, page->writes + 1);
 	if (coarse)
 		page->coarse++;
 	else
@@ -146,7 +146,8 @@ static void clear_part(struct bch_inflight *t, struct part *p, bool coarse)
 	else
 		for (i = p->first; i <= p->last; i++)
 			page->count[i]--;
-	if (!--page->writes) {
+	WRITE_ONCE(page->writes, page->writes - 1);
+	if (!page->writes) {
 		spare = page->count;
 		WRITE_ONCE(page->count, NULL);
 	}

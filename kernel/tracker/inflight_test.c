@@ -7,9 +7,13 @@
 #include "inflight.h"
 
 #include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 
 /* Sectors of 32 MB */
 #define CHUNK		65536U
@@ -141,12 +145,80 @@ static void inflight_shared(struct kunit *test)
 	bch_inflight_clear(t, &other);
 }
 
+/* A thread that writes without end, and how often it did not find its write */
+struct inflight_writer {
+	struct bch_inflight	*t;
+	struct completion	started;
+	unsigned int		missed;
+};
+
+/* Writes of every kind around a border of chunks; whether one was not found */
+static unsigned int write_once(struct bch_inflight *t, unsigned int round)
+{
+	static const u32 length[] = { 8, 8, 512, CHUNK, CHUNK + 8, LONGEST };
+	struct bch_inflight_write w = {};
+	u64 start = CHUNK - 8 + round % 3 * 4;
+	u32 sectors = length[round % ARRAY_SIZE(length)];
+	bool missed;
+
+	bch_inflight_record(t, &w, start, sectors);
+	missed = !found(t, start, 1) || !found(t, start + sectors - 1, 1);
+	bch_inflight_clear(t, &w);
+
+	return missed;
+}
+
+static int write_on(void *data)
+{
+	struct inflight_writer *other = data;
+	unsigned int round = 0;
+
+	complete(&other->started);
+	while (!kthread_should_stop()) {
+		other->missed += write_once(other->t, round++);
+		if (!(round % 64)) {
+			/* As sysfs may at any time; KCSAN looks on */
+			bch_inflight_count(other->t);
+			bch_inflight_bytes(other->t);
+		}
+		cond_resched();
+	}
+
+	return 0;
+}
+
+/* Two at once on the same sectors: the one's end must not end the other's */
+static void inflight_two(struct kunit *test)
+{
+	const unsigned int rounds = 30000;
+	struct bch_inflight *t = test->priv;
+	struct inflight_writer other = { .t = t };
+	struct task_struct *thread;
+	unsigned int i, missed = 0;
+
+	init_completion(&other.started);
+	thread = kthread_run(write_on, &other, "inflight_two");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
+	wait_for_completion(&other.started);
+	for (i = 0; i < rounds; i++) {
+		missed += write_once(t, i);
+		cond_resched();
+	}
+	kthread_stop(thread);
+
+	KUNIT_EXPECT_EQ(test, missed, 0);
+	KUNIT_EXPECT_EQ(test, other.missed, 0);
+	KUNIT_EXPECT_EQ(test, bch_inflight_count(t), 0);
+	KUNIT_EXPECT_FALSE(test, found(t, 0, LONGEST));
+}
+
 static struct kunit_case inflight_cases[] = {
 	KUNIT_CASE(inflight_edges),
 	KUNIT_CASE(inflight_exact),
 	KUNIT_CASE(inflight_none),
 	KUNIT_CASE(inflight_many),
 	KUNIT_CASE(inflight_shared),
+	KUNIT_CASE(inflight_two),
 	{}
 };
 

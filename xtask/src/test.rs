@@ -73,8 +73,9 @@ fn with_machines(cargo: &mut Command, repo: &Path, ui: &Ui, cancel: &Cancel) -> 
     let data = |name: &str| {
         format!("{name}={}", repo.join("xtask/tests/data").join(format!("{name}.patch")).display())
     };
-    let mut names =
-        ["base", "rust", "kunit", "kunit-c", "mutant-16-bit"].map(str::to_owned).to_vec();
+    let mut names = ["base", "rust", "kunit", "kunit-c", "mutant-16-bit", "mutant-unlocked"]
+        .map(str::to_owned)
+        .to_vec();
     names.extend(["panics", "hangs", "floods", "warns"].map(data));
     let arms = prepare::choose_arms(&dirs, &names)?;
     let kernel = KernelArgs { kernel_src: None, config: "plain".to_owned() };

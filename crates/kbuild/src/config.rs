@@ -83,10 +83,21 @@ pub struct Known {
 pub struct Proof {
     /// An arm of the lab, or a patch, relative to the checkout.
     pub arm: String,
-    /// The scenario that it is run in.
+    /// The scenario that it is run in, or [`Proof::KUNIT`].
     pub scenario: String,
     /// What it must get there, as in a table of verdicts.
     pub verdict: String,
+}
+
+impl Proof {
+    /// In place of a scenario: the KUnit tests, which the arm runs at boot.
+    pub const KUNIT: &str = "KUnit";
+
+    /// Whether KUnit has to find the kernel out, and no scenario.
+    #[must_use]
+    pub fn by_kunit(&self) -> bool {
+        self.scenario == Self::KUNIT
+    }
 }
 
 /// Why there is no configuration.

@@ -37,6 +37,17 @@ impl KunitRun {
             count(|end| matches!(end, KunitEnd::Skipped(_))),
         ]
     }
+
+    /// What is wrong: `report` of the kernel, or `failed` cases.
+    #[must_use]
+    pub fn verdict(&self) -> Option<&'static str> {
+        let [_, failed, _] = self.counts();
+        match (self.report.is_empty(), failed) {
+            (false, _) => Some("report"),
+            (true, 1..) => Some("failed"),
+            (true, 0) => None,
+        }
+    }
 }
 
 /// Why there is no result.

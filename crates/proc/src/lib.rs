@@ -14,5 +14,5 @@ mod watchdog;
 
 pub use cancel::{Cancel, Cancelled};
 pub use guarded::{Guarded, RunError, run_logged};
-pub use lines::run_lines;
+pub use lines::{run_heard, run_lines};
 pub use scratch::Scratch;

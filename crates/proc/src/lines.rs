@@ -21,6 +21,23 @@ pub fn run_lines(
     cancel: &Cancel,
     mut on_line: impl FnMut(&str),
 ) -> Result<ExitStatus, RunError> {
+    run_heard(command, cancel, |heard| {
+        if let Some(line) = heard {
+            on_line(line);
+        }
+    })
+}
+
+/// The same, and `on_heard` is also called, with `None`, whenever nothing was
+/// said for 50 ms: a compiler may be silent for minutes, its progress must not.
+///
+/// # Errors
+/// As [`run_lines`].
+pub fn run_heard(
+    command: &mut Command,
+    cancel: &Cancel,
+    mut on_heard: impl FnMut(Option<&str>),
+) -> Result<ExitStatus, RunError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = Guarded::spawn(command)?;
     let (sender, lines) = channel();
@@ -33,16 +50,17 @@ pub fn run_lines(
     drop(sender);
     loop {
         match lines.recv_timeout(Duration::from_millis(50)) {
-            Ok(line) => on_line(&line),
+            Ok(line) => on_heard(Some(&line)),
             Err(RecvTimeoutError::Disconnected) => return child.wait(cancel),
             Err(RecvTimeoutError::Timeout) => {
                 if let Some(status) = child.try_wait()? {
                     // What the leader itself wrote is in the pipe by now.
                     while let Ok(line) = lines.recv_timeout(Duration::from_millis(50)) {
-                        on_line(&line);
+                        on_heard(Some(&line));
                     }
                     return Ok(status);
                 }
+                on_heard(None);
             }
         }
         cancel.check()?;
@@ -82,6 +100,17 @@ mod tests {
         seen.sort();
         assert_eq!(status.code(), Some(4));
         assert_eq!(seen, ["one", "three", "two"]);
+    }
+
+    #[test]
+    fn silence_is_heard_too() {
+        let mut heard = Vec::new();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo one; sleep 0.5; echo two"]);
+        run_heard(&mut command, &Cancel::new(), |line| heard.push(line.is_some())).unwrap();
+        heard.dedup();
+        let words = heard.iter().filter(|said| **said).count();
+        assert!(words == 2 && heard.len() >= 3, "{heard:?}");
     }
 
     #[test]

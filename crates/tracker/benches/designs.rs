@@ -10,7 +10,7 @@ use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use tracker::{
     Table,
     cells::Cells,
-    ranges::Range,
+    inflight_range::Range,
     rivals::{Flat, Lists, Pages, Tracker, Tree},
 };
 

@@ -15,7 +15,7 @@ use std::{env, hint::black_box, process::ExitCode};
 use tracker::{
     Table,
     cells::Cells,
-    ranges::Range,
+    inflight_range::Range,
     rivals::{Flat, Lists, Pages, Tracker, Tree},
 };
 

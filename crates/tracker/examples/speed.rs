@@ -13,7 +13,7 @@ use std::{
 use tracker::{
     Table,
     cells::Cells,
-    ranges::Range,
+    inflight_range::Range,
     rivals::{Flat, Lists, Pages, Tracker, Tree},
 };
 

@@ -25,8 +25,9 @@ use std::{
 };
 
 use tracker::{
+    inflight_range::{CHUNK_SHIFT, Overlap, Range},
     precision::Random,
-    ranges::{CHUNK_SHIFT, Overlap, Range, Ranges},
+    ranges::Ranges,
 };
 
 /// Small enough that all of its parts are in use.

@@ -20,6 +20,10 @@ mod raw {
 
 // Formatted as the kernel's own rustfmt.toml says.
 #[rustfmt::skip]
+#[path = "../../../kernel/tracker/inflight_range.rs"]
+pub mod inflight_range;
+
+#[rustfmt::skip]
 #[path = "../../../kernel/tracker/inflight_ranges.rs"]
 pub mod ranges;
 

@@ -2,7 +2,7 @@
 
 //! How often a tracker keeps a read miss out of the cache that overlaps no write in flight.
 
-use crate::{ranges::Range, rivals::Tracker};
+use crate::{inflight_range::Range, rivals::Tracker};
 
 /// A load: so many random writes of one size in flight on a device of one size.
 #[derive(Clone, Copy, Debug)]

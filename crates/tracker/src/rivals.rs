@@ -11,7 +11,8 @@ use std::{
 
 use crate::{
     cells::Cells,
-    ranges::{Overlap, Place, Range, Ranges},
+    inflight_range::{Overlap, Range},
+    ranges::{Place, Ranges},
 };
 
 /// Sectors of a 32 MB chunk, as a shift.

@@ -13,16 +13,21 @@ mod raw {
 }
 
 #[rustfmt::skip]
+#[path = "../../../kernel/tracker/inflight_range.rs"]
+mod inflight_range;
+
+#[rustfmt::skip]
 #[allow(dead_code)]
 #[path = "../../../kernel/tracker/inflight_ranges.rs"]
 mod ranges;
 
+use inflight_range::{CHUNK_SHIFT, Overlap, Range};
 use loom::{
     cell::UnsafeCell,
     sync::{Arc, Mutex},
     thread,
 };
-use ranges::{CHUNK_SHIFT, Overlap, Range, Ranges};
+use ranges::Ranges;
 
 /// As small as it gets: loom's time grows with every atomic touched.
 type Tiny = Ranges<1, 1, 1>;

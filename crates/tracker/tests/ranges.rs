@@ -6,8 +6,9 @@
 use proptest::prelude::*;
 use tracker::{
     Table,
+    inflight_range::{CHUNK_SHIFT, Overlap, Range},
     precision::{Load, Random, needless},
-    ranges::{CHUNK_SHIFT, FINE_SHIFT, Overlap, Place, Range, Ranges},
+    ranges::{FINE_SHIFT, Place, Ranges},
 };
 
 const FINE: u32 = 1 << FINE_SHIFT;
