@@ -127,12 +127,13 @@ impl Setting {
             Self::WritebackDelay => "writeback_delay",
             Self::CongestedReadThresholdUs => "congested_read_threshold_us",
             Self::CongestedWriteThresholdUs => "congested_write_threshold_us",
+            Self::TriggerGc => "internal/trigger_gc",
         }
     }
 
     fn path(self) -> String {
         match self {
-            Self::CongestedReadThresholdUs | Self::CongestedWriteThresholdUs => {
+            Self::CongestedReadThresholdUs | Self::CongestedWriteThresholdUs | Self::TriggerGc => {
                 set_file(self.file())
             }
             _ => format!("{DEVICE_DIR}/{}", self.file()),
@@ -159,6 +160,24 @@ pub fn congested(guest: &Guest<'_>) -> Result<u64, GuestError> {
         doing: "reading how congested the cache is".to_owned(),
         message: format!("{text:?} is not a size"),
     })
+}
+
+/// Buckets that hold no data, in percent, rounded down, as `priority_stats` has it
+/// (`__bch_cache`).
+///
+/// # Errors
+/// The guest's failure, or text that has no such line.
+pub fn unused_percent(guest: &Guest<'_>) -> Result<u64, GuestError> {
+    let text = guest.read_file(&set_file("cache0/priority_stats"))?;
+    parse_unused(&text).ok_or_else(|| GuestError::Refused {
+        doing: "reading how much of the cache is unused".to_owned(),
+        message: format!("{text:?} does not say"),
+    })
+}
+
+fn parse_unused(text: &str) -> Option<u64> {
+    let rest = text.lines().find_map(|line| line.strip_prefix("Unused:"))?;
+    rest.trim().strip_suffix('%')?.parse().ok()
 }
 
 /// A size as `bch_hprint` writes it: one decimal, and a unit from `k` on. What the
@@ -250,7 +269,15 @@ pub fn state(guest: &Guest<'_>) -> Result<String, GuestError> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_size;
+    use super::{parse_size, parse_unused};
+
+    #[test]
+    fn the_share_of_unused_buckets_is_read() {
+        assert_eq!(parse_unused("Unused:\t\t6%\nClean:\t\t90%\n"), Some(6));
+        for wrong in ["", "Clean:\t\t90%\n", "Unused:\t\t6\n", "Unused:\t\t%\n"] {
+            assert_eq!(parse_unused(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn sizes_are_read_as_bcache_writes_them() {

@@ -3,12 +3,13 @@
 //! used again, a cache write that fails.
 
 use crate::bcache;
+use crate::guest::Attendant;
 use crate::session::Session;
 use crate::step::{Disk, Spoil};
 use crate::steps::SHORT_QUIET;
 use crate::trouble::Stop;
 use crate::watch::Watch;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vdisk::{Fault, Matcher, OpMatch};
 use wire::{Device, Extent};
 
@@ -82,6 +83,58 @@ impl Session<'_> {
         }
         let allocator = if self.rig.held(allocator) { "held" } else { "never held" };
         Ok(Err(format!("{pieces} pieces were read, the allocator was {allocator}")))
+    }
+
+    /// Reads pieces as long as a bucket until the share of unused buckets has
+    /// stopped falling: some are bcache's own, or reserved.
+    pub fn fill_cache(&mut self, with: Extent) -> Result<Result<String, String>, Stop> {
+        const BATCH: u64 = 64;
+        // Every second miss may find no free bucket.
+        const ROUNDS: u64 = 4;
+        const STILL: u32 = 4;
+        let piece = u32::try_from(self.scenario.bcache.bucket_kib * 2).unwrap_or(u32::MAX);
+        let there = u64::from(with.sectors / piece);
+        let (mut least, mut still) = (u64::MAX, 0);
+        for first in (0..there * ROUNDS).step_by(BATCH as usize) {
+            self.cancel.check()?;
+            let batch = (first..first + BATCH).map(|number| Extent {
+                sector: with.sector + number % there * u64::from(piece),
+                sectors: piece,
+            });
+            let guest = self.guest()?;
+            guest.read(Device::Bcache, batch.collect(), 0)?;
+            let unused = bcache::unused_percent(&guest)?;
+            still = if unused < least { 0 } else { still + 1 };
+            least = least.min(unused);
+            if still == STILL {
+                let read = first + BATCH;
+                return Ok(Ok(format!(
+                    "{unused} % of the buckets are unused after {read} pieces of {piece} sectors, \
+                     and it is not getting less"
+                )));
+            }
+        }
+        Ok(Err(format!("{least} % of the buckets are unused, and it is getting less still")))
+    }
+
+    /// Waits until the btree has lost the key of `at`, and the journal has not.
+    pub fn await_dropped(
+        &mut self,
+        at: Extent,
+        beside: Extent,
+        limit: Duration,
+    ) -> Result<Result<String, String>, Stop> {
+        let deadline = Instant::now() + limit;
+        loop {
+            self.cancel.check()?;
+            match self.watch.dropped(&self.rig, at, beside) {
+                Ok(detail) => return Ok(Ok(detail)),
+                Err(why) if Instant::now() > deadline => return Ok(Err(why)),
+                Err(_) => std::thread::sleep(Duration::from_millis(20)),
+            }
+            // The allocator's write is held.
+            self.attend();
+        }
     }
 
     /// Reads pieces until the SSD's sectors with data of a version of `of` are

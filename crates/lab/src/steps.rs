@@ -134,12 +134,29 @@ impl Session<'_> {
                 }
             }
             Step::Settle {} => self.settle(QUIET)?,
-            Step::WriteLeaf { with, holding, .. } => {
+            Step::WriteLeaf { with, by_reads, holding, .. } => {
                 let holding = holding.as_deref().map(|name| self.block(name));
-                match self.write_leaf(self.block(with), holding) {
+                match self.write_leaf(self.block(with), *by_reads, holding) {
                     Ok(detail) => self.proved(step, detail),
                     Err(Stop::Closed(why)) => return Err(closed(self, why)),
                     Err(other) => return Err(other),
+                }
+            }
+            Step::FillCache { with, .. } => match self.fill_cache(self.block(with))? {
+                Ok(detail) => self.proved(step, detail),
+                Err(why) => return Err(closed(self, why)),
+            },
+            Step::ReadPieces { r#in } => {
+                self.guest()?.read(Device::Bcache, pieces(self.block(r#in)), 0)?;
+            }
+            Step::WritePieces { r#in } => {
+                self.write(pieces(self.block(r#in)), false, 8)?;
+            }
+            Step::AwaitDropped { at, beside, for_ms, .. } => {
+                let limit = self.patience(Duration::from_millis(*for_ms));
+                match self.await_dropped(self.block(at), self.block(beside), limit)? {
+                    Ok(detail) => self.proved(step, detail),
+                    Err(why) => return Err(closed(self, why)),
                 }
             }
             Step::AdvanceJournal { with, past_invalidation_of, .. } => {
@@ -352,15 +369,20 @@ impl Session<'_> {
         self.background.values().map(|write| write.started_at).min().unwrap_or(0)
     }
 
-    fn write_leaf(&mut self, with: Extent, holding: Option<Extent>) -> Result<String, Stop> {
+    fn write_leaf(
+        &mut self,
+        with: Extent,
+        by_reads: bool,
+        holding: Option<Extent>,
+    ) -> Result<String, Stop> {
         // A set of 4 KiB is full after some 250 keys.
-        const BATCH: u64 = 64;
+        let batch = if by_reads { 8 } else { 64 };
         let began = self.rig.now();
         // Where a write of what is not cached leaves no key, a read miss does.
-        let spared = bcache::counter(&self.guest()?, Counter::Spared)?.is_some();
+        let by_reads = by_reads || bcache::counter(&self.guest()?, Counter::Spared)?.is_some();
         loop {
-            let pieces = self.filler(with, BATCH)?;
-            if spared {
+            let pieces = self.filler(with, batch)?;
+            if by_reads {
                 self.guest()?.read(Device::Bcache, pieces, 0)?;
             } else {
                 self.write(pieces, false, 8)?;
@@ -408,6 +430,13 @@ impl Session<'_> {
         self.cuts.push(Cut { kind: word.to_owned(), at_event: report.at_event, writes_lost: lost });
         Ok(())
     }
+}
+
+/// Pieces of a block that do not touch.
+fn pieces(block: Extent) -> Vec<Extent> {
+    const STRIDE: usize = 16;
+    let starts = (block.sector..block.sector + u64::from(block.sectors)).step_by(STRIDE);
+    starts.map(|sector| Extent { sector, sectors: 8 }).collect()
 }
 
 fn stamped_seq(run: &Run) -> Option<u64> {

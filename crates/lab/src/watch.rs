@@ -321,6 +321,46 @@ impl Watch {
         Some(format!("{what}; the block's key is in the set at event {}", holds.at))
     }
 
+    /// Whether the newest leaf, rewritten whole, holds a key of `beside` and none of
+    /// `at`, whose last key with pointers is in a journal entry that a replay
+    /// would still read.
+    pub fn dropped(
+        &mut self,
+        rig: &Rig,
+        at: wire::Extent,
+        beside: wire::Extent,
+    ) -> Result<String, String> {
+        self.update(rig);
+        let (lost, stays) = (on_backing(at), on_backing(beside));
+        let cached = |keys: &[Key], block: &Range<u64>| {
+            keys.iter().any(|key| !key.pointers.is_empty() && overlaps(key, block))
+        };
+        let entry = self.entries.iter().rev().find(|entry| cached(&entry.keys, &lost));
+        let entry = entry.ok_or("no journal entry has ever had its key")?;
+        let leaf = self.sets.iter().rev().find(|set| cached(&set.keys, &stays));
+        let leaf = leaf.filter(|leaf| leaf.at > entry.at).ok_or("no leaf was rewritten")?;
+        if leaf.keys.iter().any(|key| overlaps(key, &lost)) {
+            return Err("the leaf has its key".to_owned());
+        }
+        let newest = self.entries.last().filter(|newest| newest.at > leaf.at);
+        let newest = newest.ok_or("nothing was journaled after the leaf")?;
+        if newest.last_seq > entry.seq {
+            return Err(format!(
+                "entry {} has last_seq {}, its key was in entry {}",
+                newest.seq, newest.last_seq, entry.seq
+            ));
+        }
+        Ok(format!(
+            "the leaf at event {} has {} keys and none of it; entry {} has last_seq {}, and entry \
+             {} its key",
+            leaf.at,
+            leaf.keys.len(),
+            newest.seq,
+            newest.last_seq,
+            entry.seq
+        ))
+    }
+
     /// Whether the newest entry has let go of entry `seq`, `more` entries after
     /// event `since`; the newest entry's numbers in words.
     pub fn journal_past(&mut self, rig: &Rig, seq: u64, since: u64, more: usize) -> Option<String> {

@@ -37,4 +37,6 @@ pub enum Setting {
     WritebackDelay,
     CongestedReadThresholdUs,
     CongestedWriteThresholdUs,
+    /// Starts garbage collection, whatever the value.
+    TriggerGc,
 }

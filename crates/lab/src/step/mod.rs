@@ -267,8 +267,43 @@ pub enum Step {
     WriteLeaf {
         /// Block to write in.
         with: String,
+        /// Reads what is not cached there, on every arm, and no more than it takes.
+        #[serde(default)]
+        by_reads: bool,
         /// Demands a leaf write that holds a key with pointers for this block.
         holding: Option<String>,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// Reads blocks of a range until the cache has no unused bucket left that data
+    /// may have, so that one has to be reclaimed for each new one.
+    FillCache {
+        /// Block to read in.
+        with: String,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// Reads pieces of 8 sectors that do not touch: each gets a key of its own.
+    ReadPieces {
+        /// Block that they are in, one in 16 sectors.
+        r#in: String,
+    },
+    /// Writes the same pieces: each round the cache leaves a key without pointers.
+    WritePieces {
+        /// Block that they are in, one in 16 sectors.
+        r#in: String,
+    },
+    /// Waits, up to `for_ms`, until a btree leaf is written that holds a key of
+    /// one block and none of the other, and the journal after it; and demands
+    /// that the journal has the other's key still, so that a replay brings it
+    /// back.
+    AwaitDropped {
+        /// The block whose key the btree is to lose.
+        at: String,
+        /// The block whose key stays.
+        beside: String,
+        /// Limit, in milliseconds.
+        for_ms: u64,
         /// See [`crate::Scenario`].
         proves: Option<String>,
     },
@@ -302,7 +337,10 @@ impl Step {
     #[must_use]
     pub fn blocks(&self) -> Vec<&str> {
         match self {
-            Self::Prime { r#in } => vec![r#in],
+            Self::Prime { r#in } | Self::ReadPieces { r#in } | Self::WritePieces { r#in } => {
+                vec![r#in]
+            }
+            Self::AwaitDropped { at, beside, .. } => vec![at, beside],
             Self::Congested { by, .. } => vec![by],
             Self::Write { at, .. }
             | Self::Read { at, .. }
@@ -315,7 +353,7 @@ impl Step {
             | Self::HoldCacheWrite { of, .. }
             | Self::SpoilCacheWrite { of, .. } => vec![of],
             Self::Discard { at, .. } | Self::Fill { at } => vec![at],
-            Self::Exhaust { with, .. } => vec![with],
+            Self::Exhaust { with, .. } | Self::FillCache { with, .. } => vec![with],
             Self::Evict { of, with, .. } => vec![of, with],
             Self::WriteLeaf { with, holding, .. } => {
                 std::iter::once(with.as_str()).chain(holding.as_deref()).collect()
@@ -343,6 +381,8 @@ impl Step {
             | Self::Evict { proves, .. }
             | Self::AwaitState { proves, .. }
             | Self::WriteLeaf { proves, .. }
+            | Self::AwaitDropped { proves, .. }
+            | Self::FillCache { proves, .. }
             | Self::AdvanceJournal { proves, .. } => proves.as_deref(),
             _ => None,
         }
