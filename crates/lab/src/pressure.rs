@@ -3,7 +3,7 @@
 //! used again, a cache write that fails.
 
 use crate::bcache;
-use crate::guest::Attendant;
+use crate::guest::{ATTEND_EVERY, Attendant};
 use crate::session::Session;
 use crate::step::{Disk, Spoil};
 use crate::steps::SHORT_QUIET;
@@ -130,7 +130,7 @@ impl Session<'_> {
             match self.watch.dropped(&self.rig, at, beside) {
                 Ok(detail) => return Ok(Ok(detail)),
                 Err(why) if Instant::now() > deadline => return Ok(Err(why)),
-                Err(_) => std::thread::sleep(Duration::from_millis(20)),
+                Err(_) => std::thread::sleep(ATTEND_EVERY),
             }
             // The allocator's write is held.
             self.attend();
