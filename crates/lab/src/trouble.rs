@@ -37,6 +37,15 @@ impl Trouble {
         Self { what, message: message.into(), console_tail: String::new(), next_step }
     }
 
+    /// Whether it is the oops that registering a new cache set may end in, on every
+    /// kernel: the allocator writes priorities, and journals them, between
+    /// `SET_CACHE_SYNC` and `bch_journal_next()` in `run_cache_set`.
+    #[must_use]
+    pub(crate) fn is_early_journal(&self) -> bool {
+        let trace = ["RIP: 0010:bch_journal+", " bch_prio_write+", " bch_allocator_thread+"];
+        self.what == "oops" && trace.iter().all(|part| self.console_tail.contains(part))
+    }
+
     /// As it stands in the results.
     #[must_use]
     pub fn into_outcome(self) -> Outcome {
@@ -120,5 +129,27 @@ impl From<VmError> for Stop {
         let mut trouble = Trouble::new(what, message, next_step);
         trouble.console_tail = error.console_tail().to_owned();
         trouble.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oops_at_registering_is_told_from_others() {
+        let tail = "[ 1.1]  ? prio_io+0x12b/0x150\n[ 1.1]  bch_prio_write+0x303/0x3f0\n\
+                    [ 1.1]  bch_allocator_thread+0xb8e/0xbd0\n\
+                    [ 1.2] RIP: 0010:bch_journal+0x90/0x390\n";
+        let mut trouble = Trouble::new("oops", "the guest's kernel oopsed", "");
+        assert!(!trouble.is_early_journal());
+        trouble.console_tail = tail.to_owned();
+        assert!(trouble.is_early_journal());
+        for part in ["bch_journal", "bch_prio_write", "bch_allocator"] {
+            trouble.console_tail = tail.replace(part, "other");
+            assert!(!trouble.is_early_journal(), "{part}");
+        }
+        (trouble.console_tail, trouble.what) = (tail.to_owned(), "panicked");
+        assert!(!trouble.is_early_journal());
     }
 }
