@@ -67,15 +67,20 @@ fn counters_of_16_bits_are_found_out() {
 }
 
 /// A page of counters that two threads change without a lock: one is lost, and
-/// the check misses a write; or the page is freed, and the kernel dies.
+/// the check misses a write; or the page is freed, and the kernel dies. A race, so a
+/// boot may miss it where the two processors do not run at the same time.
 #[test]
 fn counting_without_a_lock_is_found_out() {
-    match run("mutant-unlocked") {
+    const BOOTS: usize = 8;
+    let found = (0..BOOTS).any(|_| match run("mutant-unlocked") {
         Ok(run) => {
-            let failed = failed(&run.cases);
-            assert!(failed.iter().any(|case| case.name == "bcache_inflight/inflight_two"));
+            failed(&run.cases).iter().any(|case| case.name == "bcache_inflight/inflight_two")
         }
-        Err(KunitRunError::Vm(died)) => assert!(died.to_string().contains("oops"), "{died}"),
+        Err(KunitRunError::Vm(died)) => {
+            assert!(died.to_string().contains("oops"), "{died}");
+            true
+        }
         Err(other) => panic!("{other}"),
-    }
+    });
+    assert!(found, "{BOOTS} boots passed");
 }
