@@ -3,13 +3,12 @@
 //! used again, a cache write that fails.
 
 use crate::bcache;
-use crate::guest::{ATTEND_EVERY, Attendant};
 use crate::session::Session;
 use crate::step::{Disk, Spoil};
 use crate::steps::SHORT_QUIET;
 use crate::trouble::Stop;
 use crate::watch::Watch;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use vdisk::{Fault, Matcher, OpMatch};
 use wire::{Device, Extent};
 
@@ -115,26 +114,6 @@ impl Session<'_> {
             }
         }
         Ok(Err(format!("{least} % of the buckets are unused, and it is getting less still")))
-    }
-
-    /// Waits until the btree has lost the key of `at`, and the journal has not.
-    pub fn await_dropped(
-        &mut self,
-        at: Extent,
-        beside: Extent,
-        limit: Duration,
-    ) -> Result<Result<String, String>, Stop> {
-        let deadline = Instant::now() + limit;
-        loop {
-            self.cancel.check()?;
-            match self.watch.dropped(&self.rig, at, beside) {
-                Ok(detail) => return Ok(Ok(detail)),
-                Err(why) if Instant::now() > deadline => return Ok(Err(why)),
-                Err(_) => std::thread::sleep(ATTEND_EVERY),
-            }
-            // The allocator's write is held.
-            self.attend();
-        }
     }
 
     /// Reads pieces until the SSD's sectors with data of a version of `of` are

@@ -154,7 +154,8 @@ impl Session<'_> {
             }
             Step::AwaitDropped { at, beside, for_ms, .. } => {
                 let limit = self.patience(Duration::from_millis(*for_ms));
-                match self.await_dropped(self.block(at), self.block(beside), limit)? {
+                let (at, beside) = (self.block(at), self.block(beside));
+                match self.poll(limit, |session| session.watch.dropped(&session.rig, at, beside))? {
                     Ok(detail) => self.proved(step, detail),
                     Err(why) => return Err(closed(self, why)),
                 }
@@ -340,6 +341,26 @@ impl Session<'_> {
         limit: Duration,
         any: bool,
     ) -> Result<Result<String, String>, Stop> {
+        let (what, ms) = (if any { "key" } else { "invalidation" }, limit.as_millis());
+        self.poll(limit, |session| {
+            let since = session.on_the_way();
+            if let Some(seq) = session.watch.durable_invalidation_of(&session.rig, block, since) {
+                return Ok(format!("its invalidation is in journal entry {seq}"));
+            }
+            if any && let Some(seq) = session.watch.durable_key_of(&session.rig, block, since) {
+                return Ok(format!("a key of it is in journal entry {seq}"));
+            }
+            Err(format!("no {what} of it was journaled within {ms} ms"))
+        })
+    }
+
+    /// Asks until something is so, with the disks attended; what was said last when
+    /// it is not in time.
+    pub(crate) fn poll(
+        &mut self,
+        limit: Duration,
+        mut ask: impl FnMut(&mut Self) -> Result<String, String>,
+    ) -> Result<Result<String, String>, Stop> {
         let deadline = Instant::now() + limit;
         let mut attended = Instant::now();
         loop {
@@ -348,16 +369,9 @@ impl Session<'_> {
                 self.attend();
                 attended = Instant::now();
             }
-            let since = self.on_the_way();
-            if let Some(seq) = self.watch.durable_invalidation_of(&self.rig, block, since) {
-                return Ok(Ok(format!("its invalidation is in journal entry {seq}")));
-            }
-            if any && let Some(seq) = self.watch.durable_key_of(&self.rig, block, since) {
-                return Ok(Ok(format!("a key of it is in journal entry {seq}")));
-            }
-            if Instant::now() > deadline {
-                let (what, ms) = (if any { "key" } else { "invalidation" }, limit.as_millis());
-                return Ok(Err(format!("no {what} of it was journaled within {ms} ms")));
+            let said = ask(self);
+            if said.is_ok() || Instant::now() > deadline {
+                return Ok(said);
             }
             std::thread::sleep(Duration::from_millis(2));
         }
