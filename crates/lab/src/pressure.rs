@@ -8,6 +8,7 @@ use crate::step::{Disk, Spoil};
 use crate::steps::SHORT_QUIET;
 use crate::trouble::Stop;
 use crate::watch::Watch;
+use std::ops::Range;
 use std::time::Duration;
 use vdisk::{Fault, Matcher, OpMatch};
 use wire::{Device, Extent};
@@ -84,6 +85,22 @@ impl Session<'_> {
         Ok(Err(format!("{pieces} pieces were read, the allocator was {allocator}")))
     }
 
+    /// Sectors of a bucket, and how many pieces of that length a block has.
+    fn buckets_in(&self, block: Extent) -> (u32, u64) {
+        let piece = u32::try_from(self.scenario.bcache.bucket_kib * 2).unwrap_or(u32::MAX);
+        (piece, u64::from(block.sectors / piece))
+    }
+
+    /// Reads such pieces by their numbers, the first again after the last: a bucket
+    /// each, so that none is left half used.
+    fn read_buckets(&self, block: Extent, numbers: Range<u64>) -> Result<(), Stop> {
+        let (piece, there) = self.buckets_in(block);
+        let at = |number: u64| block.sector + number % there * u64::from(piece);
+        let extents = numbers.map(|number| Extent { sector: at(number), sectors: piece });
+        self.guest()?.read(Device::Bcache, extents.collect(), 0)?;
+        Ok(())
+    }
+
     /// Reads pieces as long as a bucket until the share of unused buckets has
     /// stopped falling: some are bcache's own, or reserved.
     pub fn fill_cache(&mut self, with: Extent) -> Result<Result<String, String>, Stop> {
@@ -91,18 +108,12 @@ impl Session<'_> {
         // Every second miss may find no free bucket.
         const ROUNDS: u64 = 4;
         const STILL: u32 = 4;
-        let piece = u32::try_from(self.scenario.bcache.bucket_kib * 2).unwrap_or(u32::MAX);
-        let there = u64::from(with.sectors / piece);
+        let (piece, there) = self.buckets_in(with);
         let (mut least, mut still) = (u64::MAX, 0);
         for first in (0..there * ROUNDS).step_by(BATCH as usize) {
             self.cancel.check()?;
-            let batch = (first..first + BATCH).map(|number| Extent {
-                sector: with.sector + number % there * u64::from(piece),
-                sectors: piece,
-            });
-            let guest = self.guest()?;
-            guest.read(Device::Bcache, batch.collect(), 0)?;
-            let unused = bcache::unused_percent(&guest)?;
+            self.read_buckets(with, first..first + BATCH)?;
+            let unused = bcache::unused_percent(&self.guest()?)?;
             still = if unused < least { 0 } else { still + 1 };
             least = least.min(unused);
             if still == STILL {
@@ -134,18 +145,12 @@ impl Session<'_> {
         if self.watch.cached(&self.rig, seq).0 == 0 {
             return Ok(Err(format!("{value} was never written to the SSD")));
         }
-        // A bucket each, so that none is left half used.
-        let piece = u32::try_from(self.scenario.bcache.bucket_kib * 2).unwrap_or(u32::MAX);
-        let there = u64::from(with.sectors / piece);
+        let (piece, there) = self.buckets_in(with);
         let pieces = there * ROUNDS;
         for first in (0..pieces).step_by(BATCH as usize) {
             self.cancel.check()?;
             let read = pieces.min(first + BATCH);
-            let batch = (first..read).map(|number| Extent {
-                sector: with.sector + number % there * u64::from(piece),
-                sectors: piece,
-            });
-            self.guest()?.read(Device::Bcache, batch.collect(), 0)?;
+            self.read_buckets(with, first..read)?;
             if let Some(event) = self.watch.evicted(&self.rig, seq, of) {
                 return Ok(Ok(format!(
                     "its sectors on the SSD were written over by event {event}, after {read} \
