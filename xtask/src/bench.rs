@@ -103,7 +103,7 @@ fn cases(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<Vec<Figure>> {
-    let scenarios = lab::load_all(&repo.join("workloads/scenarios"))?;
+    let scenarios = scenario::load_all(&repo.join("workloads/scenarios"))?;
     let image = ready.images.first().context("no kernel")?;
     let work = Scratch::new("bclab-").context("cannot create a temporary folder")?;
     let stage = ui.stage("cases");
@@ -133,7 +133,7 @@ fn sweeps(ready: &Prepared, samples: u32, ui: &Ui, cancel: &Cancel) -> Result<Fi
     let mut what = String::new();
     for sample in 0..samples {
         stage.progress(u64::from(sample), u64::from(samples), "");
-        let swept = lab::perf::sweep(image, &ready.tools, 1 << 30, work.path(), cancel)?;
+        let swept = perf::sweep(image, &ready.tools, 1 << 30, work.path(), cancel)?;
         seconds.push(swept.took.as_secs_f64());
         what = format!("sweep of {} MiB, {} cached", swept.bytes >> 20, swept.cached >> 20);
     }

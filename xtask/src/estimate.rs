@@ -2,7 +2,7 @@
 //! How long a run will take, said before it begins.
 
 use evidence::RunRecord;
-use lab::Scenario;
+use scenario::Scenario;
 
 /// A case of steps, in seconds: two boots and what is between them.
 const STEPS_S: f64 = 4.0;

@@ -7,9 +7,8 @@ use crate::prepare;
 use crate::run;
 use crate::ui::{Stage, Ui};
 use anyhow::{Context, Result};
-use lab::explore::{
-    Counterexample, Expectations, Exploration, ExploreError, Outcome, Progress, Replay, Spec,
-};
+use explore::{Counterexample, Exploration, ExploreError, Outcome, Progress, Replay, Spec};
+use judge::kind::Expectations;
 use proc::Cancel;
 use serde_json::json;
 use std::path::Path;
@@ -79,12 +78,12 @@ pub fn main(args: &ExploreArgs, cancel: &Cancel) -> Result<ExitCode> {
         };
         let on = |progress: Progress| show.progress(progress);
         if let Some(number) = args.state {
-            let replay = lab::explore::replay(&spec, &out.join(&scenario.id), number, &on, cancel)
+            let replay = explore::replay(&spec, &out.join(&scenario.id), number, &on, cancel)
                 .map_err(usage_or_trouble)?;
             stage.done("one state");
             return Ok(replayed(number, &replay));
         }
-        let found = lab::explore::explore(&spec, &out.join(&scenario.id), &on, cancel);
+        let found = explore::explore(&spec, &out.join(&scenario.id), &on, cancel);
         if let Err(ExploreError::Cancelled(_)) = found {
             ui.say(&format!(
                 "{}: the states tried so far are kept; the same command with --out {} goes on",

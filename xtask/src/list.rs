@@ -15,7 +15,7 @@ pub fn main() -> Result<ExitCode> {
     {
         let folder = format!("workloads/{folder}");
         println!("{what} ({folder}):");
-        let scenarios = lab::load_all(&dirs.repo.join(folder))
+        let scenarios = scenario::load_all(&dirs.repo.join(folder))
             .map_err(|error| exit::usage(error.to_string()))?;
         for scenario in scenarios {
             let when = if scenario.quick { "" } else { " (with --full)" };

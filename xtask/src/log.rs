@@ -145,7 +145,7 @@ fn carried(log: &Log, life: &Life, event: &Event) -> String {
     match log.payload(life, event.request) {
         Ok(data) => {
             let ssd = &*event.disk == "ssd";
-            format!(": {}", lab::explore::what(ssd, event.sector, &data))
+            format!(": {}", judge::story::what(ssd, event.sector, &data))
         }
         Err(_) => ": (its content is not in the log)".to_owned(),
     }

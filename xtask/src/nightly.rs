@@ -107,7 +107,7 @@ fn tonight(
     kernel: KernelArgs,
     arms: Vec<String>,
     mut ready: Prepared,
-    scenarios: &[lab::Scenario],
+    scenarios: &[scenario::Scenario],
     store: &Store,
     dirs: &Dirs,
     ui: &Ui,

@@ -14,8 +14,9 @@ use evidence::{
     Case, Outcome, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, Store, Summary,
 };
 use kbuild::Dirs;
-use lab::{ArmImage, CaseSpec, Event, Left, Scenario, Tools};
+use lab::{ArmImage, CaseSpec, Event, Left, Tools};
 use proc::Cancel;
+use scenario::Scenario;
 use std::path::Path;
 use std::process::ExitCode;
 

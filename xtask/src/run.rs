@@ -10,8 +10,9 @@ use anyhow::Result;
 use evidence::{
     Case, Outcome, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, Store, Summary,
 };
-use lab::{Event, Scenario};
+use lab::Event;
 use proc::Cancel;
+use scenario::Scenario;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -87,7 +88,7 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
 pub fn choose_scenarios(folders: &[PathBuf], wanted: &[String]) -> Result<Vec<Scenario>> {
     let mut all = Vec::new();
     for folder in folders {
-        all.extend(lab::load_all(folder).map_err(|error| exit::usage(error.to_string()))?);
+        all.extend(scenario::load_all(folder).map_err(|error| exit::usage(error.to_string()))?);
     }
     if wanted.is_empty() {
         all.retain(|scenario| scenario.load.is_none());

@@ -80,7 +80,7 @@ pub struct Options<'a> {
     pub accel: AccelArg,
     /// `NAME` or `NAME=PATH`.
     pub arms: Vec<String>,
-    pub scenarios: &'a [lab::Scenario],
+    pub scenarios: &'a [scenario::Scenario],
 }
 
 /// Makes and writes a plan.

@@ -5,7 +5,7 @@ use crate::flags::ShowArgs;
 use crate::{exit, prepare, runs};
 use anyhow::Result;
 use evidence::{Case, Outcome};
-use lab::Focus;
+use judge::Focus;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -23,7 +23,7 @@ fn time_line(case: &Case, dir: &Path, focus: Option<Focus>) -> Result<String> {
     let events = case.file(dir, "events").filter(|path| path.is_file()).ok_or_else(|| {
         exit::usage(format!("the event log of {} is not in {}", case.id, dir.display()))
     })?;
-    let line = lab::timeline(case, &events, focus).map_err(|e| exit::usage(e.to_string()))?;
+    let line = judge::timeline(case, &events, focus).map_err(|e| exit::usage(e.to_string()))?;
     Ok(evidence::timeline_text(&line))
 }
 

@@ -80,7 +80,10 @@ fn with_machines(cargo: &mut Command, repo: &Path, ui: &Ui, cancel: &Cancel) -> 
     let arms = prepare::choose_arms(&dirs, &names)?;
     let kernel = KernelArgs { kernel_src: None, config: "plain".to_owned() };
     let ready = prepare::prepare(&dirs, &arms, &kernel, AccelArg::Auto, ui, cancel)?;
-    cargo.args(["--features", "lab/vm-tests,vm/vm-tests,image/vm-tests,xtask/vm-tests"]);
+    cargo.args([
+        "--features",
+        "explore/vm-tests,lab/vm-tests,vm/vm-tests,image/vm-tests,xtask/vm-tests",
+    ]);
     cargo.env("BCLAB_CACHE", &dirs.cache);
     // What was just used to fetch the source is there for the tests, too.
     cargo.env("BCACHE_LAB_ONLINE", "1");

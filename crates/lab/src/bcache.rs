@@ -2,24 +2,10 @@
 //! Everything the lab knows of bcache's tools and sysfs files.
 
 use crate::guest::{Guest, GuestError};
-use crate::scenario::CacheMode;
-use crate::step::{Counter, LifeEvent, Setting};
+use scenario::CacheMode;
+use scenario::layout::{self, SET_UUID};
+use scenario::{Counter, LifeEvent, Setting};
 use wire::Device;
-
-/// Chosen by us, so that paths in sysfs and the disk format's magic are known
-/// beforehand. Any UUID will do.
-pub const SET_UUID: &str = "6c616200-0000-4000-8000-000062636163";
-
-/// The first 8 bytes of [`SET_UUID`]: part of the magic numbers on disk.
-pub const SET_MAGIC: u64 = u64::from_le_bytes([0x6c, 0x61, 0x62, 0, 0, 0, 0x40, 0]);
-
-/// Where the user's sector 0 is on the backing device, in 512 B sectors: the
-/// default of make-bcache, given explicitly.
-pub const DATA_OFFSET: u64 = 16;
-
-/// Size of the cache's buckets in KiB where nothing else is asked for: the
-/// default of make-bcache.
-pub const BUCKET_KIB: u64 = 512;
 
 const REGISTER: &str = "/sys/fs/bcache/register";
 const BLOCK_DIR: &str = "/sys/block/bcache0";
@@ -36,7 +22,7 @@ fn set_file(name: &str) -> String {
 /// make-bcache's own message, or the guest's failure.
 pub fn format(guest: &Guest<'_>, bucket_kib: u64) -> Result<(), GuestError> {
     let (ssd, hdd) = (guest.disk_path(Device::Ssd)?, guest.disk_path(Device::Hdd)?);
-    let (offset, bucket) = (DATA_OFFSET.to_string(), format!("{bucket_kib}k"));
+    let (offset, bucket) = (layout::DATA_OFFSET.to_string(), format!("{bucket_kib}k"));
     let mut argv = vec!["make-bcache", "--cset-uuid", SET_UUID, "--data-offset", &offset];
     argv.extend(["--bucket", &bucket, "-C", &ssd, "-B", &hdd]);
     guest.exec(&argv).map(|_| ())
@@ -115,29 +101,12 @@ pub fn set_is_there(guest: &Guest<'_>) -> Result<bool, GuestError> {
     Ok(guest.list("/sys/fs/bcache")?.iter().any(|name| name == SET_UUID))
 }
 
-impl Setting {
-    /// Its file's name.
-    #[must_use]
-    pub fn file(self) -> &'static str {
-        match self {
-            Self::CacheMode => "cache_mode",
-            Self::SequentialCutoff => "sequential_cutoff",
-            Self::WritebackRunning => "writeback_running",
-            Self::WritebackPercent => "writeback_percent",
-            Self::WritebackDelay => "writeback_delay",
-            Self::CongestedReadThresholdUs => "congested_read_threshold_us",
-            Self::CongestedWriteThresholdUs => "congested_write_threshold_us",
-            Self::TriggerGc => "internal/trigger_gc",
-        }
-    }
-
-    fn path(self) -> String {
-        match self {
-            Self::CongestedReadThresholdUs | Self::CongestedWriteThresholdUs | Self::TriggerGc => {
-                set_file(self.file())
-            }
-            _ => format!("{DEVICE_DIR}/{}", self.file()),
-        }
+fn path(setting: Setting) -> String {
+    match setting {
+        Setting::CongestedReadThresholdUs
+        | Setting::CongestedWriteThresholdUs
+        | Setting::TriggerGc => set_file(setting.file()),
+        _ => format!("{DEVICE_DIR}/{}", setting.file()),
     }
 }
 
@@ -146,7 +115,7 @@ impl Setting {
 /// # Errors
 /// A sysfs file that is missing or refuses the value.
 pub fn set(guest: &Guest<'_>, setting: Setting, value: &str) -> Result<(), GuestError> {
-    guest.write_file(&setting.path(), value)
+    guest.write_file(&path(setting), value)
 }
 
 /// Length in sectors from which on requests go round a congested cache, as
@@ -189,22 +158,6 @@ fn parse_size(text: &str) -> Option<u64> {
     let tenths = whole.parse::<u64>().ok()? * 10 + tenths.parse::<u64>().ok()?;
     let shift = 10 * (u32::try_from(unit).ok()? + 1);
     Some(if tenths == 0 { 0 } else { ((tenths + 1) << shift) / 10 })
-}
-
-impl Counter {
-    /// Its file's name.
-    #[must_use]
-    pub fn file(self) -> &'static str {
-        match self {
-            Self::Writes => "inflight_writes",
-            Self::Recorded => "inflight_recorded",
-            Self::SkippedExact => "inflight_skipped_exact",
-            Self::SkippedPossible => "inflight_skipped_possible",
-            Self::Bytes => "inflight_bytes",
-            Self::Requests => "inflight",
-            Self::Spared => "ordered_spared",
-        }
-    }
 }
 
 /// A counter; `None` where the kernel has none.

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One attempt of one arm at one scenario, from fresh disks to its record.
 
-use crate::kernel_report;
+use crate::complaint;
+use crate::event::Event;
 use crate::load;
-use crate::run::{ArmImage, Event, Tools};
-use crate::scenario::{Disks, Scenario};
 use crate::session::Session;
-use crate::step::Step;
+use crate::tools::{ArmImage, Tools};
 use crate::trouble::{Stop, Trouble};
 use evidence::{Case, Outcome, SectorCounts, Verdict};
 use proc::{Cancel, Cancelled, Scratch};
+use scenario::Step;
+use scenario::{Disks, Scenario};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -145,7 +146,7 @@ pub fn run_case(
         Err(Stop::Cancelled) => Err(Stop::Cancelled),
         result => {
             let known = &tools.known_reports;
-            kernel_report::judge(result, &run_dir.join(&logs), known, &mut case.observations)
+            complaint::judge(result, &run_dir.join(&logs), known, &mut case.observations)
         }
     };
     match result {

@@ -5,8 +5,8 @@
 //! a line per case. A line that is missing is a failure: a kernel that died in
 //! a case leaves half a document, which must not pass.
 
-use crate::kernel_report;
-use crate::run::Tools;
+use crate::complaint;
+use crate::tools::Tools;
 use crate::trouble::Stop;
 use proc::Cancel;
 use std::path::Path;
@@ -92,7 +92,7 @@ pub fn run_kunit(
     config.slow_down(tools.slowness);
     drop(Vm::boot(&config, cancel)?);
     let known = &tools.known_reports;
-    let report = match kernel_report::judge(Ok(()), logs, known, &mut Vec::new()) {
+    let report = match complaint::judge(Ok(()), logs, known, &mut Vec::new()) {
         Ok(report) => report.map(|report| report.lines()).unwrap_or_default(),
         Err(Stop::Trouble(trouble)) => return Err(KunitRunError::Stall(trouble.message)),
         Err(_) => Vec::new(),

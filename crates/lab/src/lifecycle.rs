@@ -4,8 +4,8 @@
 use crate::bcache;
 use crate::guest::{GuestError, PATIENCE};
 use crate::session::Session;
-use crate::step::{LifeEvent, LifeState};
 use crate::trouble::{Stop, Trouble};
+use scenario::{LifeEvent, LifeState};
 use std::time::{Duration, Instant};
 use wire::Extent;
 

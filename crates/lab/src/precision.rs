@@ -4,9 +4,9 @@
 
 use crate::bcache;
 use crate::session::Session;
-use crate::step::{Counter, Disk};
 use crate::steps::SHORT_QUIET;
 use crate::trouble::Stop;
+use scenario::{Counter, Disk};
 use wire::Extent;
 
 impl Session<'_> {

@@ -4,10 +4,10 @@
 
 use crate::bcache;
 use crate::session::Session;
-use crate::step::{Disk, Spoil};
 use crate::steps::SHORT_QUIET;
 use crate::trouble::Stop;
-use crate::watch::Watch;
+use judge::watch::Watch;
+use scenario::{Disk, Spoil};
 use std::ops::Range;
 use std::time::Duration;
 use vdisk::{Fault, Matcher, OpMatch};

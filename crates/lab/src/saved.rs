@@ -11,11 +11,12 @@
 //! (`search_alloc`), which decide what shares a bucket. A scenario must not need
 //! luck with either; S9 once did, and lost it in every restored guest.
 
-use crate::kernel_report::{self, KnownReport};
-use crate::scenario::Disks;
+use crate::complaint;
 use crate::session::disk_trouble;
 use crate::trouble::{Stop, Trouble};
+use judge::kernel_report::KnownReport;
 use proc::{Cancel, Scratch};
+use scenario::Disks;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -133,7 +134,7 @@ fn save(
 
 /// A guest that has complained cannot start a case that could be clean.
 fn no_report(logs: &Path, known: &[KnownReport]) -> Result<(), Stop> {
-    match kernel_report::judge(Ok(()), logs, known, &mut Vec::new())? {
+    match complaint::judge(Ok(()), logs, known, &mut Vec::new())? {
         None => Ok(()),
         Some(report) => {
             let next = "read the report: a bug of the kernel under test, or of its configuration";
@@ -147,7 +148,7 @@ fn no_report(logs: &Path, known: &[KnownReport]) -> Result<(), Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::DiskSetup;
+    use scenario::DiskSetup;
 
     #[test]
     fn only_what_is_booted_often_is_saved() {

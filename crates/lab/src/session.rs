@@ -3,16 +3,17 @@
 //! been seen so far.
 
 use crate::bcache;
-use crate::explore::{History, Told};
 use crate::failing::FailingAllocations;
 use crate::guest::{Attendant, Guest, PATIENCE};
-use crate::scenario::Scenario;
-use crate::step::{Counter, Disk};
 use crate::trouble::{Stop, Trouble};
-use crate::watch::{NUDGE, Watch};
-use crate::witness::Witness;
 use evidence::{Cut, Opportunity};
+use judge::history::{History, Told};
+use judge::watch::{NUDGE, Watch};
+use judge::witness::Witness;
 use proc::Cancel;
+use scenario::Scenario;
+use scenario::layout;
+use scenario::{Counter, Disk};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ use vm::{Backend, Pending, Vm, VmConfig, VmDisk};
 use wire::{Answer, Device, Extent, Op, Run};
 
 /// A write that was started and not yet waited for.
-pub(crate) struct Background {
+pub struct Background {
     pub pending: Pending,
     pub seq: u64,
     /// Position in the disks' event sequence before it was submitted.
@@ -50,7 +51,7 @@ impl Attendant for Session<'_> {
 }
 
 /// The disks, the machine, and the notes.
-pub(crate) struct Session<'a> {
+pub struct Session<'a> {
     pub scenario: &'a Scenario,
     pub cancel: &'a Cancel,
     pub rig: Rig,
@@ -149,7 +150,7 @@ impl<'a> Session<'a> {
         events: &Path,
         cancel: &'a Cancel,
     ) -> Result<Self, Stop> {
-        let disk = |name: &str, setup: crate::scenario::DiskSetup| DiskSpec {
+        let disk = |name: &str, setup: scenario::DiskSetup| DiskSpec {
             name: name.to_owned(),
             sectors: setup.mib * 2048,
             volatile_cache: setup.volatile_cache,
@@ -295,7 +296,7 @@ impl<'a> Session<'a> {
 
     /// The same range as the disk sees it.
     pub fn on_disk(disk: Disk, block: Extent) -> (u64, u64) {
-        let shift = if disk == Disk::Hdd { bcache::DATA_OFFSET } else { 0 };
+        let shift = if disk == Disk::Hdd { layout::DATA_OFFSET } else { 0 };
         (block.sector + shift, u64::from(block.sectors))
     }
 
@@ -455,11 +456,11 @@ impl<'a> Session<'a> {
     }
 }
 
-pub(crate) const OVERLOADED: &str = "is the machine overloaded? try --jobs 1";
+pub const OVERLOADED: &str = "is the machine overloaded? try --jobs 1";
 const MEND_SCENARIO: &str = "mend the order of the steps in the scenario's file";
 
 /// A virtual disk that fails is the lab's own fault.
-pub(crate) fn disk_trouble(error: impl std::fmt::Display) -> Stop {
+pub fn disk_trouble(error: impl std::fmt::Display) -> Stop {
     Trouble::new(
         "virtual-disk",
         error.to_string(),

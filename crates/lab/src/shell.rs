@@ -4,9 +4,10 @@
 
 use crate::bcache;
 use crate::guest::{Guest, GuestError};
-use crate::run::{ArmImage, Tools};
-use crate::scenario::CacheMode;
+use crate::tools::{ArmImage, Tools};
 use proc::Cancel;
+use scenario::CacheMode;
+use scenario::layout;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vdisk::{DiskSpec, Profile, Rig, VdiskError};
@@ -95,7 +96,7 @@ impl Shell {
         }
         let vm = Vm::boot(&config, cancel)?;
         let guest = Guest::new(&vm, cancel);
-        bcache::format(&guest, bcache::BUCKET_KIB)?;
+        bcache::format(&guest, layout::BUCKET_KIB)?;
         bcache::register(&guest)?;
         bcache::set_cache_mode(&guest, CacheMode::Writethrough)?;
         guest.write_file(PROFILE, &profile(spec))?;

@@ -2,15 +2,15 @@
 //! What each verb of a scenario does.
 
 use crate::bcache;
-use crate::explore::Told;
 use crate::guest::{ATTEND_EVERY, Attendant};
-use crate::oracle::Judgement;
-use crate::scenario::CacheMode;
 use crate::session::{Background, Session};
-use crate::step::{Counter, CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
 use crate::trouble::Stop;
-use crate::watch::Watch;
 use evidence::{Cut, Opportunity};
+use judge::history::Told;
+use judge::oracle::Judgement;
+use judge::watch::Watch;
+use scenario::CacheMode;
+use scenario::{Counter, CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
 use std::time::{Duration, Instant};
 use vdisk::{Hold, OpMatch, Phase, Policy};
 use wire::{Answer, Content, Device, Extent, Run};

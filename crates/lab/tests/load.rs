@@ -3,7 +3,7 @@
 //! builds what they boot and tells them where it is; see `xtask/src/test.rs`.
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 
-use lab::{Scenario, ScenarioError};
+use scenario::{Scenario, ScenarioError};
 use std::path::Path;
 
 const JOB: &str = "\
@@ -68,7 +68,7 @@ fn scenario(scenario: &str, job: &str, settings: &str) -> Result<Scenario, Scena
         std::fs::write(path, text).unwrap();
     }
     let path = dir.path().join("scenarios/l.toml");
-    lab::parse(&path, scenario)
+    scenario::parse(&path, scenario)
 }
 
 /// File name, line and message of what is wrong.
@@ -116,7 +116,7 @@ fn errors_in_the_files_beside_the_job_have_their_line() {
 #[test]
 fn the_shipped_jobs_and_loads_parse() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workloads");
-    let loads: Vec<Scenario> = lab::load_all(&root.join("scenarios"))
+    let loads: Vec<Scenario> = scenario::load_all(&root.join("scenarios"))
         .unwrap()
         .into_iter()
         .filter(|scenario| scenario.load.is_some())
@@ -125,7 +125,7 @@ fn the_shipped_jobs_and_loads_parse() {
     for entry in std::fs::read_dir(root.join("fio")).unwrap().flatten() {
         let path = entry.path();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        lab::Job::load(&root.join("fio"), &name).unwrap();
+        scenario::Job::load(&root.join("fio"), &name).unwrap();
         let other = path.with_extension("toml").is_file() && path.with_extension("fio").is_file();
         assert!(other, "{name}: a .fio and a .toml belong together");
         let perf_only = ["small-writes-2", "small-writes-4"].contains(&name.as_str());

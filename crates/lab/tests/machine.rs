@@ -6,8 +6,9 @@
 mod support;
 
 use evidence::{Case, Outcome, Verdict};
-use lab::{CaseSpec, Scenario, run_case};
+use lab::{CaseSpec, run_case};
 use proc::Cancel;
+use scenario::Scenario;
 use support::{image, parse, scenario_text, tools};
 
 fn play(arm: &str, scenario: &Scenario) -> Case {

@@ -17,7 +17,7 @@ use support::{image, repo, tools};
 #[test]
 fn restored_and_booted_guests_give_the_same_verdicts() {
     let arm = image("base");
-    let mut scenarios = lab::load_all(&repo("workloads/scenarios")).unwrap();
+    let mut scenarios = scenario::load_all(&repo("workloads/scenarios")).unwrap();
     scenarios.retain(|scenario| scenario.restore);
     let out = tempfile::tempdir().unwrap();
     let boots = scenarios.iter().map(|scenario| (arm.kernel.as_path(), scenario.disks, 3));

@@ -31,7 +31,7 @@ fn play(arm: &str, text: &str) -> Case {
     let tools = Tools { initramfs: path("BCLAB_INITRAMFS"), accel, ..Tools::default() };
     let kernel = path(&format!("BCLAB_KERNEL_{}", arm.to_uppercase()));
     let image = ArmImage { name: arm.to_owned(), kernel };
-    let scenario = lab::parse(Path::new("test.toml"), text).unwrap();
+    let scenario = scenario::parse(Path::new("test.toml"), text).unwrap();
     let out = tempfile::tempdir().unwrap();
     let spec = CaseSpec::new(&image, &scenario, 1, 1);
     let case = run_case(&spec, &tools, out.path(), &|_| {}, &Cancel::new()).unwrap();

@@ -56,7 +56,7 @@ fn home<'a>(case: &Case, runs: &'a [StoredRun]) -> Option<&'a Path> {
 }
 
 fn add(dir: &Path, case: &Case, exhibits: &Mutex<Exhibits>) {
-    let line = case.file(dir, "events").and_then(|path| lab::timeline(case, &path, None).ok());
+    let line = case.file(dir, "events").and_then(|path| judge::timeline(case, &path, None).ok());
     let console = case.file(dir, "logs").and_then(|logs| last_console(&logs));
     if let Ok(mut exhibits) = exhibits.lock() {
         if let Some(line) = line {

@@ -8,8 +8,8 @@ use crate::prepare::Prepared;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
 use evidence::{Perf, Series};
-use lab::perf::{Counting, Figure, Job, PerfError, Setup, Work};
 use lab::{ArmImage, Tools};
+use perf::{Counting, Figure, Job, PerfError, Setup, Work};
 use proc::{Cancel, Scratch};
 use std::path::PathBuf;
 use vm::Accel;
@@ -104,7 +104,7 @@ impl<'a> Bed<'a> {
                 // The plugin is TCG's.
                 let tools = Tools { accel: Accel::Tcg, ..self.tools.clone() };
                 let arm = &self.images[variant.arm];
-                let costs = lab::perf::count(arm, &tools, &how, &Work::ALL, logs, cancel)?;
+                let costs = perf::count(arm, &tools, &how, &Work::ALL, logs, cancel)?;
                 for cost in costs {
                     let mut add = |metric: &str, unit: &str, value| {
                         perf.push(series(metric, unit, cost.work.name(), &variant.label), value);
@@ -124,8 +124,7 @@ impl<'a> Bed<'a> {
                 let variant = &plan.variants[variant];
                 let arm = &self.images[variant.arm];
                 let (setup, on) = (Setup::default(), &variant.attributes);
-                let figures =
-                    lab::perf::speed(arm, self.tools, &setup, on, &self.jobs, logs, cancel)?;
+                let figures = perf::speed(arm, self.tools, &setup, on, &self.jobs, logs, cancel)?;
                 for Figure { metric, unit, higher_is_better, workload, value } in figures {
                     let like = series(metric, unit, &workload, &variant.label);
                     perf.push(Series { higher_is_better, ..like }, value);
@@ -133,19 +132,18 @@ impl<'a> Bed<'a> {
             }
             Task::Memory { arm, bytes } => {
                 let arm = &self.images[arm];
-                let point =
-                    lab::perf::memory(arm, self.tools, bytes, PEAK, self.seed, logs, cancel)?;
+                let point = perf::memory(arm, self.tools, bytes, PEAK, self.seed, logs, cancel)?;
                 perf.memory.push(point);
             }
             Task::Hits { arm, in_flight } => {
-                let how = lab::perf::Placement {
+                let how = perf::Placement {
                     device_bytes: 1 << 30,
                     in_flight,
                     placements: if self.quick { 4 } else { 12 },
                     seed: self.seed,
                 };
                 let arm = &self.images[arm];
-                perf.hit_ratio.push(lab::perf::hit_ratio(arm, self.tools, &how, logs, cancel)?);
+                perf.hit_ratio.push(perf::hit_ratio(arm, self.tools, &how, logs, cancel)?);
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use evidence::{
     ToolchainRecord,
 };
 use kbuild::{Arm, PortableArm};
-use lab::{JobText, Scenario, ScenarioError};
+use scenario::{JobText, Scenario, ScenarioError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -140,7 +140,7 @@ impl Bundle {
     /// [`BundleError::Format`], with the line in the scenario.
     pub fn scenario(&self) -> Result<Scenario, BundleError> {
         let path = Path::new("scenario in the bundle");
-        let parsed = lab::parse_with(path, &self.scenario, self.job.as_ref());
+        let parsed = scenario::parse_with(path, &self.scenario, self.job.as_ref());
         let mut scenario = parsed.map_err(|error| {
             let why = match error {
                 ScenarioError::Read { .. } => "it is of a load, and has no job in it".to_owned(),

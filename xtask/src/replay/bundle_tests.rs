@@ -110,7 +110,7 @@ fn a_load_comes_with_its_job_and_its_length() {
     let read = Bundle::parse(&serde_json::to_vec(&bundle).unwrap()).unwrap();
     assert_eq!(read, bundle);
     let scenario = read.scenario().unwrap();
-    let hash = lab::parse(&path, &bundle.scenario).unwrap().hash;
+    let hash = scenario::parse(&path, &bundle.scenario).unwrap().hash;
     assert_eq!((scenario.hash, scenario.load.unwrap().cycles.unwrap().count), (hash, 7));
     let job = bundle.job.take().unwrap();
     let without = Bundle::parse(&serde_json::to_vec(&bundle).unwrap()).unwrap_err();

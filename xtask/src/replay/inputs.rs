@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result};
 use kbuild::{Arm, PortableArm};
-use lab::{JobText, Scenario, ScenarioError};
+use scenario::{JobText, Scenario, ScenarioError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -70,7 +70,7 @@ pub fn scenario_text(run: &Path, repo: &Path, hash: &str) -> Option<(PathBuf, St
 
 /// The job of a scenario that is a load, from beside the scenario's file.
 pub fn job_text(path: &Path, text: &str) -> Result<Option<JobText>, ScenarioError> {
-    let Some(load) = lab::parse(path, text)?.load else { return Ok(None) };
+    let Some(load) = scenario::parse(path, text)?.load else { return Ok(None) };
     JobText::beside(path, &load.job.name).map(Some)
 }
 
@@ -97,7 +97,7 @@ fn toml_files(dir: &Path) -> ByHash {
         .filter_map(|path| {
             let text = std::fs::read_to_string(&path).ok()?;
             // A load is its file and its job's.
-            let hash = lab::parse(&path, &text).map_or_else(
+            let hash = scenario::parse(&path, &text).map_or_else(
                 |_| blake3::hash(text.as_bytes()).to_hex().to_string(),
                 |scenario| scenario.hash,
             );

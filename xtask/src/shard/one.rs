@@ -92,7 +92,7 @@ pub fn run(args: &ShardRunArgs, cancel: &Cancel) -> Result<ExitCode> {
 }
 
 /// The plan's scenarios, as they were when it was made.
-fn scenarios(plan: &Plan, repo: &std::path::Path) -> Result<Vec<lab::Scenario>> {
+fn scenarios(plan: &Plan, repo: &std::path::Path) -> Result<Vec<scenario::Scenario>> {
     let ids: Vec<String> = plan.scenarios.iter().map(|s| s.id.clone()).collect();
     let found = run::choose_scenarios(&[repo.join("workloads/scenarios")], &ids)?;
     for scenario in &found {

@@ -5,14 +5,14 @@
 //! on luck: the same kernel boots on the same disks and is judged again.
 
 use super::cycles::Soak;
-use super::ledger::Ledger;
-use super::plan::{Cycles, LoadPlan};
-use crate::explore::History;
-use crate::scenario::CacheMode;
 use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
-use crate::witness::Witness;
 use evidence::{Case, Load, Outcome, Verdict};
+use judge::history::History;
+use judge::ledger::Ledger;
+use judge::witness::Witness;
+use scenario::CacheMode;
+use scenario::{Cycles, LoadPlan};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use vdisk::log::Log;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! bcache's settings and counters for a load.
 
-use super::job::{Delays, Settings};
 use crate::bcache;
 use crate::guest::{Guest, GuestError};
+use scenario::{Delays, Settings};
 use std::time::Duration;
 use vdisk::{OpMatch, Rig};
 
@@ -54,7 +54,7 @@ impl Skipped {
 /// # Errors
 /// A sysfs file that is missing or refuses the value.
 pub fn apply(guest: &Guest<'_>, settings: &Settings) -> Result<(), GuestError> {
-    let set = |name: &str| format!("/sys/fs/bcache/{}/{name}", bcache::SET_UUID);
+    let set = |name: &str| format!("/sys/fs/bcache/{}/{name}", scenario::layout::SET_UUID);
     bcache::set_cache_mode(guest, settings.cache_mode)?;
     let cutoff = (settings.sequential_cutoff_kib << 10).to_string();
     guest.write_file(&format!("{DEVICE_DIR}/sequential_cutoff"), &cutoff)?;
@@ -84,7 +84,7 @@ pub fn delay(rig: &Rig, delays: Delays) {
 /// The guest's failure. Still dirty after `limit` is no error: the state that
 /// it returns says so.
 pub fn drain(guest: &Guest<'_>, limit: Duration) -> Result<String, GuestError> {
-    bcache::set_cache_mode(guest, crate::scenario::CacheMode::None)?;
+    bcache::set_cache_mode(guest, scenario::CacheMode::None)?;
     let end = std::time::Instant::now() + limit;
     let mut state = bcache::state(guest)?;
     if state == "dirty" {

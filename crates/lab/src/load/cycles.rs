@@ -2,21 +2,21 @@
 //! `L2`, `L3`: load, a cut at a random moment, boot, judge, and on with the
 //! same disks.
 
-use super::cause::Cause;
 use super::doubts::{self, Evidence, Explained};
-use super::flight::Flight;
-use super::ledger::Ledger;
-use super::plan::{Cycles, LoadPlan, StampedArea};
 use super::play::{Say, shown};
 use super::stamped::{self, Writers};
-use super::{Delays, again, counters, fio};
-use crate::explore::History;
-use crate::oracle::Judgement;
-use crate::scenario::CacheMode;
+use super::{again, counters, fio};
 use crate::session::{OVERLOADED, Session, disk_trouble};
-use crate::step::{CutKind, OpenWrites};
 use crate::trouble::{Stop, Trouble};
 use evidence::{Case, Cut, Load, Outcome, StaleSample, Verdict};
+use judge::flight::Flight;
+use judge::history::History;
+use judge::ledger::Ledger;
+use judge::oracle::Judgement;
+use scenario::CacheMode;
+use scenario::Cause;
+use scenario::{Bypass, Cycles, Delays, Job, LoadPlan, StampedArea};
+use scenario::{CutKind, OpenWrites};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -137,7 +137,7 @@ fn finish(session: &mut Session<'_>, soak: &Soak<'_>, case: &mut Case) -> Result
         ("writes bypassed the cache", counts.invalidations, "keys without pointers"),
         ("a miss overlapped a write in flight", counts.overlapped, "misses inside the window"),
     ];
-    let bypasses = soak.plan.job.bypass != super::Bypass::None;
+    let bypasses = soak.plan.job.bypass != Bypass::None;
     let claims: Vec<_> = claims.into_iter().take(if bypasses { claims.len() } else { 3 }).collect();
     let verdict = case.sectors.worst();
     match (shown(session, &claims, &counts), verdict) {
@@ -409,7 +409,7 @@ impl<'p> Soak<'p> {
 }
 
 /// fio must not end before the cut: it has a reason, and says it.
-fn still_running(fio: &Pending, job: &super::Job) -> Result<(), Stop> {
+fn still_running(fio: &Pending, job: &Job) -> Result<(), Stop> {
     match fio.poll() {
         None => Ok(()),
         Some(outcome) => match outcome? {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Sectors that need an explanation after a cut, and where the cache has them.
 
-use super::cause::{Cause, Permits};
-use super::ledger::{Doubt, Ledger};
-use crate::bcache::{self, DATA_OFFSET};
-use crate::scenario::CacheMode;
+use crate::bcache;
 use crate::session::Session;
 use crate::trouble::Stop;
-use crate::watch::NUDGE;
 use evidence::Verdict;
+use judge::ledger::{Doubt, Ledger};
+use judge::watch::NUDGE;
+use scenario::CacheMode;
+use scenario::layout::DATA_OFFSET;
+use scenario::{Cause, Permits};
 use std::collections::{BTreeMap, BTreeSet};
 use vdisk::{CutReport, Kind, Media, Op};
 use wire::{Content, Device, Extent};

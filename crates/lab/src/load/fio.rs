@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! fio in the guest: hand over the job, start it, understand what it says.
 
-use super::jobfile::JobFile;
 use crate::guest::{Guest, GuestError};
 use crate::trouble::{Stop, Trouble};
+use scenario::JobFile;
 use wire::{ExecOutput, Op};
 
 /// Where the job is put in the guest.

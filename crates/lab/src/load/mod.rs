@@ -9,22 +9,13 @@
 //! disks' events, never from what the guest says.
 
 mod again;
-mod cause;
 mod counters;
 mod cycles;
 mod doubts;
 mod fio;
-mod flight;
-mod job;
-mod jobfile;
-mod ledger;
-mod plan;
 mod play;
 mod stamped;
 mod sweep;
 
 pub use again::Left;
-pub use job::{Bypass, Delays, Job, JobText, Settings};
-pub(crate) use plan::parse;
-pub use plan::{Cycles, LoadPlan, StampedArea};
 pub(crate) use play::play;

@@ -3,13 +3,13 @@
 //! each, then a sweep of the whole device.
 
 use super::again::{self, Left};
-use super::flight::{Counts, Flight};
-use super::job::{Bypass, Job};
-use super::plan::LoadPlan;
 use super::{counters, cycles, fio};
 use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
 use evidence::{Case, Load, Opportunity, Outcome, StaleSample, Verdict};
+use judge::flight::{Counts, Flight};
+use scenario::LoadPlan;
+use scenario::{Bypass, Delays, Job};
 use std::time::{Duration, Instant};
 use wire::Answer;
 
@@ -179,7 +179,7 @@ fn one_round(
         }
     };
     flight.update(&session.rig);
-    counters::delay(&session.rig, super::Delays::default());
+    counters::delay(&session.rig, Delays::default());
     match answer {
         Answer::Exec(out) => fio::report(&job.file, &out),
         other => {

@@ -5,11 +5,11 @@
 //! before is on the host. So the witness of a load with cuts is the agent's,
 //! in an area of its own, which fio only reads.
 
-use super::plan::StampedArea;
-use crate::explore::{History, Told};
 use crate::session::Session;
 use crate::trouble::Stop;
-use crate::witness::Witness;
+use judge::history::{History, Told};
+use judge::witness::Witness;
+use scenario::StampedArea;
 use std::time::{Duration, Instant};
 use vm::Pending;
 use wire::{Content, Device, Extent, Op};

@@ -3,9 +3,10 @@
 //! device holds, byte by byte.
 
 use super::counters;
-use crate::bcache::{self, DATA_OFFSET};
+use crate::bcache;
 use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
+use scenario::layout::DATA_OFFSET;
 use std::time::{Duration, Instant};
 use wire::{Answer, Device, Extent, Op};
 

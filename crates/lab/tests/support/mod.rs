@@ -3,7 +3,8 @@
 //! it is; see `xtask/src/test.rs`.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test program uses its own part")]
 
-use lab::{ArmImage, Scenario, Tools};
+use lab::{ArmImage, Tools};
+use scenario::Scenario;
 use std::path::{Path, PathBuf};
 use vm::Accel;
 
@@ -37,5 +38,5 @@ pub fn scenario_text(name: &str) -> String {
 }
 
 pub fn parse(text: &str) -> Scenario {
-    lab::parse(Path::new("test.toml"), text).unwrap()
+    scenario::parse(Path::new("test.toml"), text).unwrap()
 }

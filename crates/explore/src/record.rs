@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The run that is to be taken apart: a scenario up to its first cut.
+
+use crate::error::ExploreError;
+use crate::search::Spec;
+use judge::Recording;
+use lab::Stop;
+use lab::Tools;
+use lab::session::{Session, disk_trouble};
+use proc::Cancel;
+use scenario::Step;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use vdisk::{CutKind, Policy};
+use vm::VmConfig;
+use wire::Device;
+
+/// Attempts at a recording whose window stays closed: a busy machine can
+/// spoil one.
+const ATTEMPTS: u64 = 3;
+
+/// Where the event log is.
+#[must_use]
+pub fn events(dir: &Path) -> PathBuf {
+    dir.join("events")
+}
+
+/// The recording in `dir`, if it is there and of the same thing.
+pub(crate) fn load(dir: &Path, spec: &Spec<'_>) -> Result<Option<Recording>, ExploreError> {
+    let path = dir.join("recording.json");
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(ExploreError::io(&path)(error)),
+    };
+    let another = |what| ExploreError::Another { path: dir.to_owned(), what };
+    let found: Recording =
+        serde_json::from_slice(&text).map_err(|_| another("an unreadable recording"))?;
+    let differs = [
+        ("another arm", found.arm != spec.arm.name),
+        ("another kernel", found.kernel != spec.arm.kernel),
+        ("another scenario", found.scenario_hash != spec.scenario.hash),
+        ("another seed", found.seed != spec.seed),
+    ];
+    match differs.iter().find(|(_, differs)| *differs) {
+        Some((what, _)) => Err(another(what)),
+        None => Ok(Some(found)),
+    }
+}
+
+/// Plays the scenario's steps up to the first cut, or up to the judgement.
+pub(crate) fn make(
+    dir: &Path,
+    spec: &Spec<'_>,
+    on_step: &dyn Fn(String),
+    cancel: &Cancel,
+) -> Result<Recording, ExploreError> {
+    for number in 1.. {
+        match attempt(dir, spec, on_step, cancel) {
+            Err(Stop::Closed(why)) if number < ATTEMPTS => {
+                on_step(format!("{why}; once more"));
+            }
+            Ok(recording) => {
+                let path = dir.join("recording.json");
+                let text = serde_json::to_vec(&recording).unwrap_or_default();
+                std::fs::write(&path, text).map_err(ExploreError::io(&path))?;
+                return Ok(recording);
+            }
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Err(ExploreError::Closed("no attempt was made".to_owned()))
+}
+
+fn attempt(
+    dir: &Path,
+    spec: &Spec<'_>,
+    on_step: &dyn Fn(String),
+    cancel: &Cancel,
+) -> Result<Recording, Stop> {
+    let sockets = sockets()?;
+    let config = machine(spec, &dir.join("recording"));
+    let set_up = dir.join("recording").join("set-up-events");
+    std::fs::create_dir_all(dir.join("recording")).map_err(disk_trouble)?;
+    let mut session =
+        Session::start(spec.scenario, config, None, spec.seed, sockets.path(), &set_up, cancel)?;
+    // What make-bcache and registering wrote is settled before the log
+    // that counts begins: cuts during formatting are not what we are after.
+    session.guest()?.flush(Device::Ssd)?;
+    session.guest()?.flush(Device::Hdd)?;
+    session.settle(Duration::from_millis(300))?;
+    session.rig.log_to(&events(dir)).map_err(disk_trouble)?;
+    for step in &spec.scenario.steps {
+        if matches!(step, Step::Cut { .. } | Step::Boot {} | Step::Judge {}) {
+            break;
+        }
+        on_step(step.describe());
+        session.step(step)?;
+    }
+    session.rig.cut(CutKind::Power, Policy::DropAll);
+    session.machine_down();
+    session.rig.flush_log().map_err(disk_trouble)?;
+    Ok(Recording {
+        arm: spec.arm.name.clone(),
+        kernel: spec.arm.kernel.clone(),
+        scenario: spec.scenario.id.clone(),
+        scenario_hash: spec.scenario.hash.clone(),
+        seed: spec.seed,
+        run: session.run,
+        versions: session.versions.iter().map(|(name, seq)| (*seq, name.clone())).collect(),
+        history: std::mem::take(&mut session.history),
+        opportunities: session
+            .opportunities
+            .iter()
+            .map(|proof| format!("{}: {}", proof.claim, proof.detail))
+            .collect(),
+    })
+}
+
+/// A folder with a short path for the disks' sockets.
+pub(crate) fn sockets() -> Result<proc::Scratch, Stop> {
+    proc::Scratch::new("bclab-").map_err(disk_trouble)
+}
+
+/// The machine that every state is tried on, without disks.
+pub(crate) fn machine(spec: &Spec<'_>, logs: &Path) -> VmConfig {
+    let Tools { initramfs, accel, memory_mib, cpus, .. } = spec.tools;
+    let mut config =
+        VmConfig::new(spec.arm.kernel.clone(), initramfs.clone(), *accel, logs.to_owned());
+    (config.memory_mib, config.cpus) = (*memory_mib, *cpus);
+    config
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Ranges of sectors, as first sector and the one after the last.
+
+use wire::Extent;
+
+/// Ranges in ascending order, none overlapping another: those with at most `gap`
+/// sectors between them become one.
+pub fn joined(mut ranges: Vec<(u64, u64)>, gap: u64) -> Vec<(u64, u64)> {
+    ranges.sort_unstable();
+    let mut joined: Vec<(u64, u64)> = Vec::new();
+    for (first, end) in ranges {
+        match joined.last_mut() {
+            Some(last) if first <= last.1 + gap => last.1 = last.1.max(end),
+            _ => joined.push((first, end)),
+        }
+    }
+    joined
+}
+
+/// Ranges cut into extents of at most `most` sectors.
+pub fn pieces(ranges: Vec<(u64, u64)>, most: u64) -> Vec<Extent> {
+    let cut = |(first, end): (u64, u64)| {
+        (first..end).step_by(most as usize).map(move |sector| Extent {
+            sector,
+            sectors: u32::try_from((end - sector).min(most)).unwrap_or(u32::MAX),
+        })
+    };
+    ranges.into_iter().flat_map(cut).collect()
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Which block a time line is about.
+
+use crate::story::{What, what};
+use evidence::Case;
+use scenario::layout;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use vdisk::log::Log;
+use vdisk::{Kind, Op};
+
+/// A range of the bcache device, in sectors of 512 B, and the names that the
+/// scenario gave to the writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Focus {
+    /// The sectors.
+    pub range: Range<u64>,
+    /// Version names by the number in the stamp.
+    pub names: BTreeMap<u64, String>,
+}
+
+/// Longer ranges are cut: a time line is about a block.
+const LONGEST: u64 = 1 << 12;
+
+impl Focus {
+    /// One block of 4 KiB.
+    #[must_use]
+    pub fn block(case: &Case, sector: u64) -> Self {
+        let first = sector & !7;
+        Self { range: first..first.saturating_add(8), names: names(case) }
+    }
+
+    /// What the oracle found, else the last write that has a name, else the
+    /// first request of the backing device that was held.
+    #[must_use]
+    pub fn find(case: &Case, log: &Log) -> Option<Self> {
+        let names = names(case);
+        let range = finding(case).or_else(|| named(log, &names)).or_else(|| held(log))?;
+        let end = range.end.min(range.start.saturating_add(LONGEST));
+        Some(Self { range: range.start..end, names })
+    }
+
+    /// As the backing device counts.
+    #[must_use]
+    pub fn on_backing(&self) -> Range<u64> {
+        let shift = |sector: u64| sector.saturating_add(layout::DATA_OFFSET);
+        shift(self.range.start)..shift(self.range.end)
+    }
+
+    /// A write's name, with its number.
+    #[must_use]
+    pub fn name(&self, seq: u64) -> String {
+        match self.names.get(&seq) {
+            Some(name) => format!("{name} (write #{seq})"),
+            None => format!("write #{seq}"),
+        }
+    }
+}
+
+/// `B is write #2`, as the lab notes it.
+fn names(case: &Case) -> BTreeMap<u64, String> {
+    let each = case.observations.iter().filter_map(|line| {
+        let (name, number) = line.split_once(" is write #")?;
+        Some((number.parse().ok()?, name.to_owned()))
+    });
+    each.collect()
+}
+
+/// `stale at sectors 65536+8: …`, as the oracle's findings are noted.
+fn finding(case: &Case) -> Option<Range<u64>> {
+    case.observations.iter().find_map(|line| {
+        let (_, rest) = line.split_once(" at sectors ")?;
+        let (place, _) = rest.split_once(':')?;
+        let (first, sectors) = place.split_once('+')?;
+        let (first, sectors): (u64, u64) = (first.parse().ok()?, sectors.parse().ok()?);
+        Some(first..first.checked_add(sectors)?)
+    })
+}
+
+/// Where on the backing device the last named write went.
+fn named(log: &Log, names: &BTreeMap<u64, String>) -> Option<Range<u64>> {
+    let last = *names.keys().max()?;
+    for life in &log.lives {
+        for event in &life.events {
+            if event.kind != Kind::Issue || event.op != Some(Op::Write) || &*event.disk != "hdd" {
+                continue;
+            }
+            let Ok(data) = log.payload(life, event.request) else { continue };
+            if matches!(what(false, event.sector, &data), What::Stamped { seq, .. } if seq == last)
+            {
+                return Some(of_backing(event.sector, event.sectors));
+            }
+        }
+    }
+    None
+}
+
+fn held(log: &Log) -> Option<Range<u64>> {
+    let mut events = log.lives.iter().flat_map(|life| &life.events);
+    let held = events.find(|event| matches!(event.kind, Kind::Held(_)) && &*event.disk == "hdd")?;
+    Some(of_backing(held.sector, held.sectors))
+}
+
+fn of_backing(sector: u64, sectors: u64) -> Range<u64> {
+    let first = sector.saturating_sub(layout::DATA_OFFSET);
+    first..first.saturating_add(sectors)
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a scenario is: pure data, read from files and checked. Nothing here
+//! boots, writes or judges.
+
+mod error;
+pub mod layout;
+mod load;
+mod permit;
+mod read;
+mod scenario;
+mod setup;
+mod staged;
+mod step;
+
+pub use error::ScenarioError;
+pub use load::{Bypass, Cycles, Delays, Job, JobFile, JobText, LoadPlan, Settings, StampedArea};
+pub use permit::{Cause, Permits};
+pub use read::{load_all, parse, parse_with};
+pub use scenario::Scenario;
+pub use setup::{BcacheSetup, Block, CacheMode, DiskSetup, Disks};
+pub use step::{
+    Counter, CutKind, Disk, HoldOp, HoldPhase, LifeEvent, LifeState, OpenWrites, Setting, Spoil,
+    Step,
+};
