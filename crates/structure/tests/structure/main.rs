@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What holds for the source as a whole: no two files import each other, no
+//! crate is too long, and crates use each other in one direction.
+//!
+//! `cargo test -p structure` prints what does not.
+
+mod circles;
+mod fake;
+mod imports;
+mod modules;
+mod resolve;
+mod workspace;
+
+use workspace::Package;
+
+/// A crate with more lines than this holds more than one idea.
+const MOST_LINES: usize = 8_000;
+
+fn packages() -> Vec<Package> {
+    let packages = workspace::packages(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    assert!(packages.len() > 5, "the workspace was not read");
+    packages
+}
+
+#[test]
+fn no_two_files_import_each_other() {
+    let packages = packages();
+    let edges: usize = packages.iter().map(|package| package.imports().len()).sum();
+    assert!(edges > 100, "only {edges} imports between files: the source was not understood");
+    let circles: Vec<_> = packages.iter().flat_map(circles::of_files).collect();
+    assert!(
+        circles.is_empty(),
+        "{} groups of files import each other:\n{}",
+        circles.len(),
+        circles.join("\n")
+    );
+}
+
+#[test]
+fn no_crate_is_too_long() {
+    let long = workspace::longer_than(&packages(), MOST_LINES);
+    assert!(long.is_empty(), "crates with more than {MOST_LINES} lines:\n{}", long.join("\n"));
+}
+
+#[test]
+fn crates_use_each_other_in_one_direction() {
+    let circles = circles::of_packages(&packages());
+    assert!(circles.is_empty(), "crates that use each other:\n{}", circles.join("\n"));
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The crates of a workspace: their roots, their lines, whom they use.
+
+use crate::imports::{self, Imports};
+use crate::modules::Tree;
+use cargo_metadata::MetadataCommand;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub struct Package {
+    pub name: String,
+    pub dir: PathBuf,
+    /// The first file of each library, program, integration test and benchmark.
+    pub roots: Vec<PathBuf>,
+    /// The crates of the workspace that this one uses, for its tests, too.
+    pub uses: Vec<String>,
+}
+
+impl Package {
+    /// Who imports from whom, over all the programs of this crate. Files go
+    /// by their path below the crate's folder.
+    pub fn imports(&self) -> Imports {
+        let mut all = Imports::default();
+        for root in &self.roots {
+            imports::add(&Tree::read(root), &self.dir, &mut all);
+        }
+        all
+    }
+
+    /// All lines of its Rust files, those of its tests as well.
+    pub fn lines(&self) -> usize {
+        lines_below(&self.dir)
+    }
+}
+
+/// Asks cargo; needs no network.
+pub fn packages(workspace: impl AsRef<Path>) -> Vec<Package> {
+    let metadata = MetadataCommand::new()
+        .current_dir(workspace.as_ref())
+        .no_deps()
+        .other_options(["--offline".to_owned()])
+        .exec()
+        .expect("cargo metadata");
+    let package = |package: &cargo_metadata::Package| Package {
+        name: package.name.to_string(),
+        dir: package.manifest_path.parent().expect("a manifest is in a folder").into(),
+        roots: package.targets.iter().map(|target| target.src_path.clone().into()).collect(),
+        uses: package
+            .dependencies
+            .iter()
+            .filter(|used| used.path.is_some())
+            .map(|used| used.name.to_string())
+            .collect(),
+    };
+    metadata.packages.iter().map(package).collect()
+}
+
+/// One line for each crate that has more than `most` lines.
+pub fn longer_than(packages: &[Package], most: usize) -> Vec<String> {
+    packages
+        .iter()
+        .map(|package| (package, package.lines()))
+        .filter(|(_, lines)| *lines > most)
+        .map(|(package, lines)| format!("  {}: {lines}", package.name))
+        .collect()
+}
+
+fn lines_below(dir: &Path) -> usize {
+    let mut lines = 0;
+    for entry in fs::read_dir(dir).expect("a crate's folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() && !path.ends_with("target") {
+            lines += lines_below(&path);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            lines += fs::read_to_string(&path).expect("Rust is UTF-8").lines().count();
+        }
+    }
+    lines
+}
