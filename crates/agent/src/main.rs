@@ -3,7 +3,7 @@
 //!
 //! The kernel panics when PID 1 ends, so nothing in here may end it: failures
 //! become answers, and a bug in a request costs that request only (see
-//! [`serve`]).
+//! [`panics`]).
 
 mod devices;
 mod direct;
@@ -14,6 +14,7 @@ mod failure;
 mod files;
 mod link;
 mod mounts;
+mod panics;
 mod power;
 mod reads;
 mod serve;
@@ -32,7 +33,7 @@ fn main() {
     // Where programs may leave files.
     let _ = std::env::set_current_dir("/tmp");
     let link = Link::open();
-    serve::survive_panics(&link);
+    panics::survive_panics(&link);
     exec::start_reaper();
     link.send(&FromGuest::Hello(greeting()));
     serve::serve(&link);

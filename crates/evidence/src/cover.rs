@@ -7,7 +7,7 @@
 
 mod figures;
 
-use crate::export::one_line;
+use crate::printable::one_line;
 use crate::record::{Outcome, RunRecord};
 use crate::verdict::Verdict;
 use std::fmt::Write;

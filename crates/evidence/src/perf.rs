@@ -2,6 +2,7 @@
 //! What `cargo xtask perf` measured: samples first, everything else follows
 //! from them.
 
+use crate::stats::paired::{self, Ratio};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -117,6 +118,17 @@ impl Series {
             0 => None,
             even if even % 2 == 0 => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
             _ => Some(sorted[middle]),
+        }
+    }
+
+    /// The ratio to `base` with its interval, or without one where
+    /// there are too few pairs.
+    pub(crate) fn compared(&self, base: &Self, seed: u64) -> Option<Result<Ratio, f64>> {
+        let pairs = self.samples.len().min(base.samples.len());
+        let (a, b) = (&self.samples[..pairs], &base.samples[..pairs]);
+        match paired::ratio(a, b, seed) {
+            Ok(ratio) => Some(Ok(ratio)),
+            Err(_) => paired::point(a, b).ok().map(Err),
         }
     }
 }

@@ -2,7 +2,6 @@
 //! The figures of `perf` as text that fits a mail: 72 columns at most.
 
 use crate::perf::{Perf, Series, again};
-use crate::report;
 use crate::stats::paired::{self, Equivalence, Ratio};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -127,7 +126,7 @@ fn columns(text: &mut String, perf: &Perf, seed: u64, head: &str, of: &[(&str, &
 }
 
 fn interval(series: &Series, reference: &Series, seed: u64) -> String {
-    match report::compared(series, reference, seed) {
+    match series.compared(reference, seed) {
         Some(Ok(ratio)) => format!("{:.3}..{:.3}", ratio.low, ratio.high),
         _ => "too few".to_owned(),
     }

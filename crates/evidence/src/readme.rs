@@ -162,7 +162,7 @@ fn word(text: &str) -> String {
 
 /// Inside a fence only the fence, and our own comment, mean something.
 fn fenced(text: &str) -> String {
-    crate::export::printable(text).replace("```", "'''").replace("<!--", "<! --")
+    crate::printable::printable(text).replace("```", "'''").replace("<!--", "<! --")
 }
 
 #[cfg(test)]

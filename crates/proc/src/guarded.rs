@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A child process (and all its descendants) with an owner.
 
-use crate::{Cancel, Cancelled, watchdog};
+use crate::cancel::{Cancel, Cancelled};
+use crate::watchdog;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
 use std::io;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A child process whose output is read line by line while it works.
 
-use crate::{Cancel, Guarded, RunError};
+use crate::cancel::Cancel;
+use crate::guarded::{Guarded, RunError};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};

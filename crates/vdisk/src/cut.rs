@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Power cuts and resets: what may survive, and what did.
 
-use crate::store::Change;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -51,28 +50,6 @@ pub struct Fate {
     pub kept: Vec<Range<u64>>,
     /// Sector ranges of it that are gone.
     pub lost: Vec<Range<u64>>,
-}
-
-impl Fate {
-    pub(crate) fn new(
-        change: &Change,
-        live: &[Range<u64>],
-        kept: Vec<Range<u64>>,
-        applied: bool,
-        acknowledged: bool,
-    ) -> Self {
-        let lost = without(live, &kept);
-        Self {
-            disk: String::new(),
-            request: change.request,
-            sector: change.range.start,
-            sectors: change.range.end - change.range.start,
-            applied,
-            acknowledged,
-            kept,
-            lost,
-        }
-    }
 }
 
 impl Fate {

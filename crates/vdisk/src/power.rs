@@ -3,7 +3,8 @@
 
 use crate::cut::{CutKind, CutReport, Fate, Policy};
 use crate::event::{Event, Kind};
-use crate::nbd::Conn;
+use crate::media::SECTOR;
+use crate::nbd::conn::Conn;
 use crate::request::{Request, Stage};
 use crate::rng::Rng;
 use crate::state::State;
@@ -56,7 +57,7 @@ impl State {
             disk: Arc::clone(&self.disks[disk].name),
             request: self.number(),
             sector,
-            sectors: (bytes.len() / crate::SECTOR) as u64,
+            sectors: (bytes.len() / SECTOR) as u64,
             ..self.blank(Kind::Poke)
         };
         self.push_with(event, Some((hash, data)));

@@ -2,7 +2,7 @@
 //! One request on its way through a disk.
 
 use crate::hold::Fault;
-use crate::nbd::Conn;
+use crate::nbd::conn::Conn;
 use crate::op::Op;
 use crate::store::{Body, Change};
 use std::ops::Range;

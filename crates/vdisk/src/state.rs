@@ -7,7 +7,7 @@
 use crate::event::{Event, History, Kind};
 use crate::hold::{Fault, FaultState, HoldState, Phase};
 use crate::log::{Content, LogWriter};
-use crate::nbd::Conn;
+use crate::nbd::conn::Conn;
 use crate::op::OpMatch;
 use crate::request::{Command, Request, Stage};
 use crate::store::Store;

@@ -7,7 +7,7 @@
 //! then on no older change to the same sectors can come back. A cut may leave,
 //! sector by sector, the newest certified change or any later one.
 
-use crate::cut::{Fate, Policy};
+use crate::cut::{Fate, Policy, without};
 use crate::media::{Media, SECTOR};
 use crate::rng::Rng;
 use std::ops::Range;
@@ -47,6 +47,26 @@ impl Change {
             }
         }
         self
+    }
+
+    /// What became of it, of which `live` was open and `kept` is there still.
+    fn fate(
+        &self,
+        live: &[Range<u64>],
+        kept: Vec<Range<u64>>,
+        applied: bool,
+        acknowledged: bool,
+    ) -> Fate {
+        Fate {
+            disk: String::new(),
+            request: self.request,
+            sector: self.range.start,
+            sectors: self.range.end - self.range.start,
+            applied,
+            acknowledged,
+            lost: without(live, &kept),
+            kept,
+        }
     }
 
     /// Puts `part` of this change on `media`.
@@ -277,7 +297,7 @@ impl Store {
                 pending.change.apply(&mut image, part, Some(&self.current));
             }
             let acknowledged = pending.completed.is_some();
-            fates.push(Fate::new(&pending.change, &pending.live, kept, true, acknowledged));
+            fates.push(pending.change.fate(&pending.live, kept, true, acknowledged));
         }
         for change in in_flight {
             let whole = [change.range.clone()];
@@ -287,7 +307,7 @@ impl Store {
                 Policy::Seeded(_) => rng.some_of(&whole),
             };
             kept.iter().for_each(|part| change.apply(&mut image, part, None));
-            fates.push(Fate::new(change, &whole, kept, false, false));
+            fates.push(change.fate(&whole, kept, false, false));
         }
         self.pending_bytes = 0;
         self.current = image.clone();
@@ -305,7 +325,7 @@ impl Store {
             let acknowledged = pending.completed.is_some();
             pending.completed.get_or_insert(seq);
             let live = pending.live.clone();
-            fates.push(Fate::new(&pending.change, &live, live.clone(), true, acknowledged));
+            fates.push(pending.change.fate(&live, live.clone(), true, acknowledged));
         }
         for change in in_flight {
             let whole = [change.range.clone()];
@@ -315,7 +335,7 @@ impl Store {
                 self.complete(change.request, seq, true);
             }
             let kept = if keep { whole.to_vec() } else { Vec::new() };
-            fates.push(Fate::new(change, &whole, kept, false, false));
+            fates.push(change.fate(&whole, kept, false, false));
         }
         if !self.volatile {
             self.certify(|_| true);

@@ -49,7 +49,7 @@ pub fn decode<T: DeserializeOwned>(line: &[u8]) -> Result<T, CodecError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FromGuest, Op, Request};
+    use crate::message::{FromGuest, Op, Request};
 
     #[test]
     fn a_request_survives_the_trip_as_one_line() {

@@ -2,11 +2,11 @@
 //! The letter's figures, or what would bring them.
 
 use super::{fit, item, wrap};
-use crate::export::one_line;
 use crate::load_table::load_table;
+use crate::number::{bytes, short};
 use crate::perf_table::summary;
+use crate::printable::one_line;
 use crate::record::RunRecord;
-use crate::report::{bytes, compared, short};
 use std::fmt::Write;
 
 /// Series that a letter spells out; of more there is a table.
@@ -88,7 +88,7 @@ pub(super) fn speed(run: &RunRecord) -> String {
         let Some(median) = series.median() else { continue };
         let base = perf.find(&series.metric, &series.workload, &perf.reference);
         let base = base.filter(|base| base.arm != series.arm);
-        let ratio = match base.and_then(|base| compared(series, base, run.seed)) {
+        let ratio = match base.and_then(|base| series.compared(base, run.seed)) {
             None => String::new(),
             Some(Ok(r)) => format!(", ratio {:.4} ({:.4} to {:.4})", r.ratio, r.low, r.high),
             Some(Err(ratio)) => format!(", ratio {ratio:.4} (too few pairs for an interval)"),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! JUnit XML, for what shows test results in CI.
 
-use super::printable;
+use crate::printable::printable;
 use crate::record::{Case, Outcome, RunRecord};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;

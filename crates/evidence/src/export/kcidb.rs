@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! KCIDB I/O, version 5.3: a checkout and a build per arm, a test per case.
 
-use super::printable;
+use crate::printable::printable;
 use crate::record::{ArmRecord, Case, Outcome, RunRecord};
 use crate::verdict::Verdict;
 use serde_json::{Map, Value, json};

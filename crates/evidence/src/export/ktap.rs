@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! KTAP, the kernel's own test protocol (`Documentation/dev-tools/ktap.rst`).
 
-use super::one_line;
+use crate::printable::one_line;
 use crate::record::{Case, Outcome, RunRecord};
 use crate::verdict::Verdict;
 use std::fmt::Write;

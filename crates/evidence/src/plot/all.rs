@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which plots a record has figures for.
 
-use super::{StaleLine, hit_ratio, latency, memory, ratios, stale_over_time};
+use super::hits::hit_ratio;
+use super::latency::latency;
+use super::memory::memory;
+use super::ratio::ratios;
+use super::stale::{StaleLine, stale_over_time};
 use crate::record::RunRecord;
 
 /// A picture with its name and what it shows.

@@ -5,7 +5,6 @@ use super::chart::places;
 use super::scale::{Axis, Scale};
 use super::svg::{Anchor, Svg};
 use crate::perf::{Perf, Series, again};
-use crate::report::compared;
 use crate::stats::paired::Ratio;
 
 const WIDTH: f64 = 720.0;
@@ -21,7 +20,7 @@ pub fn ratios(perf: &Perf, metric: &str, workload: &str, seed: u64) -> String {
     let Some(reference) = perf.find(metric, workload, &perf.reference) else {
         return String::new();
     };
-    let of = |series: &Series| compared(series, reference, seed);
+    let of = |series: &Series| series.compared(reference, seed);
     let again = again(&perf.reference);
     let all = perf.series.iter().filter(|s| s.metric == metric && s.workload == workload);
     let rows: Vec<(&str, Result<Ratio, f64>)> = all

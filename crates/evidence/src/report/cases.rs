@@ -2,7 +2,7 @@
 //! What was seen in every case.
 
 use super::matrix::Look;
-use super::{Exhibits, anchor, clean};
+use super::parts::{Exhibits, anchor, clean};
 use crate::record::{Case, Outcome, RunRecord};
 use crate::table::cell;
 use crate::timeline::svg;
@@ -11,7 +11,7 @@ use maud::{Markup, html};
 
 pub(super) fn cases(run: &RunRecord, exhibits: &Exhibits) -> Markup {
     html! {
-        @if run.cases.is_empty() { (super::missing("No cases:", "cargo xtask run")) }
+        @if run.cases.is_empty() { (super::parts::missing("No cases:", "cargo xtask run")) }
         @for scenario in &run.scenarios {
             @let of: Vec<&Case> =
                 run.cases.iter().filter(|case| case.scenario == scenario.id).collect();

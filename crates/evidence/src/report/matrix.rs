@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Arms × scenarios, each cell a link to its cases.
 
-use super::{anchor, clean};
+use super::parts::{anchor, clean};
 use crate::record::{Case, Outcome, RunRecord};
 use crate::table::cell;
 use crate::verdict::Verdict;
@@ -53,7 +53,7 @@ pub(super) fn cells(run: &RunRecord) -> Cells<'_> {
 pub(super) fn matrix(run: &RunRecord) -> Markup {
     let cells = cells(run);
     if cells.is_empty() {
-        return super::missing("No cases were run; verdicts come from", "cargo xtask run");
+        return super::parts::missing("No cases were run; verdicts come from", "cargo xtask run");
     }
     html! {
         div.scroll {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What was counted and measured, beside the verdicts.
 
-use super::{clean, missing};
+use super::parts::{clean, missing};
 use crate::load::Load;
 use crate::load_table::load_table;
+use crate::number::{bytes, short};
 use crate::perf::Series;
 use crate::plot;
 use crate::record::{Case, RunRecord};
-use crate::stats::paired::{self, Ratio};
 use maud::{Markup, PreEscaped, html};
 
 pub(super) fn load(run: &RunRecord) -> Markup {
@@ -93,17 +93,6 @@ pub(super) fn speed(run: &RunRecord) -> Markup {
             (drawn(plot::ratios(perf, metric, workload, run.seed)))
             (medians(&of().collect::<Vec<_>>()))
         }
-    }
-}
-
-/// The ratio of `series` to `base` with its interval, or without one where
-/// there are too few pairs.
-pub(crate) fn compared(series: &Series, base: &Series, seed: u64) -> Option<Result<Ratio, f64>> {
-    let pairs = series.samples.len().min(base.samples.len());
-    let (a, b) = (&series.samples[..pairs], &base.samples[..pairs]);
-    match paired::ratio(a, b, seed) {
-        Ok(ratio) => Some(Ok(ratio)),
-        Err(_) => paired::point(a, b).ok().map(Err),
     }
 }
 
@@ -196,32 +185,4 @@ pub(super) fn memory(run: &RunRecord) -> Markup {
             }
         }
     }
-}
-
-/// `64.3 KiB`.
-pub(crate) fn bytes(bytes: u64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < units.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    let digits = usize::from(value.fract() > 0.0);
-    format!("{value:.digits$} {}", units[unit])
-}
-
-/// Four digits are enough for an eye.
-pub(crate) fn short(value: f64) -> String {
-    let size = value.abs();
-    if size >= 1e7 {
-        return format!("{value:.3e}");
-    }
-    let digits = match size {
-        s if s == 0.0 || s >= 1000.0 => 0,
-        s if s >= 100.0 => 1,
-        s if s >= 10.0 => 2,
-        _ => 3,
-    };
-    format!("{value:.digits$}")
 }

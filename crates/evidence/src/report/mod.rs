@@ -9,23 +9,15 @@
 mod cases;
 mod matrix;
 mod measured;
-pub(crate) use measured::{bytes, compared, short};
+mod parts;
 mod provenance;
 mod style;
 
-use crate::record::{RunRecord, Summary};
-use crate::timeline::Timeline;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use std::collections::BTreeMap;
+pub use parts::Exhibits;
 
-/// What stands beside the record, by case id.
-#[derive(Clone, Debug, Default)]
-pub struct Exhibits {
-    /// Time lines of the races.
-    pub timelines: BTreeMap<String, Timeline>,
-    /// The ends of the guests' consoles.
-    pub consoles: BTreeMap<String, String>,
-}
+use crate::record::{RunRecord, Summary};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use parts::clean;
 
 /// The page.
 #[must_use]
@@ -97,21 +89,4 @@ fn head(run: &RunRecord) -> Markup {
             }
         }
     }
-}
-
-/// Escaping keeps text from being markup; this keeps it from being control
-/// characters.
-fn clean(text: &str) -> String {
-    crate::export::printable(text)
-}
-
-/// An id that is safe in a link, whatever the case is called.
-fn anchor(id: &str) -> String {
-    let fine = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
-    format!("case-{}", id.chars().map(fine).collect::<String>())
-}
-
-/// A section without data: what would fill it.
-fn missing(what: &str, command: &str) -> Markup {
-    html! { p.missing { (what) " " code { (command) } } }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What it takes to believe the page and to do it again.
 
-use super::clean;
+use super::parts::clean;
 use crate::record::RunRecord;
 use maud::{Markup, html};
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which bar goes where: requests of one disk that overlap stand side by side.
 
-use super::{Bar, Lane, Timeline};
+use super::model::{Bar, Lane, Timeline};
 
 /// Columns of every lane.
 pub(super) struct Layout {
@@ -50,7 +50,7 @@ pub(super) fn layout(line: &Timeline) -> Layout {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Tone;
+    use super::super::model::Tone;
     use super::*;
 
     fn bar(lane: Lane, from: usize, to: usize) -> Bar {

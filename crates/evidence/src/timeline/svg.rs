@@ -3,8 +3,8 @@
 //! name the tones, so that one drawing serves a light and a dark page.
 
 use super::layout::{Layout, layout};
-use super::{Bar, Lane, Row, Timeline, Tone};
-use crate::export::one_line;
+use super::model::{Bar, Lane, Row, Timeline, Tone};
+use crate::printable::one_line;
 use maud::{Markup, html};
 
 /// Pixels.

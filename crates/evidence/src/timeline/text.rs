@@ -2,7 +2,7 @@
 //! The time line in a terminal.
 
 use super::layout::{Layout, layout};
-use super::{Lane, Row, Timeline, Tone};
+use super::model::{Lane, Row, Timeline, Tone};
 use std::fmt::Write;
 
 /// Time runs downwards; a column per disk shows what is under way.
@@ -81,7 +81,7 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Bar;
+    use super::super::model::Bar;
     use super::*;
 
     #[test]

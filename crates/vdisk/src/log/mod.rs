@@ -37,8 +37,6 @@ mod stop;
 mod writer;
 
 pub use reader::{Life, Log, LogError, LoggedDisk};
+pub use record::MAGIC;
 pub use stop::{Stop, Why};
 pub(crate) use writer::{Content, Described, LogWriter};
-
-/// The first bytes of a log; the last one is the format's version.
-pub const MAGIC: [u8; 16] = *b"bcache-lab vlog\x01";

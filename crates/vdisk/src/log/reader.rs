@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reads a log back. Contents stay in the file until they are asked for.
 
-use super::MAGIC;
-use super::record::{self, Batch, Before};
+use super::record::{self, Batch, Before, MAGIC};
 use super::stop::{Stop, Why};
 use crate::event::Event;
 use crate::media::{Media, PAGE_SECTORS};

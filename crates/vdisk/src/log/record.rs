@@ -6,6 +6,9 @@ use crate::event::{Event, Kind};
 use crate::op::Op;
 use std::sync::Arc;
 
+/// The first bytes of a log; the last one is the format's version.
+pub const MAGIC: [u8; 16] = *b"bcache-lab vlog\x01";
+
 pub(crate) const DISK: u8 = 1;
 pub(crate) const CONTENT: u8 = 2;
 pub(crate) const LIFE: u8 = 3;

@@ -2,8 +2,7 @@
 //! Writes the log from a thread of its own, so that the disks do not wait for
 //! the file.
 
-use super::MAGIC;
-use super::record::{self, Before, put, put_bytes, put_event};
+use super::record::{self, Before, MAGIC, put, put_bytes, put_event};
 use crate::event::Event;
 use crate::lock::lock;
 use crate::media::Media;

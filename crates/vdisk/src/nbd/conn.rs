@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One client's connection, as the rest of the rig sees it.
 
-use super::Terms;
+use super::handshake::Terms;
 use crate::lock::lock;
 use std::collections::VecDeque;
 use std::io::{self, Write};

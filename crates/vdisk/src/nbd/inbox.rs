@@ -8,7 +8,7 @@ use crate::request::Command;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-const SECTOR: u64 = crate::SECTOR as u64;
+const SECTOR: u64 = crate::media::SECTOR as u64;
 const HEADER: usize = 28;
 const BUFFER: usize = 256 << 10;
 

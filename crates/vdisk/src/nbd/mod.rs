@@ -5,7 +5,7 @@
 //! second one sends what was held or delayed, so that a client that does not
 //! read its answers stops nobody but itself.
 
-mod conn;
+pub(crate) mod conn;
 mod handshake;
 mod inbox;
 mod proto;
@@ -13,8 +13,7 @@ pub(crate) mod reply;
 mod server;
 mod wire;
 
-pub(crate) use conn::Conn;
-pub(crate) use handshake::{Export, Terms};
+pub(crate) use handshake::Export;
 pub(crate) use server::Server;
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Answers of the transmission, simple and structured.
 
+use super::conn::Conn;
+use super::handshake::Terms;
 use super::proto::{self, chunk, errno};
-use super::{Conn, Terms};
 use crate::op::Op;
 use crate::request::Command;
 use std::ops::Range;
 
-const SECTOR: u64 = crate::SECTOR as u64;
+const SECTOR: u64 = crate::media::SECTOR as u64;
 
 fn simple(out: &mut Vec<u8>, error: u32, cookie: u64) {
     out.extend(proto::SIMPLE_REPLY_MAGIC.to_be_bytes());

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Listens on a disk's socket and serves whoever connects.
 
+use super::conn::Conn;
 use super::handshake::{Export, Outcome, handshake};
 use super::inbox::{Inbox, Wish};
-use super::{Conn, reply};
+use super::reply;
 use crate::event::Kind;
 use crate::shared::Shared;
 use crate::state::State;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One arm over turning platters, with a queue that takes the nearest first.
 
-use super::{Work, transfer};
+use super::work::{Work, transfer};
+use crate::media::SECTOR;
 use crate::op::Op;
 use crate::profile;
 
@@ -28,7 +29,7 @@ pub(super) struct Hdd {
 impl Hdd {
     pub fn new(spec: profile::Hdd, sectors: u64, cache: f64) -> Self {
         let turn = 60e9 / spec.rpm;
-        let track = turn / transfer(crate::SECTOR as f64, spec.bandwidth_mb_s);
+        let track = turn / transfer(SECTOR as f64, spec.bandwidth_mb_s);
         Self {
             spec,
             sectors: sectors as f64,

@@ -7,31 +7,14 @@
 
 mod hdd;
 mod ssd;
+mod work;
 
-use crate::op::Op;
+pub(crate) use work::Work;
+
 use crate::profile::Profile;
-use std::ops::Range;
 
 /// A request and the time at which it is done.
 pub(crate) type Due = (u64, u64);
-
-/// One request as a model sees it.
-#[derive(Clone, Debug)]
-pub(crate) struct Work {
-    pub id: u64,
-    pub op: Op,
-    /// In sectors.
-    pub range: Range<u64>,
-    /// Whether it has to reach the media before it is answered.
-    pub fua: bool,
-}
-
-impl Work {
-    fn bytes(&self) -> f64 {
-        let moved = matches!(self.op, Op::Read | Op::Write);
-        if moved { (self.range.end - self.range.start) as f64 * crate::SECTOR as f64 } else { 0.0 }
-    }
-}
 
 #[derive(Debug)]
 enum Kind {
@@ -44,11 +27,6 @@ enum Kind {
 pub(crate) struct Model {
     scale: f64,
     kind: Kind,
-}
-
-/// Nanoseconds that a number of bytes takes at so many MB/s.
-fn transfer(bytes: f64, mb_s: f64) -> f64 {
-    bytes * 1e3 / mb_s
 }
 
 impl Model {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Channels that work side by side behind one link.
 
-use super::{Work, transfer};
+use super::work::{Work, transfer};
 use crate::op::Op;
 use crate::profile;
 

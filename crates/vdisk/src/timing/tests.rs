@@ -2,6 +2,7 @@
 //! Each model against its own parameters, in its own time.
 
 use super::*;
+use crate::op::Op;
 use crate::profile::Profile;
 use crate::rng::Rng;
 use std::path::PathBuf;
