@@ -7,6 +7,7 @@ use crate::ranges::{joined, pieces};
 use crate::scenario::CacheMode;
 use crate::session::Session;
 use crate::trouble::Stop;
+use evidence::Fact;
 use wire::{Device, Extent};
 
 impl Session<'_> {
@@ -51,10 +52,12 @@ impl Session<'_> {
         let seen = Readback { run: self.run, bcache, backing, differing, clean };
         let judgement = oracle::judge(&self.witness, &seen);
         for finding in judgement.findings.iter().take(8) {
-            self.note(format!(
-                "{} at sectors {}+{}: {}",
-                finding.verdict, finding.first, finding.sectors, finding.detail
-            ));
+            self.note(Fact::Finding {
+                verdict: finding.verdict,
+                sector: finding.first,
+                sectors: finding.sectors,
+                detail: finding.detail.clone(),
+            });
         }
         Ok(judgement)
     }

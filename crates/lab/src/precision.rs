@@ -7,6 +7,7 @@ use crate::session::Session;
 use crate::step::{Counter, Disk};
 use crate::steps::SHORT_QUIET;
 use crate::trouble::Stop;
+use evidence::Fact;
 use wire::Extent;
 
 impl Session<'_> {
@@ -53,7 +54,7 @@ impl Session<'_> {
     }
 
     fn flaw(&mut self, what: String) {
-        self.note(format!("imprecise: {what}"));
+        self.note(Fact::Imprecise { detail: what.clone() });
         self.imprecise.push(what);
     }
 }

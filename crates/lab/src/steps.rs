@@ -10,7 +10,7 @@ use crate::session::{Background, Session};
 use crate::step::{Counter, CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
 use crate::trouble::Stop;
 use crate::watch::Watch;
-use evidence::{Cut, Opportunity};
+use evidence::{Cut, Fact, Opportunity};
 use std::time::{Duration, Instant};
 use vdisk::{Hold, OpMatch, Phase, Policy};
 use wire::{Answer, Content, Device, Extent, Run};
@@ -248,7 +248,7 @@ impl Session<'_> {
             self.write(vec![at], fua, 1)?
         };
         self.versions.insert(value.to_owned(), seq);
-        self.note(format!("{value} is write #{seq}"));
+        self.note(Fact::Write { name: value.to_owned(), number: seq });
         Ok(())
     }
 

@@ -31,7 +31,7 @@ fn s1_shows_the_bug_on_base() {
     let case = play("base", &parse(&scenario_text("s1-race.toml")));
     assert_eq!(verdict(&case), Verdict::Stale);
     assert!(case.opportunities.len() >= 2 && case.opportunities.iter().all(|o| o.open));
-    assert_eq!(case.sectors.stale, 8, "one block of 4 KiB");
+    assert_eq!(case.sectors.of(Verdict::Stale), 8, "one block of 4 KiB");
 }
 
 #[test]
