@@ -192,7 +192,7 @@ fn kunit(
              {reported}",
             image.name
         ));
-        ran.report.iter().for_each(|line| ui.say(line));
+        ran.report.iter().for_each(|line| ui.say(line.text()));
         runs.push(ran);
     }
     Ok(runs)
@@ -202,7 +202,7 @@ fn kunit(
 struct Ran {
     code: Option<i32>,
     verdicts: Vec<Verdict>,
-    observations: Vec<String>,
+    observations: Vec<evidence::Observation>,
 }
 
 /// A run in `out`, which goes on with what is there of the same kernels.

@@ -9,7 +9,7 @@ use crate::ui::Ui;
 use crate::{exit, run};
 use anyhow::{Context, Result};
 use evidence::nightly::{History, Night, Unbuilt, report};
-use evidence::{RunRecord, Store};
+use evidence::{RunRecord, SourceRecord, Store};
 use kbuild::{Arm, Dirs, Source};
 use proc::Cancel;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ pub fn main(args: &NightlyArgs, cancel: &Cancel) -> Result<ExitCode> {
     for arm in &unbuilt {
         ui.say(&format!("arm {} {} on Linux {}", arm.arm, arm.what, source.kernel_version));
     }
-    pin(&mut kernel, &source.origin);
+    pin(&mut kernel, &source);
     let words = words(&arms, &args.arms);
     if let (Some(out), Some(shards)) = (&args.plan, args.shards) {
         let options = shard::Options {
@@ -92,12 +92,9 @@ fn words(arms: &[Arm], given: &[String]) -> Vec<String> {
 }
 
 /// Every shard, and whoever reproduces it, gets this version and no newer one.
-fn pin(kernel: &mut KernelArgs, origin: &str) {
-    if kernel.kernel_src.is_none()
-        && let Some((name, version)) =
-            origin.strip_prefix("Debian package ").and_then(|words| words.split_once(' '))
-    {
-        kernel.kernel_src = Some(format!("{name}={version}"));
+fn pin(kernel: &mut KernelArgs, source: &SourceRecord) {
+    if kernel.kernel_src.is_none() {
+        kernel.kernel_src = source.kernel_src().map(str::to_owned);
     }
 }
 

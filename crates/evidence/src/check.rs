@@ -3,7 +3,7 @@
 //! what is checked here: names are words, paths stay inside the run's folder,
 //! a case is one of the run and is there once.
 
-use crate::record::{Case, RunRecord, SCHEMA_VERSION};
+use crate::record::{Case, OLDEST_SCHEMA, RunRecord, SCHEMA_VERSION};
 use std::collections::BTreeSet;
 use std::path::{Component, Path};
 
@@ -31,14 +31,25 @@ impl RunRecord {
     pub fn parse(text: &str) -> Result<Self, String> {
         let value: serde_json::Value =
             serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let word = |key: &str, of: &serde_json::Value| match of.get(key) {
+            Some(serde_json::Value::String(word)) => word.clone(),
+            _ => "unknown".to_owned(),
+        };
+        let tool = value.get("tool").unwrap_or(&serde_json::Value::Null);
+        let writer = format!("version {}, commit {}", word("version", tool), word("commit", tool));
         match value.get("schema_version").and_then(serde_json::Value::as_u64) {
-            Some(version) if version == u64::from(SCHEMA_VERSION) => {}
+            Some(version) if (OLDEST_SCHEMA.into()..=SCHEMA_VERSION.into()).contains(&version) => {}
             Some(version) => {
-                return Err(format!("schema version {version}, this tool reads {SCHEMA_VERSION}"));
+                return Err(format!(
+                    "schema version {version}, this tool reads {OLDEST_SCHEMA} to {SCHEMA_VERSION}; \
+                     it was written by {writer}"
+                ));
             }
             None => return Err("no schema_version".to_owned()),
         }
-        let run: Self = serde_json::from_value(value).map_err(|error| error.to_string())?;
+        let mut run: Self = serde_json::from_value(value)
+            .map_err(|error| format!("{error}; it was written by {writer}, perhaps a newer one"))?;
+        run.schema_version = SCHEMA_VERSION;
         run.check()?;
         Ok(run)
     }

@@ -90,7 +90,7 @@ pub fn block(published: &Published) -> String {
          [cover letter]({folder}/cover-letter.txt), [record]({folder}/run.json)",
         what(run),
         word(&run.source.kernel_version),
-        word(&run.source.origin),
+        word(&run.source.origin.to_string()),
         word(&run.qemu.accelerator).to_uppercase(),
         came_of(run),
     );

@@ -2,7 +2,10 @@
 //! `run.json`: provenance first, then every case.
 
 use crate::load::Load;
+use crate::observation::Observation;
+use crate::origin::Origin;
 use crate::perf::Perf;
+use crate::trouble::Trouble;
 use crate::verdict::{SectorCounts, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,7 +13,12 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 /// Raised whenever a field changes its meaning or disappears.
-pub const SCHEMA_VERSION: u32 = 1;
+///
+/// Schema 2: `observations` may be objects, `sectors` names only verdicts that
+/// occur, the source's `origin` is an object. Schema 1 still reads.
+pub const SCHEMA_VERSION: u32 = 2;
+/// Older ones than this are not read.
+pub(crate) const OLDEST_SCHEMA: u32 = 1;
 
 /// One run: everything that is needed to believe it and to do it again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -106,9 +114,9 @@ pub struct QemuRecord {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct SourceRecord {
-    /// Package and version, commit, or folder, in words.
-    pub origin: String,
+    pub origin: Origin,
     pub kernel_version: String,
+    /// Identifies the content: `deb:PACKAGE=VERSION`, `git-tree:…`, `blake3:…`.
     pub hash: String,
 }
 
@@ -191,8 +199,8 @@ pub struct Case {
     pub outcome: Outcome,
     /// The observable proofs that the window was open.
     pub opportunities: Vec<Opportunity>,
-    /// What was seen on the way, in words, in order.
-    pub observations: Vec<String>,
+    /// What was seen on the way, in order.
+    pub observations: Vec<Observation>,
     /// Judged sectors by verdict.
     pub sectors: SectorCounts,
     /// Cuts, in order.
@@ -225,7 +233,7 @@ pub enum Outcome {
     /// The harness failed: VM, disks, guest set-up, time. Never a verdict.
     Harness {
         /// `panicked`, `hung`, `boot-timeout`…
-        what: String,
+        what: Trouble,
         /// For people.
         message: String,
         /// Last lines of the console.
@@ -269,6 +277,15 @@ pub struct Summary {
     pub contradictions: u32,
     pub inconclusive: u32,
     pub harness_failures: u32,
+}
+
+impl SourceRecord {
+    /// What `--kernel-src` has to be for exactly this source on any machine;
+    /// `None` where only this machine has it.
+    #[must_use]
+    pub fn kernel_src(&self) -> Option<&str> {
+        self.hash.strip_prefix("deb:")
+    }
 }
 
 impl Case {

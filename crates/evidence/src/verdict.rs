@@ -3,13 +3,32 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use strum::VariantArray;
 
 /// Ordered from harmless to worst: a case's verdict is the worst of its
-/// sectors'.
+/// sectors'. The words of files and tables are the names in lower case.
+///
+/// A new verdict is a variant here and a rule in the judge; nothing else in
+/// this crate names one but `Ok`.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::Display,
+    strum::IntoStaticStr,
+    VariantArray,
 )]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Verdict {
     /// The last binding write, or one issued later.
     Ok,
@@ -35,86 +54,52 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// All of them, harmless first.
-    pub const ALL: [Self; 8] = [
-        Self::Ok,
-        Self::Imprecise,
-        Self::Diverged,
-        Self::Stale,
-        Self::Lost,
-        Self::Torn,
-        Self::Alien,
-        Self::Report,
-    ];
+    /// Harmless first.
+    pub const ALL: &[Self] = Self::VARIANTS;
 
-    /// Lower case, as in files and tables.
+    /// As in files and tables.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Imprecise => "imprecise",
-            Self::Diverged => "diverged",
-            Self::Stale => "stale",
-            Self::Lost => "lost",
-            Self::Torn => "torn",
-            Self::Alien => "alien",
-            Self::Report => "report",
-        }
+        self.into()
     }
 }
 
-impl std::fmt::Display for Verdict {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+/// Sectors (512 B) by verdict; those without sectors are not named.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "BTreeMap<Verdict, u64>")]
+pub struct SectorCounts(BTreeMap<Verdict, u64>);
 
-/// Sectors (512 B) by verdict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct SectorCounts {
-    pub ok: u64,
-    pub diverged: u64,
-    pub stale: u64,
-    pub lost: u64,
-    pub torn: u64,
-    pub alien: u64,
+/// Schema 1 names every verdict, also those without sectors.
+impl From<BTreeMap<Verdict, u64>> for SectorCounts {
+    fn from(mut counts: BTreeMap<Verdict, u64>) -> Self {
+        counts.retain(|_, sectors| *sectors > 0);
+        Self(counts)
+    }
 }
 
 impl SectorCounts {
     /// Counts `sectors` more.
     pub fn add(&mut self, verdict: Verdict, sectors: u64) {
-        *match verdict {
-            Verdict::Imprecise | Verdict::Report => return,
-            Verdict::Ok => &mut self.ok,
-            Verdict::Diverged => &mut self.diverged,
-            Verdict::Stale => &mut self.stale,
-            Verdict::Lost => &mut self.lost,
-            Verdict::Torn => &mut self.torn,
-            Verdict::Alien => &mut self.alien,
-        } += sectors;
+        if sectors > 0 {
+            *self.0.entry(verdict).or_default() += sectors;
+        }
     }
 
-    /// How many with this verdict.
+    /// How many have this verdict.
     #[must_use]
     pub fn of(&self, verdict: Verdict) -> u64 {
-        match verdict {
-            Verdict::Imprecise => 0,
-            Verdict::Ok => self.ok,
-            Verdict::Diverged => self.diverged,
-            Verdict::Stale => self.stale,
-            Verdict::Lost => self.lost,
-            Verdict::Torn => self.torn,
-            Verdict::Alien => self.alien,
-            Verdict::Report => 0,
-        }
+        self.0.get(&verdict).copied().unwrap_or(0)
     }
 
     /// The worst verdict that occurs; `None` when nothing was judged.
     #[must_use]
     pub fn worst(&self) -> Option<Verdict> {
-        Verdict::ALL.into_iter().rev().find(|&verdict| self.of(verdict) > 0)
+        self.0.keys().next_back().copied()
+    }
+
+    /// The verdicts that occur, harmless first.
+    pub fn iter(&self) -> impl Iterator<Item = (Verdict, u64)> {
+        self.0.iter().map(|(verdict, sectors)| (*verdict, *sectors))
     }
 }
 
@@ -126,11 +111,35 @@ mod tests {
     fn the_worst_sector_decides_and_nothing_judged_is_no_verdict() {
         let mut counts = SectorCounts::default();
         assert_eq!(counts.worst(), None);
+        counts.add(Verdict::Alien, 0);
+        assert_eq!(counts.worst(), None);
         counts.add(Verdict::Ok, 100);
         assert_eq!(counts.worst(), Some(Verdict::Ok));
         counts.add(Verdict::Stale, 1);
         counts.add(Verdict::Diverged, 5);
-        counts.add(Verdict::Report, 5);
-        assert_eq!(counts.worst(), Some(Verdict::Stale));
+        assert_eq!((counts.worst(), counts.of(Verdict::Stale)), (Some(Verdict::Stale), 1));
+    }
+
+    #[test]
+    fn the_words_are_those_of_the_files_and_each_verdict_can_be_counted() {
+        let mut counts = SectorCounts::default();
+        for &verdict in Verdict::ALL {
+            assert_eq!(serde_json::to_value(verdict).unwrap(), verdict.as_str());
+            assert_eq!(verdict.to_string(), verdict.as_str());
+            counts.add(verdict, 2);
+            assert_eq!((counts.of(verdict), counts.worst()), (2, Some(verdict)));
+        }
+        let text = serde_json::to_string(&counts).unwrap();
+        assert!(text.starts_with(r#"{"ok":2,"imprecise":2,"diverged":2,"stale":2,"#), "{text}");
+        assert_eq!(serde_json::from_str::<SectorCounts>(&text).unwrap(), counts);
+    }
+
+    #[test]
+    fn counts_of_schema_1_name_what_is_zero() {
+        let text = r#"{"ok":2064,"diverged":0,"stale":8,"lost":0,"torn":0,"alien":0}"#;
+        let counts: SectorCounts = serde_json::from_str(text).unwrap();
+        let all: Vec<_> = counts.iter().collect();
+        assert_eq!(all, [(Verdict::Ok, 2064), (Verdict::Stale, 8)]);
+        assert_eq!(serde_json::to_string(&counts).unwrap(), r#"{"ok":2064,"stale":8}"#);
     }
 }

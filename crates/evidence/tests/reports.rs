@@ -6,8 +6,8 @@
 mod support;
 
 use evidence::{
-    Bar, Case, Exhibits, GatherError, Lane, Load, MemoryPoint, Outcome, Perf, Row, RunRecord,
-    Series, Timeline, Tone, Verdict, cover_letter, gather, junit, kcidb, ktap, report,
+    Bar, Case, Exhibits, GatherError, Lane, Load, MemoryPoint, Origin, Outcome, Perf, Row,
+    RunRecord, Series, Timeline, Tone, Verdict, cover_letter, gather, junit, kcidb, ktap, report,
 };
 use support::{case, harness, inconclusive, run, verdict};
 
@@ -32,7 +32,7 @@ fn hostile() -> (RunRecord, Exhibits) {
     unclear.load = Some(Load { job: HOSTILE.into(), stale_blocks: 7, ..Load::default() });
     let mut record = run(vec![bad, unclear]);
     record.run_id = HOSTILE.into();
-    record.source.origin = HOSTILE.into();
+    record.source.origin = Origin::GitCommit { commit: HOSTILE.into(), repository: HOSTILE.into() };
     record.scenarios[0].title = HOSTILE.into();
     record.arms[0].title = HOSTILE.into();
     record.perf = Some(Perf {
@@ -338,4 +338,29 @@ fn a_path_in_a_record_stays_in_its_run() {
         one.file("run".as_ref(), "events").unwrap(),
         std::path::Path::new("run/logs/a/events")
     );
+}
+
+/// A commit is what others can look up; whatever else a source is, it is none.
+#[test]
+fn kcidb_names_the_commit_of_a_git_tree_and_of_nothing_else() {
+    let sha1 = "0123456789abcdef0123456789abcdef01234567";
+    let git = |commit: &str| Origin::GitCommit { commit: commit.into(), repository: "/l".into() };
+    let package =
+        Origin::DebianPackage { package: "linux-source-7.3".into(), version: sha1.into() };
+    for (origin, commit) in [
+        (git(sha1), Some(sha1)),
+        // SHA-256, which the format cannot hold.
+        (git(&sha1.repeat(2)[..64]), None),
+        (package, None),
+        (Origin::Directory { path: sha1.into() }, None),
+        (Origin::Tarball { path: sha1.into() }, None),
+        (Origin::Words(format!("git commit {sha1} of /l")), None),
+    ] {
+        let mut record = table();
+        record.source.origin = origin;
+        record.source.hash = format!("git-tree:{sha1}");
+        let checkouts = kcidb(&record)["checkouts"].clone();
+        let found = checkouts.as_array().unwrap().iter().map(|c| c["git_commit_hash"].as_str());
+        assert_eq!(found.collect::<Vec<_>>(), [commit; 2], "{}", record.source.origin);
+    }
 }

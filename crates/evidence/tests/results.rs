@@ -3,7 +3,11 @@
 
 mod support;
 
-use evidence::{Case, Outcome, RunRecord, RunStatus, Store, StoreError, Verdict, matrix};
+use evidence::{
+    Case, Observation, Outcome, RunRecord, RunStatus, SCHEMA_VERSION, Store, StoreError, Verdict,
+    matrix,
+};
+use std::path::Path;
 use support::{case, verdict};
 
 /// `base` and `rust` on S1, whichever cases there are.
@@ -45,7 +49,7 @@ fn a_control_that_does_not_fail_is_one() {
 fn inconclusive_trouble_and_missing_cases_are_four_and_one_wins() {
     let open = Outcome::Inconclusive { why: "w".into() };
     let broken = Outcome::Harness {
-        what: "panicked".into(),
+        what: evidence::Trouble::Panicked,
         message: String::new(),
         console_tail: String::new(),
         next_step: String::new(),
@@ -82,9 +86,10 @@ fn damaged_and_future_files_are_refused() {
     let store = Store::open(dir.path()).unwrap();
     store.save(&run(vec![])).unwrap();
     let good = std::fs::read_to_string(&path).unwrap();
+    assert!(good.contains("\"schema_version\": 2"), "{good}");
     let bad = [
         good[..good.len() / 2].to_owned(),
-        good.replacen("\"schema_version\": 1", "\"schema_version\": 9", 1),
+        good.replacen("\"schema_version\": 2", "\"schema_version\": 9", 1),
         good.replacen("\"seed\"", "\"sead\"", 1),
         "[]".to_owned(),
     ];
@@ -104,4 +109,57 @@ fn a_save_that_fails_leaves_the_old_file() {
     let later = run(vec![case("base", "S1", Verdict::Stale, verdict(Verdict::Stale))]);
     assert!(matches!(store.save(&later), Err(StoreError::Io { .. })));
     assert_eq!(store.load().unwrap(), Some(run(vec![])));
+}
+
+/// Every record that was ever published, whatever its schema.
+#[test]
+fn published_records_still_read() {
+    let published = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results/published");
+    let mut read = 0;
+    for entry in std::fs::read_dir(published).unwrap() {
+        let path = entry.unwrap().path().join("run.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let raw: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let run = Store::read(&path).unwrap().unwrap();
+        let (cases, perf) = (raw["cases"].as_array().unwrap(), raw["perf"].is_object());
+        assert_eq!((run.cases.len(), run.perf.is_some()), (cases.len(), perf), "{path:?}");
+        assert_eq!(run.exit_code(), 0, "{path:?}");
+        for (case, raw) in run.cases.iter().zip(cases) {
+            let sectors: u64 = case.sectors.iter().map(|(_, sectors)| sectors).sum();
+            let raw_sectors = raw["sectors"].as_object().unwrap().values();
+            assert_eq!(sectors, raw_sectors.map(|n| n.as_u64().unwrap()).sum::<u64>());
+            let texts = case.observations.iter().map(Observation::text);
+            let raw_texts = raw["observations"].as_array().unwrap().iter();
+            // A string in schema 1.
+            assert!(texts.eq(raw_texts.map(|o| o.as_str().or(o["text"].as_str()).unwrap())));
+        }
+        // It may be written again, as it is written today.
+        let again = RunRecord::parse(&serde_json::to_string(&run).unwrap()).unwrap();
+        assert_eq!((again.schema_version, &again), (SCHEMA_VERSION, &run));
+        read += 1;
+    }
+    assert!(read >= 4, "{read}");
+}
+
+/// Not dropped, not taken for another: refused, with what is wrong and whose
+/// record it is.
+#[test]
+fn a_verdict_of_a_newer_tool_is_refused_with_its_name() {
+    let mut record = run(vec![case("base", "S1", Verdict::Stale, verdict(Verdict::Stale))]);
+    record.cases[0].sectors.add(Verdict::Stale, 8);
+    let good = serde_json::to_string(&record).unwrap();
+    assert_eq!(RunRecord::parse(&good).unwrap(), record);
+    for (old, new) in [
+        (r#""expected":"stale""#, r#""expected":"poisoned""#),
+        (r#""verdict":"stale""#, r#""verdict":"poisoned""#),
+        (r#""sectors":{"stale":8}"#, r#""sectors":{"poisoned":8}"#),
+    ] {
+        assert!(good.contains(old), "{old} in {good}");
+        let error = RunRecord::parse(&good.replacen(old, new, 1)).unwrap_err();
+        assert!(error.contains("`poisoned`") && error.contains("`stale`"), "{error}");
+        assert!(error.contains("version 0, commit unknown, perhaps a newer one"), "{error}");
+    }
+    let future = good.replacen("\"schema_version\":2", "\"schema_version\":3", 1);
+    let error = RunRecord::parse(&future).unwrap_err();
+    assert!(error.contains("schema version 3, this tool reads 1 to 2"), "{error}");
 }

@@ -7,6 +7,7 @@
 //! told apart. A processor that nobody ran for a while looks the same from
 //! inside, and the host of an emulator is often busy: no verdict follows.
 
+use evidence::{Fact, Observation};
 use std::path::Path;
 
 /// Lines of a report that are kept: a splat of lockdep has its two chains in
@@ -67,10 +68,10 @@ pub struct KernelReport {
 impl KernelReport {
     /// As observations of a case: what it is, then the report itself.
     #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let first = self.text.first().map_or("", String::as_str);
-        let mut lines = vec![format!("the kernel reported ({}): {first}", self.kind)];
-        lines.extend(self.text.iter().skip(1).map(|line| format!("| {line}")));
+    pub fn lines(&self) -> Vec<Observation> {
+        let message = self.text.first().cloned().unwrap_or_default();
+        let mut lines = vec![Fact::KernelReport { check: self.kind.to_owned(), message }.into()];
+        lines.extend(self.text.iter().skip(1).map(|line| format!("| {line}").into()));
         lines
     }
 }
@@ -92,13 +93,11 @@ impl KnownReport {
 
     /// Whether an observation of a case names this one.
     #[must_use]
-    pub fn is_named_in(&self, observation: &str) -> bool {
-        observation.strip_prefix(KNOWN).is_some_and(|message| message.ends_with(&self.at))
+    pub fn is_named_in(&self, observation: &Observation) -> bool {
+        matches!(observation.fact(), Some(Fact::KnownReport { check, message })
+            if self.fits(check, message))
     }
 }
-
-/// How an observation of a known report begins.
-const KNOWN: &str = "a known report, the unpatched kernel's own: ";
 
 /// What a console says.
 #[derive(Debug, PartialEq, Eq)]
@@ -109,7 +108,7 @@ pub enum Said {
 }
 
 /// Looks through the consoles of all boots, the first one first.
-pub fn read(logs: &Path, known: &[KnownReport], observations: &mut Vec<String>) -> Said {
+pub fn read(logs: &Path, known: &[KnownReport], observations: &mut Vec<Observation>) -> Said {
     let mut consoles: Vec<_> = std::fs::read_dir(logs)
         .into_iter()
         .flatten()
@@ -132,7 +131,7 @@ pub fn read(logs: &Path, known: &[KnownReport], observations: &mut Vec<String>) 
 }
 
 /// What one console says; a known report goes to `observations`.
-pub fn said(console: &str, known: &[KnownReport], observations: &mut Vec<String>) -> Said {
+pub fn said(console: &str, known: &[KnownReport], observations: &mut Vec<Observation>) -> Said {
     let lines: Vec<&str> = console.lines().map(str::trim_end).collect();
     let excerpt = |at: usize| -> Vec<String> {
         lines[at..].iter().take(KEPT).map(|&line| line.to_owned()).collect()
@@ -148,7 +147,8 @@ pub fn said(console: &str, known: &[KnownReport], observations: &mut Vec<String>
             if !known.iter().any(|known| known.fits(kind, message)) {
                 return Said::Report(KernelReport { kind, text: excerpt(at) });
             }
-            let observation = format!("{KNOWN}{}", message.trim_start());
+            let (check, message) = ((*kind).to_owned(), message.trim_start().to_owned());
+            let observation = Fact::KnownReport { check, message }.into();
             if !observations.contains(&observation) {
                 observations.push(observation);
             }

@@ -252,7 +252,8 @@ mod tests {
             clean: true,
         };
         let judgement = judge(&witness(), &seen);
-        assert_eq!((judgement.counts.ok, judgement.counts.diverged), (2, 3));
+        let of = |verdict| judgement.counts.of(verdict);
+        assert_eq!((of(Verdict::Ok), of(Verdict::Diverged)), (2, 3));
         assert_eq!(judgement.findings.len(), 1);
         assert_eq!(judgement.findings[0].sectors, 3);
     }

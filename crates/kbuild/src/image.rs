@@ -120,7 +120,11 @@ mod tests {
     use super::*;
 
     fn image(key: &str) -> Image {
-        let provenance = Provenance { origin: "o".into(), kernel: "7.3".into(), hash: "h".into() };
+        let provenance = Provenance {
+            origin: evidence::Origin::Words("o".into()),
+            kernel: "7.3".into(),
+            hash: "h".into(),
+        };
         Image {
             path: PathBuf::new(),
             key: key.into(),

@@ -72,7 +72,7 @@ impl<'a> Site<'a> {
         let entry = &order.source.entry;
         let now = entry.provenance().map(|provenance| provenance.hash);
         if now.as_ref() != Some(&order.source.provenance.hash) {
-            return Err(BuildError::SourceChanged(order.source.provenance.origin.clone()));
+            return Err(BuildError::SourceChanged(order.source.provenance.origin.to_string()));
         }
         let all = order.dirs.objects();
         fs::create_dir_all(&all).map_err(BuildError::io(&all))?;

@@ -243,7 +243,7 @@ fn play(
         on_event(Event::Step { id: &spec.id, number: number + 1, of: steps.len(), what });
         if let Some(judgement) = session.step(step)? {
             case.sectors = judgement.counts;
-            if let Some(verdict) = judgement.counts.worst() {
+            if let Some(verdict) = case.sectors.worst() {
                 let flaw = (!session.imprecise.is_empty()).then_some(Verdict::Imprecise);
                 let verdict = verdict.max(flaw.unwrap_or(Verdict::Ok));
                 case.outcome = Outcome::Verdict { verdict };

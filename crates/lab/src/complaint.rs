@@ -2,6 +2,7 @@
 //! The end of a case in the light of what its kernels said on their consoles.
 
 use crate::trouble::{Stop, Trouble};
+use evidence::Observation;
 use judge::kernel_report::{KernelReport, KnownReport, Said, read};
 use std::path::Path;
 
@@ -14,7 +15,7 @@ pub fn judge(
     end: Result<(), Stop>,
     logs: &Path,
     known: &[KnownReport],
-    observations: &mut Vec<String>,
+    observations: &mut Vec<Observation>,
 ) -> Result<Option<KernelReport>, Stop> {
     // An oops or a panic has a name already, unless a check foresaw it.
     let died = matches!(&end, Err(Stop::Trouble(t)) if t.what == "oops" || t.what == "panicked");

@@ -4,6 +4,7 @@
 use crate::bcache;
 use crate::session::Session;
 use crate::trouble::Stop;
+use evidence::Fact;
 use judge::oracle::{self, Judgement, Readback};
 use judge::ranges::{joined, pieces};
 use scenario::CacheMode;
@@ -52,10 +53,12 @@ impl Session<'_> {
         let seen = Readback { run: self.run, bcache, backing, differing, clean };
         let judgement = oracle::judge(&self.witness, &seen);
         for finding in judgement.findings.iter().take(8) {
-            self.note(format!(
-                "{} at sectors {}+{}: {}",
-                finding.verdict, finding.first, finding.sectors, finding.detail
-            ));
+            self.note(Fact::Finding {
+                verdict: finding.verdict,
+                sector: finding.first,
+                sectors: finding.sectors,
+                detail: finding.detail.clone(),
+            });
         }
         Ok(judgement)
     }

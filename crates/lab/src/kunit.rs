@@ -22,7 +22,7 @@ pub struct KunitRun {
     /// The tracker's cases: the kernel's own suites for Rust come along.
     pub cases: Vec<KunitCase>,
     /// What the kernel reported meanwhile, if anything, from its first line on.
-    pub report: Vec<String>,
+    pub report: Vec<evidence::Observation>,
 }
 
 impl KunitRun {

@@ -5,6 +5,7 @@ use crate::bcache;
 use crate::guest::{GuestError, PATIENCE};
 use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
+use evidence::Fact;
 use scenario::{LifeEvent, LifeState};
 use std::time::{Duration, Instant};
 use wire::Extent;
@@ -95,7 +96,7 @@ impl Session<'_> {
         let seq = started.seq;
         self.versions.insert(value.to_owned(), seq);
         self.background.insert(value.to_owned(), started);
-        self.note(format!("{value} is discard #{seq}"));
+        self.note(Fact::Discard { name: value.to_owned(), number: seq });
         if background { Ok(()) } else { self.join(value) }
     }
 }

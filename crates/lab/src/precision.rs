@@ -6,6 +6,7 @@ use crate::bcache;
 use crate::session::Session;
 use crate::steps::SHORT_QUIET;
 use crate::trouble::Stop;
+use evidence::Fact;
 use scenario::{Counter, Disk};
 use wire::Extent;
 
@@ -53,7 +54,7 @@ impl Session<'_> {
     }
 
     fn flaw(&mut self, what: String) {
-        self.note(format!("imprecise: {what}"));
+        self.note(Fact::Imprecise { detail: what.clone() });
         self.imprecise.push(what);
     }
 }

@@ -6,7 +6,7 @@ use crate::bcache;
 use crate::failing::FailingAllocations;
 use crate::guest::{Attendant, Guest, PATIENCE};
 use crate::trouble::{Stop, Trouble};
-use evidence::{Cut, Opportunity};
+use evidence::{Cut, Observation, Opportunity};
 use judge::history::{History, Told};
 use judge::watch::{NUDGE, Watch};
 use judge::witness::Witness;
@@ -82,7 +82,7 @@ pub struct Session<'a> {
     pub imprecise: Vec<String>,
     /// Counters of the tracker as they were last read.
     pub counters: BTreeMap<Counter, u64>,
-    pub observations: Vec<String>,
+    pub observations: Vec<Observation>,
     pub cuts: Vec<Cut>,
     pub boots_ms: Vec<u64>,
     /// Which allocations fail, whether they do in the present guest, and how
@@ -265,7 +265,8 @@ impl<'a> Session<'a> {
             // Frozen disks answer nothing: what QEMU still wants to flush on
             // its way out does not arrive.
             if let Err(error) = vm.power_off_abruptly() {
-                self.observations.push(format!("the guest had ended before the cut: {error}"));
+                self.observations
+                    .push(format!("the guest had ended before the cut: {error}").into());
             }
         }
         self.background.clear();
@@ -449,9 +450,9 @@ impl<'a> Session<'a> {
         report
     }
 
-    pub fn note(&mut self, observation: impl Into<String>) {
+    pub fn note(&mut self, observation: impl Into<Observation>) {
         let observation = observation.into();
-        self.rig.mark(&observation);
+        self.rig.mark(observation.text());
         self.observations.push(observation);
     }
 }

@@ -5,7 +5,7 @@ use crate::bcache;
 use crate::guest::{ATTEND_EVERY, Attendant};
 use crate::session::{Background, Session};
 use crate::trouble::Stop;
-use evidence::{Cut, Opportunity};
+use evidence::{Cut, Fact, Opportunity};
 use judge::history::Told;
 use judge::oracle::Judgement;
 use judge::watch::Watch;
@@ -248,7 +248,7 @@ impl Session<'_> {
             self.write(vec![at], fua, 1)?
         };
         self.versions.insert(value.to_owned(), seq);
-        self.note(format!("{value} is write #{seq}"));
+        self.note(Fact::Write { name: value.to_owned(), number: seq });
         Ok(())
     }
 

@@ -177,9 +177,9 @@ mod machines {
         }
     }
 
-    fn trouble(case: &Case) -> (&str, &str) {
+    fn trouble(case: &Case) -> (String, &str) {
         match &case.outcome {
-            Outcome::Harness { what, message, .. } => (what, message),
+            Outcome::Harness { what, message, .. } => (what.to_string(), message),
             other => panic!("{other:?}"),
         }
     }

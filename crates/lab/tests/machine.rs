@@ -32,7 +32,7 @@ fn s1_shows_the_bug_on_base() {
     let case = play("base", &parse(&scenario_text("s1-race.toml")));
     assert_eq!(verdict(&case), Verdict::Stale);
     assert!(case.opportunities.len() >= 2 && case.opportunities.iter().all(|o| o.open));
-    assert_eq!(case.sectors.stale, 8, "one block of 4 KiB");
+    assert_eq!(case.sectors.of(Verdict::Stale), 8, "one block of 4 KiB");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_panicking_kernel_is_harness_trouble_with_its_console() {
     let Outcome::Harness { what, console_tail, next_step, .. } = &case.outcome else {
         panic!("{:?}", case.outcome)
     };
-    assert_eq!(what, "panicked");
+    assert_eq!(*what, evidence::Trouble::Panicked);
     assert!(console_tail.contains("panics on purpose"), "{console_tail}");
     assert!(!next_step.is_empty());
 }

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 #![cfg(feature = "vm-tests")]
 
-use evidence::{Case, Outcome, Verdict};
+use evidence::{Case, Fact, Outcome, Verdict};
 use lab::{ArmImage, CaseSpec, Tools, run_case};
 use proc::Cancel;
 use std::path::{Path, PathBuf};
@@ -156,6 +156,10 @@ fn a_fill_that_is_skipped_and_a_counter_that_is_wrong_are_imprecise() {
     for text in [skipped, with("s11-span.toml", "grew_by = 1", "grew_by = 2")] {
         let case = play("rust", &text);
         assert_eq!(case.outcome, Outcome::Verdict { verdict: Verdict::Imprecise });
-        assert!(case.observations.iter().any(|line| line.starts_with("imprecise: ")));
+        assert!(
+            case.observations
+                .iter()
+                .any(|line| matches!(line.fact(), Some(Fact::Imprecise { .. })))
+        );
     }
 }

@@ -20,7 +20,11 @@ fn good() -> Bundle {
         version: VERSION,
         run_id: "r".into(),
         tool: ToolRecord { version: "0".into(), commit: None, dirty: false },
-        source: SourceRecord { origin: text(), kernel_version: "7".into(), hash: text() },
+        source: SourceRecord {
+            origin: evidence::Origin::Words(text()),
+            kernel_version: "7".into(),
+            hash: text(),
+        },
         config: ConfigRecord { name: "plain".into(), hash: text() },
         toolchain: ToolchainRecord { cc: text(), rustc: None, bindgen: None },
         guest: GuestRecord { hash: text(), fio: text() },

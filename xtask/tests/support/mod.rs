@@ -38,9 +38,12 @@ pub fn record(arms: &[&str], scenarios: &[(&str, &str)], attempts: u32) -> RunRe
         },
         qemu: QemuRecord { version: "10".into(), accelerator: "tcg".into() },
         source: SourceRecord {
-            origin: "Debian package linux-source-7.3 7.3.4-1".into(),
+            origin: evidence::Origin::DebianPackage {
+                package: "linux-source-7.3".into(),
+                version: "7.3.4-1".into(),
+            },
             kernel_version: "7.3.4".into(),
-            hash: "s".into(),
+            hash: "deb:linux-source-7.3=7.3.4-1".into(),
         },
         config: ConfigRecord { name: "plain".into(), hash: "c".into() },
         toolchain: ToolchainRecord { cc: "gcc".into(), rustc: None, bindgen: None },

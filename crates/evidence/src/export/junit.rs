@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! JUnit XML, for what shows test results in CI.
 
+use crate::observation::Observation;
 use crate::printable::printable;
 use crate::record::{Case, Outcome, RunRecord};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
@@ -33,7 +34,7 @@ fn test_case(case: &Case) -> TestCase {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             let message = format!("{verdict}, expected {}", case.expected);
             status.set_type(verdict.as_str()).set_message(message);
-            status.set_description(printable(&case.observations.join("\n")));
+            status.set_description(printable(&words(case)));
             status
         }
         Outcome::Verdict { .. } => TestCaseStatus::success(),
@@ -44,7 +45,7 @@ fn test_case(case: &Case) -> TestCase {
         }
         Outcome::Harness { what, message, console_tail, next_step } => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-            status.set_type(printable(what)).set_message(printable(message));
+            status.set_type(printable(&what.to_string())).set_message(printable(message));
             status.set_description(printable(&format!("{console_tail}\nnext: {next_step}")));
             status
         }
@@ -57,8 +58,13 @@ fn test_case(case: &Case) -> TestCase {
         test.set_system_out(printable(&format!(
             "verdict {verdict}, expected {}\n{}",
             case.expected,
-            case.observations.join("\n")
+            words(case)
         )));
     }
     test
+}
+
+fn words(case: &Case) -> String {
+    let lines: Vec<&str> = case.observations.iter().map(Observation::text).collect();
+    lines.join("\n")
 }

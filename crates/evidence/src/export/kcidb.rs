@@ -47,10 +47,10 @@ fn checkout(run: &RunRecord, arm: &ArmRecord) -> Value {
         "valid": true,
         "misc": { "source_hash": run.source.hash, "arm_hash": arm.hash },
     });
-    let hash = &run.source.hash;
-    let commit = hash.len() == 40 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if commit && let Some(checkout) = checkout.as_object_mut() {
-        checkout.insert("git_commit_hash".to_owned(), json!(hash));
+    // The format knows SHA-1 only.
+    let commit = run.source.origin.commit().filter(|commit| commit.len() == 40);
+    if let (Some(commit), Some(checkout)) = (commit, checkout.as_object_mut()) {
+        checkout.insert("git_commit_hash".to_owned(), json!(commit.to_lowercase()));
     }
     checkout
 }

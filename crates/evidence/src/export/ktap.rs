@@ -51,7 +51,7 @@ fn details(case: &Case) -> Vec<String> {
     if matches!(case.outcome, Outcome::Verdict { .. }) && !case.contradicts() {
         return Vec::new();
     }
-    case.observations.clone()
+    case.observations.iter().map(ToString::to_string).collect()
 }
 
 /// A `#` would begin a directive.

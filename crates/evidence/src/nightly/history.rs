@@ -80,13 +80,13 @@ impl Night {
         let word = |outcome: &Outcome| match outcome {
             Outcome::Verdict { verdict } => verdict.to_string(),
             Outcome::Inconclusive { .. } => "inconclusive".to_owned(),
-            Outcome::Harness { what, .. } => what.clone(),
+            Outcome::Harness { what, .. } => what.to_string(),
         };
         Self {
             run_id: run.run_id.clone(),
             started: run.started.clone(),
             kernel: run.source.kernel_version.clone(),
-            source: run.source.origin.clone(),
+            source: run.source.origin.to_string(),
             commit: run.tool.commit.clone(),
             machine: format!(
                 "{}, {} cores, {}",

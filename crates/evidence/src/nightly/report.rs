@@ -167,10 +167,8 @@ fn since(case: &Case, before: &[&Night]) -> String {
 fn reproduce(case: &Case, run: &RunRecord, folder: &str) -> Vec<String> {
     let mut commands = vec![format!("cargo xtask replay {folder} {}", case.id)];
     if case.attempt == 1 {
-        let package = run.source.origin.strip_prefix("Debian package ");
-        let source = package.and_then(|words| words.split_once(' '));
-        let source = source
-            .map_or_else(String::new, |(name, version)| format!(" --kernel-src {name}={version}"));
+        let source = run.source.kernel_src();
+        let source = source.map_or_else(String::new, |source| format!(" --kernel-src {source}"));
         let config = match run.config.name.as_str() {
             "plain" => String::new(),
             name => format!(" --config {name}"),

@@ -6,7 +6,6 @@ use super::parts::{Exhibits, anchor, clean};
 use crate::record::{Case, Outcome, RunRecord};
 use crate::table::cell;
 use crate::timeline::svg;
-use crate::verdict::Verdict;
 use maud::{Markup, html};
 
 pub(super) fn cases(run: &RunRecord, exhibits: &Exhibits) -> Markup {
@@ -63,7 +62,7 @@ fn one(run: &RunRecord, case: &Case, exhibits: &Exhibits) -> Markup {
             }
             @if !case.observations.is_empty() {
                 h4 { "Seen on the way" }
-                ul { @for line in &case.observations { li { (clean(line)) } } }
+                ul { @for line in &case.observations { li { (clean(line.text())) } } }
             }
             (console(case, exhibits))
             dl.facts {
@@ -87,11 +86,8 @@ fn one(run: &RunRecord, case: &Case, exhibits: &Exhibits) -> Markup {
 }
 
 fn sectors(case: &Case) -> String {
-    let count = |verdict: Verdict| match case.sectors.of(verdict) {
-        0 => None,
-        sectors => Some(format!("{sectors} {verdict}")),
-    };
-    let words: Vec<String> = Verdict::ALL.into_iter().filter_map(count).collect();
+    let words: Vec<String> =
+        case.sectors.iter().map(|(verdict, sectors)| format!("{sectors} {verdict}")).collect();
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 

@@ -3,7 +3,7 @@
 #![allow(dead_code)] // not every test file needs all of it
 
 use evidence::{
-    ArmRecord, Case, ConfigRecord, GuestRecord, HostRecord, Outcome, QemuRecord, RunRecord,
+    ArmRecord, Case, ConfigRecord, GuestRecord, HostRecord, Origin, Outcome, QemuRecord, RunRecord,
     RunStatus, SCHEMA_VERSION, ScenarioRecord, SectorCounts, SourceRecord, Summary, ToolRecord,
     ToolchainRecord, Verdict,
 };
@@ -76,7 +76,7 @@ pub fn record(
         },
         qemu: QemuRecord { version: String::new(), accelerator: "tcg".into() },
         source: SourceRecord {
-            origin: String::new(),
+            origin: Origin::Words(String::new()),
             kernel_version: String::new(),
             hash: String::new(),
         },
@@ -100,7 +100,7 @@ pub fn inconclusive(why: &str) -> Outcome {
 
 pub fn harness(what: &str) -> Outcome {
     Outcome::Harness {
-        what: what.into(),
+        what: what.parse().unwrap(),
         message: what.into(),
         console_tail: what.into(),
         next_step: what.into(),

@@ -2,7 +2,7 @@
 //! Which block a time line is about.
 
 use crate::story::{What, what};
-use evidence::Case;
+use evidence::{Case, Fact, Observation};
 use scenario::layout;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -57,23 +57,22 @@ impl Focus {
     }
 }
 
-/// `B is write #2`, as the lab notes it.
+fn facts(case: &Case) -> impl Iterator<Item = &Fact> {
+    case.observations.iter().filter_map(Observation::fact)
+}
+
 fn names(case: &Case) -> BTreeMap<u64, String> {
-    let each = case.observations.iter().filter_map(|line| {
-        let (name, number) = line.split_once(" is write #")?;
-        Some((number.parse().ok()?, name.to_owned()))
+    let each = facts(case).filter_map(|fact| match fact {
+        Fact::Write { name, number } => Some((*number, name.clone())),
+        _ => None,
     });
     each.collect()
 }
 
-/// `stale at sectors 65536+8: …`, as the oracle's findings are noted.
 fn finding(case: &Case) -> Option<Range<u64>> {
-    case.observations.iter().find_map(|line| {
-        let (_, rest) = line.split_once(" at sectors ")?;
-        let (place, _) = rest.split_once(':')?;
-        let (first, sectors) = place.split_once('+')?;
-        let (first, sectors): (u64, u64) = (first.parse().ok()?, sectors.parse().ok()?);
-        Some(first..first.checked_add(sectors)?)
+    facts(case).find_map(|fact| match fact {
+        Fact::Finding { sector, sectors, .. } => Some(*sector..sector.checked_add(*sectors)?),
+        _ => None,
     })
 }
 

@@ -133,7 +133,7 @@ impl Walk<'_> {
         };
         let tone = if self.case.opportunities.iter().any(proof) {
             Tone::Proof
-        } else if self.case.observations.iter().any(|noted| noted == text) {
+        } else if self.case.observations.iter().any(|noted| noted.text() == text) {
             Tone::Note
         } else {
             self.judging = text == "judge";

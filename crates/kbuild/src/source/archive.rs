@@ -4,6 +4,7 @@
 use super::store::Entry;
 use super::{Job, Provenance, SourceError};
 use crate::event::{Meter, Stage};
+use evidence::Origin;
 use proc::run_lines;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ pub(super) fn obtain(job: &Job, path: &Path) -> Result<(Entry, Provenance), Sour
     hasher.update_reader(file).map_err(SourceError::io(path))?;
     let hash = hasher.finalize().to_hex();
     let entry = job.entry(&format!("tar-{}", &hash[..16]));
-    let origin = format!("tarball {}", path.display());
+    let origin = Origin::Tarball { path: path.display().to_string() };
     let hash = || Ok(format!("blake3:{hash}"));
     let provenance = entry
         .fill_once(job, &origin, &hash, &|partial| untar(job, path, &partial.join("source")))?;

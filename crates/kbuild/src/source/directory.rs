@@ -11,6 +11,7 @@ use crate::event::{Meter, Stage};
 use crate::files::write_atomically;
 use crate::overlay::Overlay;
 use crate::tree::WorkTree;
+use evidence::Origin;
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -39,7 +40,7 @@ pub(super) fn obtain(job: &Job, path: &Path) -> Result<(Entry, Provenance), Sour
     if !entry.tree().exists() {
         job.check_space()?;
     }
-    let origin = format!("directory {}", path.display());
+    let origin = Origin::Directory { path: path.display().to_string() };
     let mut copy = Copy {
         job,
         meter: Meter::start(job.on_event, Stage::Unpack, "copy of the kernel source"),

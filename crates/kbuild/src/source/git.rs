@@ -11,6 +11,7 @@ use super::{Job, Provenance, SourceError};
 use crate::event::{Event, Meter, Stage};
 use crate::overlay::Overlay;
 use crate::tree::WorkTree;
+use evidence::Origin;
 use proc::run_lines;
 use std::fs;
 use std::path::Path;
@@ -29,7 +30,8 @@ pub(super) fn obtain(
     let wanted = format!("{}^{{commit}}", rev.unwrap_or("HEAD"));
     let commit = git.one_line(&["rev-parse", "--verify", "--end-of-options", &wanted])?;
     let tree = git.one_line(&["rev-parse", &format!("{commit}^{{tree}}")])?;
-    let origin = format!("git commit {commit} of {}", path.display());
+    let repository = path.display().to_string();
+    let origin = Origin::GitCommit { commit: commit.clone(), repository };
     let hash = format!("git-tree:{tree}");
 
     let key = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();

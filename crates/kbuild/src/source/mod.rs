@@ -16,6 +16,7 @@ use crate::lock::LockError;
 use crate::tree::WorkTree;
 use crate::{Dirs, files};
 use debian::AptError;
+use evidence::Origin;
 use proc::{Cancel, Cancelled, RunError};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -25,8 +26,8 @@ use store::Entry;
 /// What a kernel was built from, for the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
-    /// Package and version, git commit, or path.
-    pub origin: String,
+    /// Where it came from.
+    pub origin: Origin,
     /// As the kernel calls itself: `7.3.4`.
     pub kernel: String,
     /// Identifies the content: `deb:…`, `blake3:…` or `git-tree:…`.

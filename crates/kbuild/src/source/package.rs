@@ -7,6 +7,7 @@ use super::{Job, Provenance, SourceError};
 use crate::event::{Event, from_debian};
 use crate::files::{remove_dir, write_atomically};
 use debian::{AptError, PrivateApt, unpack_deb};
+use evidence::Origin;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,15 @@ fn obtain(job: &Job, wish: &str) -> Result<(Entry, Provenance), SourceError> {
     let known: Option<Resolved> =
         fs::read(&memo).ok().and_then(|text| serde_json::from_slice(&text).ok());
     let entry = |r: &Resolved| job.entry(&format!("{}_{}", safe(&r.package), safe(&r.version)));
-    let have = |r: &Resolved| entry(r).provenance().map(|provenance| (entry(r), provenance));
+    let origin = |r: &Resolved| {
+        let (package, version) = (r.package.clone(), r.version.clone());
+        Origin::DebianPackage { package, version }
+    };
+    // The origin as this version of the tool tells it.
+    let have = |r: &Resolved| {
+        let was = entry(r).provenance()?;
+        Some((entry(r), Provenance { origin: origin(r), ..was }))
+    };
     let age = fs::metadata(&memo).and_then(|m| m.modified()).ok();
     let age = age.and_then(|time| SystemTime::now().duration_since(time).ok());
     if let Some(found) = known.as_ref().and_then(have)
@@ -85,7 +94,7 @@ fn obtain(job: &Job, wish: &str) -> Result<(Entry, Provenance), SourceError> {
     write_atomically(&memo, &text).map_err(SourceError::io(&memo))?;
 
     let entry = entry(&resolved);
-    let origin = format!("Debian package {} {}", resolved.package, resolved.version);
+    let origin = origin(&resolved);
     // The archive's signature vouches that a version is one content.
     let hash = || Ok(format!("deb:{}={}", resolved.package, resolved.version));
     let provenance = entry.fill_once(job, &origin, &hash, &|partial| {

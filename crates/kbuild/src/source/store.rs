@@ -4,6 +4,7 @@
 use super::{Job, Provenance, SourceError, version};
 use crate::files::{remove_dir, write_atomically};
 use crate::lock::Lock;
+use evidence::Origin;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -51,8 +52,8 @@ impl Entry {
     }
 
     /// Checks that the tree is a kernel with bcache and declares it complete.
-    pub(super) fn seal(&self, origin: String, hash: String) -> Result<Provenance, SourceError> {
-        let kernel = version::check(&self.tree(), &origin)?;
+    pub(super) fn seal(&self, origin: Origin, hash: String) -> Result<Provenance, SourceError> {
+        let kernel = version::check(&self.tree(), &origin.to_string())?;
         let provenance = Provenance { origin, kernel, hash };
         let text = serde_json::to_vec_pretty(&provenance)
             .map_err(|error| SourceError::io(&self.dir)(error.into()))?;
@@ -65,15 +66,17 @@ impl Entry {
     pub(super) fn fill_once(
         &self,
         job: &Job,
-        origin: &str,
+        origin: &Origin,
         hash: &dyn Fn() -> Result<String, SourceError>,
         fill: &dyn Fn(&Path) -> Result<PathBuf, SourceError>,
     ) -> Result<Provenance, SourceError> {
-        if let Some(provenance) = self.provenance() {
+        // An older version of the tool may have filled it, and told less.
+        let filled = || self.provenance().map(|was| Provenance { origin: origin.clone(), ..was });
+        if let Some(provenance) = filled() {
             return Ok(provenance);
         }
         let _lock = self.lock(job)?;
-        if let Some(provenance) = self.provenance() {
+        if let Some(provenance) = filled() {
             return Ok(provenance);
         }
         job.check_space()?;
@@ -84,7 +87,7 @@ impl Entry {
         fs::create_dir_all(&partial).map_err(SourceError::io(&partial))?;
         let done = fill(&partial).and_then(|top| {
             fs::rename(&top, self.tree()).map_err(SourceError::io(&top))?;
-            self.seal(origin.to_owned(), hash()?)
+            self.seal(origin.clone(), hash()?)
         });
         // Whatever came of it, what is left over is of no use.
         let cleaned = remove_dir(&partial).map_err(SourceError::io(&partial));

@@ -65,7 +65,7 @@ fn a_report_outweighs_a_clean_read_back_and_a_closed_window() {
     for end in [Ok(()), Err(Stop::Closed("no".into()))] {
         let report = judged(end, logs.path()).unwrap().expect("a report");
         assert_eq!((report.kind, report.text.len()), ("lockdep", 2));
-        assert!(report.lines()[0].contains("possible circular"), "{:?}", report.lines());
+        assert!(report.lines()[0].text().contains("possible circular"), "{:?}", report.lines());
     }
     let stopped = Trouble::new("hung", "m", "n").into();
     assert!(judged(Err(stopped), logs.path()).unwrap().is_some());

@@ -192,8 +192,8 @@ impl<'p> Soak<'p> {
         case: &mut Case,
     ) -> Result<(bool, Vec<Extent>), Stop> {
         let (judgement, differing) = self.judge(session, number, load)?;
-        for verdict in Verdict::ALL {
-            case.sectors.add(verdict, judgement.counts.of(verdict));
+        for (verdict, sectors) in judgement.counts.iter() {
+            case.sectors.add(verdict, sectors);
         }
         let explained = self.explain(session, number, &case.arm, &judgement, &differing)?;
         let bad = !explained.inexcusable.is_empty();
@@ -301,7 +301,7 @@ impl<'p> Soak<'p> {
         session.note(format!(
             "cycle {number}: after the cut {state}; {} stamped sectors ok, {stale_blocks} blocks \
              bad, {} blocks differ from the backing device",
-            judgement.counts.ok,
+            judgement.counts.of(Verdict::Ok),
             swept.blocks(),
         ));
         Ok((judgement, swept.differing))

@@ -6,7 +6,7 @@ use super::again::{self, Left};
 use super::{counters, cycles, fio};
 use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
-use evidence::{Case, Load, Opportunity, Outcome, StaleSample, Verdict};
+use evidence::{Case, Fact, Load, Opportunity, Outcome, StaleSample, Verdict};
 use judge::flight::{Counts, Flight};
 use scenario::LoadPlan;
 use scenario::{Bypass, Delays, Job};
@@ -107,7 +107,12 @@ fn once(
         load.verify_errors
     ));
     for extent in swept.differing.iter().take(8) {
-        session.note(format!("stale at sectors {}+{}", extent.sector, extent.sectors));
+        session.note(Fact::Finding {
+            verdict: Verdict::Stale,
+            sector: extent.sector,
+            sectors: extent.sectors.into(),
+            detail: String::new(),
+        });
     }
     case.sectors.add(Verdict::Stale, swept.bad_sectors());
     case.sectors.add(Verdict::Ok, swept.sectors - swept.bad_sectors());
