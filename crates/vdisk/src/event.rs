@@ -34,8 +34,22 @@ pub enum Kind {
     Restore,
     /// The lab itself changed the content.
     Poke,
-    /// A step of the scenario.
-    Mark(Arc<str>),
+    /// A word of the lab's own.
+    Mark(Mark, Arc<str>),
+}
+
+/// What a word of the lab is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    /// A step of the scenario begins.
+    Step,
+    /// The oracle reads from here to the next step.
+    Judge,
+    /// Something was seen.
+    Note,
+    /// Something that proves the window to have been open was seen.
+    Proof,
 }
 
 /// One entry of the sequence. Fields without meaning for a kind are zero.

@@ -98,12 +98,7 @@ pub enum Fault {
     Disconnect,
 }
 
-/// Names an installed fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FaultId(pub(crate) u64);
-
 pub(crate) struct FaultState {
-    pub id: u64,
     pub counter: Counter,
     pub test: Option<PayloadTest>,
     pub fault: Fault,

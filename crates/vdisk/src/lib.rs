@@ -33,8 +33,8 @@ mod store;
 mod timing;
 
 pub use cut::{CutKind, CutReport, Fate, Policy};
-pub use event::{Event, Kind};
-pub use hold::{Fault, FaultId, HeldRequest, Hold, HoldError, HoldId, Phase};
+pub use event::{Event, Kind, Mark};
+pub use hold::{Fault, HeldRequest, Hold, HoldError, HoldId, Phase};
 pub use media::{Media, SECTOR};
 pub use observe::WaitError;
 pub use op::{Matcher, Op, OpMatch};

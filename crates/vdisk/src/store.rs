@@ -373,11 +373,6 @@ impl Store {
         let (volatile, cache_bytes) = (self.volatile, self.cache_bytes);
         *self = Self { volatile, cache_bytes, ..other.clone() };
     }
-
-    /// Bytes of changes whose fate a cut would decide.
-    pub fn open_bytes(&self) -> u64 {
-        self.pending_bytes
-    }
 }
 
 #[cfg(test)]

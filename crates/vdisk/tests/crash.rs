@@ -292,7 +292,7 @@ fn keep_records(rig: &Rig, flush: bool) {
 /// The records that were called safe before `seq` and are not in `state`.
 fn broken(events: &[Event], state: &CrashState) -> Vec<u64> {
     let safe = events.iter().filter(|e| e.seq < state.before()).filter_map(|e| match &e.kind {
-        Kind::Mark(text) => text.strip_prefix("safe ")?.parse::<u64>().ok(),
+        Kind::Mark(_, text) => text.strip_prefix("safe ")?.parse::<u64>().ok(),
         _ => None,
     });
     safe.filter(|r| state.images[0].read(r * 8..r * 8 + 8) != [*r as u8 + 1; 4096]).collect()

@@ -9,9 +9,6 @@ use std::fmt;
 /// interval of "both" still reaches down to 16 %: it says nothing.
 pub const FEWEST: u64 = 3;
 
-/// Fewest runs for which 3/n is within a twentieth of the exact bound.
-pub const FEWEST_FOR_THREE: u64 = 30;
-
 /// Why there is no interval.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ProportionError {
@@ -140,16 +137,6 @@ pub fn lower_bound(hits: u64, runs: u64, confidence: f64) -> Result<Interval, Pr
     Ok(Interval { low, high: 1.0, confidence, method: "Clopper-Pearson, one-sided" })
 }
 
-/// 3/n: the upper 95 % bound of what was not seen in `runs` runs, by heart.
-///
-/// # Errors
-/// [`ProportionError::TooFew`] where it would be far from the exact bound.
-pub fn rule_of_three(runs: u64) -> Result<Interval, ProportionError> {
-    check(0, runs, FEWEST_FOR_THREE, 0.95)?;
-    let high = 3.0 / runs as f64;
-    Ok(Interval { low: 0.0, high, confidence: 0.95, method: "rule of three, one-sided" })
-}
-
 /// How many runs in a row must be clean before one may say, with this
 /// confidence, that they do not have the control's rate: by chance, a row so
 /// long has probability `(1 - low)^n <= 1 - confidence`, where `low` is the
@@ -242,16 +229,6 @@ mod tests {
         assert_eq!(clean_runs_needed(3, 3, 0.95), Ok(7));
         assert_eq!(clean_runs_needed(5, 5, 0.95), Ok(4));
         assert_eq!(clean_runs_needed(0, 50, 0.95), Err(ProportionError::NeverSeen { runs: 50 }));
-    }
-
-    #[test]
-    fn the_rule_of_three_is_near_the_exact_bound_where_it_is_given() {
-        for runs in [FEWEST_FOR_THREE, 100, 3000] {
-            let (three, exact) =
-                (rule_of_three(runs).unwrap().high, upper_bound(0, runs, 0.95).unwrap().high);
-            assert!(three > exact && three < exact * 1.06, "{runs}: {three} and {exact}");
-        }
-        assert!(rule_of_three(FEWEST_FOR_THREE - 1).is_err());
     }
 
     #[test]
