@@ -12,7 +12,6 @@ pub const FEWEST: u64 = 3;
 /// Why there is no interval.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ProportionError {
-    /// Too few runs.
     #[error("an interval needs at least {needed} runs, there are {runs}: run more (--attempts)")]
     TooFew {
         /// How many there are.
@@ -33,10 +32,7 @@ pub enum ProportionError {
     Confidence(f64),
     /// It was never seen, so its rate has no lower bound above 0.
     #[error("never seen in {runs} runs: no number of clean runs proves anything against that")]
-    NeverSeen {
-        /// How many runs.
-        runs: u64,
-    },
+    NeverSeen { runs: u64 },
 }
 
 /// An interval for a proportion.
@@ -48,7 +44,6 @@ pub struct Interval {
     pub high: f64,
     /// Confidence, for instance 0.95.
     pub confidence: f64,
-    /// The method's name.
     pub method: &'static str,
 }
 
