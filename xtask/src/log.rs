@@ -113,7 +113,7 @@ fn words(log: &Log, life: &Life, event: &Event) -> String {
         Kind::Cut(CutKind::Reset) => "RESET".to_owned(),
         Kind::PowerOn => "power on".to_owned(),
         Kind::Restore => "content replaced by a snapshot".to_owned(),
-        Kind::Mark(text) => format!("--- {text}"),
+        Kind::Mark(_, text) => format!("--- {text}"),
     }
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! PID 1 of the guest: carries out what the host asks for over virtio-serial.
 //!
-//! The kernel panics when PID 1 ends, so nothing in here may end it: failures
+//! The kernel panic_hook when PID 1 ends, so nothing in here may end it: failures
 //! become answers, and a bug in a request costs that request only (see
-//! [`panics`]).
+//! [`panic_hook`]).
 
 mod devices;
 mod direct;
@@ -14,7 +14,7 @@ mod failure;
 mod files;
 mod link;
 mod mounts;
-mod panics;
+mod panic_hook;
 mod power;
 mod reads;
 mod serve;
@@ -33,7 +33,7 @@ fn main() {
     // Where programs may leave files.
     let _ = std::env::set_current_dir("/tmp");
     let link = Link::open();
-    panics::survive_panics(&link);
+    panic_hook::survive_panics(&link);
     exec::start_reaper();
     link.send(&FromGuest::Hello(greeting()));
     serve::serve(&link);

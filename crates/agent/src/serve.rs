@@ -3,7 +3,7 @@
 
 use crate::failure::Failure;
 use crate::link::Link;
-use crate::panics::works_on;
+use crate::panic_hook::works_on;
 use crate::{devices, drive, exec, files, power, reads, writes};
 use std::thread;
 use wire::{Answer, FromGuest, MAX_LINE, Op, Request};

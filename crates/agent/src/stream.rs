@@ -17,9 +17,7 @@ const BUFFERS: usize = 3;
 
 /// One piece of the range.
 pub struct Piece {
-    /// Its first sector.
     pub first: u64,
-    /// What was read.
     pub data: Buffer,
 }
 

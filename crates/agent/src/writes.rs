@@ -4,7 +4,7 @@
 use crate::direct::{self, Buffer};
 use crate::failure::Failure;
 use crate::link::Link;
-use crate::{devices, panics};
+use crate::{devices, panic_hook};
 use std::fs::File;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -52,7 +52,7 @@ pub fn run(link: &Link, id: u64, job: &Job) -> Result<(), Failure> {
         // This thread is the last of them: a depth of 1 needs no other.
         for _ in 1..workers {
             scope.spawn(|| {
-                panics::works_on(id);
+                panic_hook::works_on(id);
                 writer.work();
             });
         }

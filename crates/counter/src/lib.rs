@@ -25,7 +25,6 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 #[unsafe(no_mangle)]
 pub static qemu_plugin_version: c_int = 2;
 
-/// The mapped file.
 struct Table {
     memory: *mut u8,
     /// Slot of a block, by address and length: QEMU translates a block again

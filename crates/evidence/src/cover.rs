@@ -33,7 +33,6 @@ write in flight it is served from the backing device and inserts nothing. \
 The placeholder and the invalidation take the same lock of the btree leaf, \
 so a miss that comes after an invalidation sees the record.";
 
-/// The letter.
 #[must_use]
 pub fn cover_letter(run: &RunRecord) -> String {
     let mut out = String::new();

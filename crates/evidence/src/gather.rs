@@ -10,39 +10,23 @@ use std::collections::BTreeMap;
 /// Why runs cannot stand in one report.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GatherError {
-    /// Nothing given.
     #[error("no run was given")]
     Nothing,
-    /// Cases are missing.
     #[error(
         "run {run} is incomplete: {there} of {planned} cases; `cargo xtask run` with the same \
          --out (and the same options) goes on where it stopped"
     )]
-    Incomplete {
-        /// Its id.
-        run: String,
-        /// Cases in it.
-        there: usize,
-        /// Cases planned.
-        planned: u32,
-    },
-    /// Measurements are missing.
+    Incomplete { run: String, there: usize, planned: u32 },
     #[error(
         "run {run} is an incomplete measurement; `cargo xtask perf` with the same --out (and the \
          same options) goes on where it stopped"
     )]
-    Unmeasured {
-        /// Its id.
-        run: String,
-    },
+    Unmeasured { run: String },
     /// Two runs differ in what they have to share.
     #[error("runs {first} and {second} cannot be reported as one: {what} differs ({a} / {b})")]
     Differ {
-        /// One run.
         first: String,
-        /// The other.
         second: String,
-        /// What differs.
         what: String,
         /// As in the first.
         a: String,

@@ -2,11 +2,13 @@
 //! The results format (design.md section 9), where runs are kept, and the
 //! tables that people read. The one place that knows what `run.json` looks
 //! like.
+#![allow(missing_docs)] // a comment stands where a name does not say it
 
 mod check;
 mod cover;
 mod export;
 mod gather;
+mod harness;
 mod identity;
 mod load;
 mod load_table;
@@ -26,12 +28,12 @@ pub mod stats;
 mod store;
 mod table;
 mod timeline;
-mod trouble;
 mod verdict;
 
 pub use cover::cover_letter;
 pub use export::{junit, kcidb, ktap};
 pub use gather::{GatherError, gather};
+pub use harness::HarnessFailure;
 pub use identity::Difference;
 pub use load::{Load, StaleSample};
 pub use load_table::load_table;
@@ -49,5 +51,4 @@ pub use report::{Exhibits, report, standalone};
 pub use store::{Store, StoreError};
 pub use table::{cell, matrix};
 pub use timeline::{Bar, Lane, Row, Timeline, Tone, svg as timeline_svg, text as timeline_text};
-pub use trouble::Trouble;
 pub use verdict::{SectorCounts, Verdict};

@@ -40,7 +40,6 @@ pub enum Fact {
         verdict: Verdict,
         /// The first one on the bcache device, in 512 B units.
         sector: u64,
-        /// How many.
         sectors: u64,
         /// What was read and what was permitted, in words; may be empty.
         detail: String,
@@ -94,7 +93,6 @@ impl Observation {
         self.fact.as_ref()
     }
 
-    /// The words.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text

@@ -8,7 +8,6 @@ use std::fmt;
 /// Where a kernel source came from. Its `Display` is for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-#[allow(missing_docs)] // the names say it
 pub enum Origin {
     DebianPackage {
         package: String,
@@ -17,7 +16,6 @@ pub enum Origin {
     GitCommit {
         /// Hexadecimal, whole.
         commit: String,
-        /// The repository's path.
         repository: String,
     },
     Directory {

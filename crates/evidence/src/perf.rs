@@ -40,7 +40,6 @@ pub struct Series {
     pub higher_is_better: bool,
     /// Workload: the job file, or the name of the measurement.
     pub workload: String,
-    /// Arm.
     pub arm: String,
     /// In the order of the boots; the same index is the same pair.
     pub samples: Vec<f64>,
@@ -49,7 +48,6 @@ pub struct Series {
 /// The tracker's memory for one backing device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct MemoryPoint {
     pub arm: String,
     pub device_bytes: u64,
@@ -67,7 +65,6 @@ pub struct MemoryPoint {
 /// Cache misses that overlap nothing, and how many of them were not filled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct HitPoint {
     pub arm: String,
     pub device_bytes: u64,

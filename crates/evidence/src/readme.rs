@@ -15,9 +15,7 @@ const END: &str = "<!-- end of published -->";
 /// A run below `results/published/`.
 #[derive(Clone, Debug)]
 pub struct Published {
-    /// Its folder's name.
     pub name: String,
-    /// Its record.
     pub run: RunRecord,
     /// Drawings in its folder: file name and caption.
     pub pictures: Vec<(String, String)>,
@@ -80,7 +78,6 @@ pub fn splice<E: From<ReadmeError>>(
     Ok(out + &readme[at..])
 }
 
-/// The block's text.
 #[must_use]
 pub fn block(published: &Published) -> String {
     let Published { name, run, pictures } = published;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `run.json`: provenance first, then every case.
 
+use crate::harness::HarnessFailure;
 use crate::load::Load;
 use crate::observation::Observation;
 use crate::origin::Origin;
 use crate::perf::Perf;
-use crate::trouble::Trouble;
 use crate::verdict::{SectorCounts, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,19 +36,15 @@ pub struct RunRecord {
     pub finished: Option<String>,
     /// Seed of everything random in the run.
     pub seed: u64,
-    /// The lab itself.
     pub tool: ToolRecord,
     /// The machine it ran on.
     pub host: HostRecord,
-    /// The emulator.
     pub qemu: QemuRecord,
     /// The kernel source that all arms share.
     pub source: SourceRecord,
-    /// The kernel configuration.
     pub config: ConfigRecord,
     /// Compilers of the kernel.
     pub toolchain: ToolchainRecord,
-    /// The guest's initramfs.
     pub guest: GuestRecord,
     /// Arms, in table order.
     pub arms: Vec<ArmRecord>,
@@ -75,11 +71,9 @@ pub enum RunStatus {
     Complete,
 }
 
-/// The lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ToolRecord {
-    /// Crate version.
     pub version: String,
     /// Commit of the checkout; `None` outside git.
     pub commit: Option<String>,
@@ -87,10 +81,8 @@ pub struct ToolRecord {
     pub dirty: bool,
 }
 
-/// The host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct HostRecord {
     pub os: String,
     pub kernel: String,
@@ -99,20 +91,16 @@ pub struct HostRecord {
     pub memory_mib: u64,
 }
 
-/// QEMU.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct QemuRecord {
     pub version: String,
     /// `kvm` or `tcg`, as probed by a real boot or chosen by the user.
     pub accelerator: String,
 }
 
-/// Kernel source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct SourceRecord {
     pub origin: Origin,
     pub kernel_version: String,
@@ -120,29 +108,23 @@ pub struct SourceRecord {
     pub hash: String,
 }
 
-/// Kernel configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct ConfigRecord {
     pub name: String,
     pub hash: String,
 }
 
-/// Compilers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct ToolchainRecord {
     pub cc: String,
     pub rustc: Option<String>,
     pub bindgen: Option<String>,
 }
 
-/// The guest's initramfs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct GuestRecord {
     pub hash: String,
     pub fio: String,
@@ -152,7 +134,6 @@ pub struct GuestRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ArmRecord {
-    /// Name.
     pub name: String,
     /// One line.
     pub title: String,
@@ -171,7 +152,6 @@ pub struct ArmRecord {
 pub struct ScenarioRecord {
     /// `S1`…
     pub id: String,
-    /// Short name.
     pub name: String,
     /// One line.
     pub title: String,
@@ -185,9 +165,7 @@ pub struct ScenarioRecord {
 pub struct Case {
     /// `ARM/SCENARIO/ATTEMPT`, unique in the run.
     pub id: String,
-    /// Arm.
     pub arm: String,
-    /// Scenario id.
     pub scenario: String,
     /// From 1.
     pub attempt: u32,
@@ -195,7 +173,6 @@ pub struct Case {
     pub seed: u64,
     /// What the scenario's file expects of the arm.
     pub expected: Verdict,
-    /// What came out.
     pub outcome: Outcome,
     /// The observable proofs that the window was open.
     pub opportunities: Vec<Opportunity>,
@@ -233,8 +210,7 @@ pub enum Outcome {
     /// The harness failed: VM, disks, guest set-up, time. Never a verdict.
     Harness {
         /// `panicked`, `hung`, `boot-timeout`…
-        what: Trouble,
-        /// For people.
+        what: HarnessFailure,
         message: String,
         /// Last lines of the console.
         console_tail: String,
@@ -247,7 +223,6 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Opportunity {
-    /// The scenario's words.
     pub claim: String,
     /// Whether it came about.
     pub open: bool,
@@ -270,7 +245,6 @@ pub struct Cut {
 /// Counted from the cases.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Summary {
     pub planned: u32,
     pub as_expected: u32,

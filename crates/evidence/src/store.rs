@@ -22,24 +22,18 @@ pub struct Store {
 pub enum StoreError {
     /// Another process has it.
     #[error("{dir} is in use by another run; choose another --out or wait for it", dir = dir.display())]
-    InUse {
-        /// Which folder.
-        dir: PathBuf,
-    },
+    InUse { dir: PathBuf },
     /// The file system said no.
     #[error("cannot {what} {path}: {error}{hint}", path = path.display(), hint = hint(error))]
     Io {
         /// What was being done.
         what: &'static str,
-        /// To which file.
         path: PathBuf,
-        /// Why not.
         error: std::io::Error,
     },
     /// Not a `run.json` of ours.
     #[error("{path} is not a run.json of this tool: {message}", path = path.display())]
     Format {
-        /// Which file.
         path: PathBuf,
         /// What is wrong with it.
         message: String,
@@ -88,7 +82,6 @@ impl Store {
         }
     }
 
-    /// The folder.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir

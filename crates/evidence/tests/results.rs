@@ -49,7 +49,7 @@ fn a_control_that_does_not_fail_is_one() {
 fn inconclusive_trouble_and_missing_cases_are_four_and_one_wins() {
     let open = Outcome::Inconclusive { why: "w".into() };
     let broken = Outcome::Harness {
-        what: evidence::Trouble::Panicked,
+        what: evidence::HarnessFailure::Panicked,
         message: String::new(),
         console_tail: String::new(),
         next_step: String::new(),

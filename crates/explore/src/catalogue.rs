@@ -33,7 +33,7 @@ impl Catalogue {
     /// [`LogError`].
     pub fn make(log: &Log, life: &Life, plan: Plan, history: &History) -> Result<Self, LogError> {
         let mut catalogue = Self::default();
-        let marks = life.events.iter().filter(|event| matches!(event.kind, EventKind::Mark(_)));
+        let marks = life.events.iter().filter(|event| matches!(event.kind, EventKind::Mark(..)));
         let marks: Vec<u64> = marks.map(|event| event.seq).collect();
         for state in States::new(log, life, plan)?.with_duplicates() {
             let state = state?;

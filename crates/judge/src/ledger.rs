@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use vdisk::bcache_format::{Key, Written, recognise};
 use vdisk::log::{Log, LogError};
-use vdisk::{CutReport, Event, Fate, Kind, Media, Op, Rig};
+use vdisk::{CutReport, Event, Kind, Media, Op, Rig, Survival};
 
 /// Bytes of a sector.
 const SECTOR: usize = wire::SECTOR;
@@ -408,7 +408,7 @@ impl Ledger {
 
     /// Sets of btree keys of which the cut left a part only: first sector.
     pub fn torn_sets(&self, cut: &CutReport) -> Vec<u64> {
-        let torn = |fate: &&Fate| {
+        let torn = |fate: &&Survival| {
             fate.disk == "ssd" && !fate.kept.is_empty() && self.sets.contains_key(&fate.request)
         };
         cut.lost.iter().filter(torn).map(|fate| fate.sector).collect()
@@ -423,7 +423,7 @@ fn place_of(key: &Key, sector: u64) -> Option<u64> {
 
 /// Whether the cut took `sector` of a request's change.
 fn lost(cut: &CutReport, disk: &str, request: u64, sector: u64) -> bool {
-    let ours = |fate: &&Fate| fate.disk == disk && fate.request == request;
+    let ours = |fate: &&Survival| fate.disk == disk && fate.request == request;
     cut.lost.iter().filter(ours).flat_map(|fate| &fate.lost).any(|range| range.contains(&sector))
 }
 

@@ -93,7 +93,7 @@ impl Life {
     }
 
     fn lose(&mut self, disk: &str, request: u64, range: Range<u64>, kept: Option<Range<u64>>) {
-        self.cut.lost.push(Fate {
+        self.cut.lost.push(Survival {
             disk: disk.to_owned(),
             request,
             sector: kept.as_ref().map_or(range.start, |kept| kept.start.min(range.start)),

@@ -152,7 +152,7 @@ impl Story {
         for event in &life.events {
             story.times.push((event.seq, event.at_ns));
             match (&event.kind, event.op) {
-                (EventKind::Mark(text), _) => story.marks.push((event.seq, text.to_string())),
+                (EventKind::Mark(_, text), _) => story.marks.push((event.seq, text.to_string())),
                 (EventKind::Issue, Some(op @ (Op::Write | Op::Trim | Op::WriteZeroes))) => {
                     let ssd = &*event.disk == "ssd";
                     let payload = match op {

@@ -17,7 +17,7 @@ use scenario::{Counter, Disk};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use vdisk::{CutKind, DiskSpec, HoldId, Media, Policy, Profile, Rig, Snapshot};
+use vdisk::{CutKind, DiskSpec, HoldId, Mark, Media, Policy, Profile, Rig, Snapshot};
 use vm::{Backend, Pending, Vm, VmConfig, VmDisk};
 use wire::{Answer, Device, Extent, Op, Run};
 
@@ -452,7 +452,7 @@ impl<'a> Session<'a> {
 
     pub fn note(&mut self, observation: impl Into<Observation>) {
         let observation = observation.into();
-        self.rig.mark(observation.text());
+        self.rig.mark_as(Mark::Note, observation.text());
         self.observations.push(observation);
     }
 }

@@ -12,7 +12,7 @@ use judge::watch::Watch;
 use scenario::CacheMode;
 use scenario::{Counter, CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
 use std::time::{Duration, Instant};
-use vdisk::{Hold, OpMatch, Phase, Policy};
+use vdisk::{Hold, Mark, OpMatch, Phase, Policy};
 use wire::{Answer, Content, Device, Extent, Run};
 
 /// Longer than the journal delay, so that a journal write still to come is
@@ -26,7 +26,8 @@ impl Session<'_> {
     /// Carries out one step; a judgement comes from [`Step::Judge`] only.
     pub fn step(&mut self, step: &Step) -> Result<Option<Judgement>, Stop> {
         self.cancel.check()?;
-        self.rig.mark(&step.describe());
+        let mark = if matches!(step, Step::Judge {}) { Mark::Judge } else { Mark::Step };
+        self.rig.mark_as(mark, &step.describe());
         let closed = |session: &mut Self, why: String| session.closed(step, why);
         match step {
             Step::Prime { r#in } => self.prime(self.block(r#in))?,
@@ -183,7 +184,7 @@ impl Session<'_> {
     fn proved(&mut self, step: &Step, detail: String) {
         match step.proves() {
             Some(claim) => {
-                self.rig.mark(&format!("{claim}: {detail}"));
+                self.rig.mark_as(Mark::Proof, &format!("{claim}: {detail}"));
                 self.opportunities.push(Opportunity {
                     claim: claim.to_owned(),
                     open: true,

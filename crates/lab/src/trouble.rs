@@ -51,7 +51,10 @@ impl Trouble {
     pub fn into_outcome(self) -> Outcome {
         Outcome::Harness {
             // Every word parses: those that are not known are kept.
-            what: self.what.parse().unwrap_or_else(|_| evidence::Trouble::Other(self.what.into())),
+            what: self
+                .what
+                .parse()
+                .unwrap_or_else(|_| evidence::HarnessFailure::Other(self.what.into())),
             message: self.message,
             console_tail: self.console_tail,
             next_step: self.next_step.to_owned(),

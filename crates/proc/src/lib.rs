@@ -6,6 +6,8 @@
 //! dropped, and killed by the [`watchdog`] when the tool itself dies of
 //! anything, SIGKILL included.
 
+#![allow(missing_docs)] // a comment stands where a name does not say it
+
 mod cancel;
 mod guarded;
 mod lines;

@@ -34,7 +34,6 @@ impl Scratch {
         Ok(Self { dir: Some(dir) })
     }
 
-    /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.dir.as_ref().map_or(Path::new(""), tempfile::TempDir::path)

@@ -111,7 +111,6 @@ pub struct Key {
 pub struct Pointer {
     /// Number of the cache device; 4095 marks a placeholder.
     pub device: u16,
-    /// Sector on it.
     pub sector: u64,
     /// Generation of the bucket.
     pub generation: u8,
@@ -157,10 +156,8 @@ impl Key {
     }
 }
 
-/// One journal entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Journal {
-    /// Its number.
     pub seq: u64,
     /// The oldest entry that a start after a cut would replay.
     pub last_seq: u64,
@@ -201,16 +198,13 @@ impl Node {
 /// What a write to the cache device is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// A journal entry.
     Journal(Journal),
     /// Part of a btree node.
     Node(Node),
     /// Bucket priorities and generations.
     Priorities {
-        /// Their number.
         seq: u64,
     },
-    /// A superblock.
     Superblock(Superblock),
     /// Cached data, or something else without a mark.
     Other,

@@ -32,14 +32,12 @@ pub enum Policy {
 
 /// What became of one open change in a cut.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fate {
-    /// The disk's name.
+pub struct Survival {
     pub disk: String,
     /// The request, as in its events.
     pub request: u64,
     /// First sector (512 B).
     pub sector: u64,
-    /// Sectors.
     pub sectors: u64,
     /// Whether it had reached the cache or the media.
     pub applied: bool,
@@ -52,7 +50,7 @@ pub struct Fate {
     pub lost: Vec<Range<u64>>,
 }
 
-impl Fate {
+impl Survival {
     /// False for a change that a newer certified one had overwritten.
     pub(crate) fn was_open(&self) -> bool {
         !(self.kept.is_empty() && self.lost.is_empty())
@@ -82,10 +80,9 @@ pub(crate) fn without(all: &[Range<u64>], gone: &[Range<u64>]) -> Vec<Range<u64>
 pub struct CutReport {
     /// Sequence number of the cut's own event: the instant, for all disks.
     pub at_event: u64,
-    /// Which kind.
     pub kind: CutKind,
     /// Open changes of which something is gone.
-    pub lost: Vec<Fate>,
+    pub lost: Vec<Survival>,
     /// Open changes that survived whole.
-    pub kept: Vec<Fate>,
+    pub kept: Vec<Survival>,
 }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -34,8 +33,21 @@ pub enum Kind {
     Restore,
     /// The lab itself changed the content.
     Poke,
-    /// A step of the scenario.
-    Mark(Arc<str>),
+    /// A word of the lab's own.
+    Mark(Mark, Arc<str>),
+}
+
+/// What a word of the lab is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    /// A step of the scenario begins.
+    Step,
+    /// The oracle reads from here to the next step.
+    Judge,
+    Note,
+    /// Something that proves the window to have been open was seen.
+    Proof,
 }
 
 /// One entry of the sequence. Fields without meaning for a kind are zero.
@@ -47,15 +59,12 @@ pub struct Event {
     pub at_ns: u64,
     /// The disk's name; empty for what concerns all of them.
     pub disk: Arc<str>,
-    /// What happened.
     pub kind: Kind,
     /// The request's number, unique within the rig.
     pub request: u64,
-    /// The request's operation.
     pub op: Option<Op>,
     /// First sector (512 B).
     pub sector: u64,
-    /// Sectors.
     pub sectors: u64,
     /// Whether the request carried FUA.
     pub fua: bool,
@@ -70,7 +79,6 @@ pub struct Event {
 const EVENTS_KEPT: usize = 1 << 18;
 const PAYLOAD_BYTES_KEPT: usize = 32 << 20;
 
-/// The recent past.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     events: VecDeque<Event>,

@@ -18,9 +18,7 @@ pub enum Phase {
 /// Which request to hold, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// The disk's name.
     pub disk: String,
-    /// The operation.
     pub op: OpMatch,
     /// First sector (512 B) of the range; overlapping requests match.
     pub first: u64,
@@ -32,7 +30,6 @@ pub struct Hold {
     pub phase: Phase,
 }
 
-/// Names a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HoldId(pub(crate) u64);
 
@@ -44,11 +41,9 @@ pub(crate) type PayloadTest = Box<dyn Fn(&[u8]) -> bool + Send>;
 pub struct HeldRequest {
     /// Sequence number of its [`crate::Kind::Held`] event.
     pub seq: u64,
-    /// The request's number.
     pub request: u64,
     /// First sector (512 B).
     pub sector: u64,
-    /// Sectors.
     pub sectors: u64,
     /// Whether it carries FUA.
     pub fua: bool,
@@ -98,12 +93,7 @@ pub enum Fault {
     Disconnect,
 }
 
-/// Names an installed fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FaultId(pub(crate) u64);
-
 pub(crate) struct FaultState {
-    pub id: u64,
     pub counter: Counter,
     pub test: Option<PayloadTest>,
     pub fault: Fault,

@@ -8,6 +8,7 @@
 //! The disks outlive the machines that use them.
 //!
 //! All addresses and lengths are sectors of 512 bytes unless said otherwise.
+#![allow(missing_docs)] // a comment stands where a name does not say it
 
 pub mod bcache_format;
 pub mod crash;
@@ -20,7 +21,7 @@ mod media;
 mod nbd;
 mod observe;
 mod op;
-mod power;
+mod outage;
 mod profile;
 mod request;
 mod rig;
@@ -32,9 +33,9 @@ mod state;
 mod store;
 mod timing;
 
-pub use cut::{CutKind, CutReport, Fate, Policy};
-pub use event::{Event, Kind};
-pub use hold::{Fault, FaultId, HeldRequest, Hold, HoldError, HoldId, Phase};
+pub use cut::{CutKind, CutReport, Policy, Survival};
+pub use event::{Event, Kind, Mark};
+pub use hold::{Fault, HeldRequest, Hold, HoldError, HoldId, Phase};
 pub use media::{Media, SECTOR};
 pub use observe::WaitError;
 pub use op::{Matcher, Op, OpMatch};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the lab sees of the sequence while it goes on.
 
-use crate::event::{Event, Kind};
+use crate::event::{Event, Kind, Mark};
 use crate::rig::{LOOK, Rig};
 use proc::Cancel;
 use std::sync::Arc;
@@ -27,7 +27,12 @@ pub enum WaitError {
 impl Rig {
     /// Puts a step of the scenario into the sequence; returns its number.
     pub fn mark(&self, text: &str) -> u64 {
-        self.shared.update(|state| state.note(Kind::Mark(Arc::from(text))))
+        self.mark_as(Mark::Step, text)
+    }
+
+    /// As [`Rig::mark`], for any word of the lab.
+    pub fn mark_as(&self, mark: Mark, text: &str) -> u64 {
+        self.shared.update(|state| state.note(Kind::Mark(mark, Arc::from(text))))
     }
 
     /// Sequence number of the newest event; 0 when there is none.

@@ -32,13 +32,11 @@ impl Op {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OpMatch {
-    /// Reads.
     Read,
     /// Writes with data.
     Write,
     /// Flushes; they have no range, so the matcher's range is not looked at.
     Flush,
-    /// Trims.
     Trim,
     /// Write-zeroes.
     WriteZeroes,
@@ -67,9 +65,7 @@ impl OpMatch {
 /// Which requests a hold or a fault is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matcher {
-    /// The disk's name.
     pub disk: String,
-    /// The operation.
     pub op: OpMatch,
     /// First sector (512 B) of the range; a request matches when it overlaps.
     pub first: u64,

@@ -82,7 +82,6 @@ pub enum ProfileError {
     /// The file cannot be read.
     #[error("cannot read the disk profile {path}: {source}")]
     Io {
-        /// The file.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
@@ -90,7 +89,6 @@ pub enum ProfileError {
     /// Not TOML, a key that is missing or unknown; says the line.
     #[error("{path}: {source}")]
     Syntax {
-        /// The file.
         path: PathBuf,
         /// What is wrong, and where.
         source: Box<toml::de::Error>,
@@ -98,7 +96,6 @@ pub enum ProfileError {
     /// A value that makes no sense.
     #[error("{path}: {why}")]
     Value {
-        /// The file.
         path: PathBuf,
         /// What is wrong and what is allowed.
         why: String,

@@ -4,7 +4,7 @@
 use crate::cut::{CutKind, CutReport, Policy};
 use crate::event::Kind;
 use crate::hold::{
-    Fault, FaultId, FaultState, HeldRequest, Hold, HoldError, HoldId, HoldState, PayloadTest,
+    Fault, FaultState, HeldRequest, Hold, HoldError, HoldId, HoldState, PayloadTest,
 };
 use crate::log::{Described, LogWriter};
 use crate::media::{Media, SECTOR};
@@ -194,8 +194,8 @@ impl Rig {
     }
 
     /// Spoils requests that are yet to come.
-    pub fn fault(&self, matcher: Matcher, fault: Fault) -> FaultId {
-        self.install_fault(matcher, fault, None)
+    pub fn fault(&self, matcher: Matcher, fault: Fault) {
+        self.install_fault(matcher, fault, None);
     }
 
     /// As [`Rig::fault`], for requests whose payload satisfies `test` (empty
@@ -205,21 +205,14 @@ impl Rig {
         matcher: Matcher,
         fault: Fault,
         test: impl Fn(&[u8]) -> bool + Send + 'static,
-    ) -> FaultId {
-        self.install_fault(matcher, fault, Some(Box::new(test)))
+    ) {
+        self.install_fault(matcher, fault, Some(Box::new(test)));
     }
 
-    fn install_fault(&self, matcher: Matcher, fault: Fault, test: Option<PayloadTest>) -> FaultId {
+    fn install_fault(&self, matcher: Matcher, fault: Fault, test: Option<PayloadTest>) {
         self.index(&matcher.disk);
-        let mut state = self.shared.state();
-        let id = state.number();
-        state.faults.push(FaultState { id, counter: Counter::new(matcher), test, fault });
-        FaultId(id)
-    }
-
-    /// Takes a fault away.
-    pub fn remove_fault(&self, id: FaultId) {
-        self.shared.state().faults.retain(|fault| fault.id != id.0);
+        let fault = FaultState { counter: Counter::new(matcher), test, fault };
+        self.shared.state().faults.push(fault);
     }
 
     /// Ends the machine's life at one instant of the sequence, for all disks:
@@ -249,35 +242,17 @@ impl Rig {
     /// # Panics
     /// If `out` is not whole sectors.
     pub fn read(&self, disk: &str, sector: u64, out: &mut [u8]) {
-        self.copy(disk, sector, out, Store::current);
-    }
-
-    /// What a power cut that drops everything it may would leave there.
-    ///
-    /// # Panics
-    /// If `out` is not whole sectors.
-    pub fn durable_read(&self, disk: &str, sector: u64, out: &mut [u8]) {
-        self.copy(disk, sector, out, Store::durable);
-    }
-
-    fn copy(&self, disk: &str, sector: u64, out: &mut [u8], of: fn(&Store) -> &Media) {
         assert!(out.len().is_multiple_of(SECTOR), "a disk is read in whole sectors");
         let index = self.index(disk);
         let end = sector + (out.len() / SECTOR) as u64;
         let state = self.shared.state();
-        out.copy_from_slice(&of(&state.disks[index].store).read(sector..end));
+        out.copy_from_slice(&state.disks[index].store.current().read(sector..end));
     }
 
     /// All that `disk` would return now; cheap.
     #[must_use]
     pub fn image(&self, disk: &str) -> Media {
         self.shared.state().disks[self.index(disk)].store.current().clone()
-    }
-
-    /// Bytes of changes on `disk` whose fate a power cut would decide.
-    #[must_use]
-    pub fn open_bytes(&self, disk: &str) -> u64 {
-        self.shared.state().disks[self.index(disk)].store.open_bytes()
     }
 
     /// Changes the content behind everyone's back, durable at once.

@@ -28,7 +28,6 @@ pub enum VdiskError {
     /// A disk's description makes no sense.
     #[error("disk {name:?}: {why}")]
     Spec {
-        /// The disk's name.
         name: String,
         /// What is wrong and what is allowed.
         why: String,
@@ -39,7 +38,6 @@ pub enum VdiskError {
     /// The socket cannot be made, or a thread not started.
     #[error("cannot serve a disk on {path}: {source}")]
     Socket {
-        /// The socket's path.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
@@ -47,7 +45,6 @@ pub enum VdiskError {
     /// The event log cannot be written.
     #[error("cannot write the event log {path}: {source}")]
     Log {
-        /// The log's path.
         path: PathBuf,
         /// What the system says.
         source: io::Error,

@@ -7,7 +7,7 @@
 //! then on no older change to the same sectors can come back. A cut may leave,
 //! sector by sector, the newest certified change or any later one.
 
-use crate::cut::{Fate, Policy, without};
+use crate::cut::{Policy, Survival, without};
 use crate::media::{Media, SECTOR};
 use crate::rng::Rng;
 use std::ops::Range;
@@ -56,8 +56,8 @@ impl Change {
         kept: Vec<Range<u64>>,
         applied: bool,
         acknowledged: bool,
-    ) -> Fate {
-        Fate {
+    ) -> Survival {
+        Survival {
             disk: String::new(),
             request: self.request,
             sector: self.range.start,
@@ -283,7 +283,7 @@ impl Store {
 
     /// Cuts the power. `in_flight` are issued changes that had not been
     /// applied. Says what became of every open change.
-    pub fn cut(&mut self, policy: Policy, in_flight: &[Change], rng: &mut Rng) -> Vec<Fate> {
+    pub fn cut(&mut self, policy: Policy, in_flight: &[Change], rng: &mut Rng) -> Vec<Survival> {
         let applied = std::mem::take(&mut self.pending);
         let mut fates = Vec::with_capacity(applied.len() + in_flight.len());
         let mut image = self.durable.clone();
@@ -318,7 +318,7 @@ impl Store {
     /// The machine is reset: nothing more is acknowledged, the cache stays.
     /// Changes on their way to the cache are gone, or kept with
     /// [`Policy::KeepInFlight`].
-    pub fn reset(&mut self, policy: Policy, in_flight: &[Change], seq: u64) -> Vec<Fate> {
+    pub fn reset(&mut self, policy: Policy, in_flight: &[Change], seq: u64) -> Vec<Survival> {
         let mut fates = Vec::new();
         for pending in &mut self.pending {
             // Nobody saw it complete, but it is in the cache like any other.
@@ -372,11 +372,6 @@ impl Store {
     pub fn take_content(&mut self, other: &Store) {
         let (volatile, cache_bytes) = (self.volatile, self.cache_bytes);
         *self = Self { volatile, cache_bytes, ..other.clone() };
-    }
-
-    /// Bytes of changes whose fate a cut would decide.
-    pub fn open_bytes(&self) -> u64 {
-        self.pending_bytes
     }
 }
 

@@ -220,11 +220,11 @@ fn a_full_cache_writes_its_oldest_out() {
         let body = Body::Data(Arc::new(vec![request as u8; SECTOR]));
         store.apply(Change { request, range: request..request + 1, body, fua: false });
         store.complete(request, request, true);
-        assert!(store.open_bytes() <= 8 * SECTOR as u64);
+        assert!(store.pending_bytes <= 8 * SECTOR as u64);
     }
     assert_eq!((byte(store.durable(), 1), byte(store.durable(), 20)), (1, 0));
     store.flushed(100);
-    assert_eq!((byte(store.durable(), 20), store.open_bytes()), (20, 0));
+    assert_eq!((byte(store.durable(), 20), store.pending_bytes), (20, 0));
 }
 
 #[test]

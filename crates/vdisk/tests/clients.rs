@@ -20,7 +20,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use support::{MIB, nbdsh, rig, run, tool, uri};
-use vdisk::{Kind, Op};
+use vdisk::{CutKind, Kind, Op, Policy};
 
 #[test]
 fn nbdinfo_sees_what_is_offered() {
@@ -64,7 +64,8 @@ fn nbdcopy_carries_an_image_there_and_back() {
     run(Command::new(tool("nbdcopy")).arg(uri(&rig, "ssd")).arg(&back));
     assert!(fs::read(&back).unwrap() == image);
     let mut durable = vec![0; image.len()];
-    rig.durable_read("ssd", 0, &mut durable);
+    rig.cut(CutKind::Power, Policy::DropAll);
+    rig.read("ssd", 0, &mut durable);
     assert!(durable == image, "nbdcopy --flush makes all of it durable");
 }
 
@@ -251,7 +252,8 @@ fn nbdcopy_copies_from_disk_to_disk_over_several_connections() {
         .arg(uri(&rig, "ssd"))
         .arg(uri(&rig, "hdd")));
     let mut copy = vec![0; data.len()];
-    rig.durable_read("hdd", 4096, &mut copy);
+    rig.cut(CutKind::Power, Policy::DropAll);
+    rig.read("hdd", 4096, &mut copy);
     assert!(copy == data);
     assert_eq!(rig.image("hdd").pages(), rig.image("ssd").pages(), "holes stay holes");
 }

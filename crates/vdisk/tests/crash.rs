@@ -106,7 +106,7 @@ impl Guest<'_> {
 
 /// A request as the events tell it.
 #[derive(Clone, Debug)]
-struct Told {
+struct Acknowledged {
     disk: usize,
     change: bool,
     fua: bool,
@@ -121,12 +121,12 @@ struct Told {
 
 const NEVER: u64 = u64::MAX;
 
-fn told(rig: &Rig, events: &[Event]) -> Vec<Told> {
-    let mut all = BTreeMap::<u64, Told>::new();
+fn told(rig: &Rig, events: &[Event]) -> Vec<Acknowledged> {
+    let mut all = BTreeMap::<u64, Acknowledged>::new();
     for event in events.iter().filter(|event| event.op.is_some()) {
         let disk = DISKS.iter().position(|name| *name == &*event.disk).unwrap();
         let range = (event.sector, event.sector + event.sectors);
-        let entry = all.entry(event.request).or_insert_with(|| Told {
+        let entry = all.entry(event.request).or_insert_with(|| Acknowledged {
             disk,
             change: event.op != Some(Op::Flush),
             fua: event.fua,
@@ -148,10 +148,10 @@ fn told(rig: &Rig, events: &[Event]) -> Vec<Told> {
 }
 
 /// What a sector may hold when the cut comes before event `cut`.
-fn candidates(all: &[Told], volatile: bool, disk: usize, sector: u64, cut: u64) -> Vec<u8> {
+fn candidates(all: &[Acknowledged], volatile: bool, disk: usize, sector: u64, cut: u64) -> Vec<u8> {
     let here: Vec<_> = all.iter().filter(|t| t.disk == disk && t.issued < cut).collect();
     let covers = |(from, to): (u64, u64)| from <= sector && sector < to;
-    let promised = |t: &Told| {
+    let promised = |t: &Acknowledged| {
         let flushed =
             here.iter().any(|f| !f.change && f.good && f.completed < cut && t.completed < f.issued);
         t.completed < cut && (flushed || t.good && (t.fua || !volatile))
@@ -292,7 +292,7 @@ fn keep_records(rig: &Rig, flush: bool) {
 /// The records that were called safe before `seq` and are not in `state`.
 fn broken(events: &[Event], state: &CrashState) -> Vec<u64> {
     let safe = events.iter().filter(|e| e.seq < state.before()).filter_map(|e| match &e.kind {
-        Kind::Mark(text) => text.strip_prefix("safe ")?.parse::<u64>().ok(),
+        Kind::Mark(_, text) => text.strip_prefix("safe ")?.parse::<u64>().ok(),
         _ => None,
     });
     safe.filter(|r| state.images[0].read(r * 8..r * 8 + 8) != [*r as u8 + 1; 4096]).collect()

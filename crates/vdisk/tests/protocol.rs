@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::time::Duration;
 use support::client::{Client, READ, WRITE, raw, request};
 use support::{MIB, rig};
-use vdisk::{Kind, Rig};
+use vdisk::{CutKind, Kind, Policy, Rig};
 
 fn still_serves(rig: &Rig) {
     let mut client = Client::connect(rig, "ssd");
@@ -170,6 +170,7 @@ fn requests_sent_together_are_issued_together() {
     client.done(1);
     client.done(2);
     let mut durable = [9; 512];
-    rig.durable_read("ssd", 0, &mut durable);
+    rig.cut(CutKind::Power, Policy::DropAll);
+    rig.read("ssd", 0, &mut durable);
     assert_eq!(durable, [0; 512]);
 }

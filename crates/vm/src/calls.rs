@@ -58,7 +58,6 @@ impl Calls {
         Ok(Self { link: Mutex::new(link), state: Mutex::default(), changed: Condvar::new() })
     }
 
-    /// Sends a request.
     pub fn start(self: &Arc<Self>, op: Op) -> Pending {
         let mut state = self.lock();
         state.last_id += 1;

@@ -17,7 +17,6 @@ const LONGEST_SOCKET_PATH: usize = 107;
 pub struct Ends {
     /// Byte stream to the virtio-serial port.
     pub link: UnixStream,
-    /// QMP.
     pub qmp: UnixStream,
 }
 

@@ -32,13 +32,11 @@ impl fmt::Display for Accel {
 pub enum Backend {
     /// An NBD server on a Unix socket; the default export.
     Nbd(PathBuf),
-    /// A raw file.
     File(PathBuf),
     /// Reads zeroes, forgets writes; the size in bytes.
     Null(u64),
 }
 
-/// A virtio disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VmDisk {
     /// Tells the agent which disk it is: `ssd` or `hdd`. Also the name of the
@@ -55,7 +53,6 @@ pub struct VmConfig {
     pub qemu: PathBuf,
     /// A bzImage, or a vmlinux with a PVH note.
     pub kernel: PathBuf,
-    /// The guest image.
     pub initramfs: PathBuf,
     /// In the order in which the guest sees them.
     pub disks: Vec<VmDisk>,
@@ -63,7 +60,6 @@ pub struct VmConfig {
     pub accel: Accel,
     /// Guest memory in MiB.
     pub memory_mib: u32,
-    /// Virtual processors.
     pub cpus: u32,
     /// Words added to the kernel's command line.
     pub cmdline_extra: Vec<String>,

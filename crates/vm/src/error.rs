@@ -19,7 +19,6 @@ pub enum VmError {
     /// `Kernel panic - not syncing` for another reason than an oops.
     #[error("the guest's kernel panicked: {reason}{}", tail(.console_tail))]
     Panicked {
-        /// From the console.
         reason: String,
         /// The console's last lines.
         console_tail: String,
@@ -27,7 +26,6 @@ pub enum VmError {
     /// A BUG, an oops or another fatal exception of the kernel.
     #[error("the guest's kernel oopsed: {reason}{}", tail(.console_tail))]
     Oops {
-        /// From the console.
         reason: String,
         /// The console's last lines.
         console_tail: String,
@@ -43,7 +41,6 @@ pub enum VmError {
     /// The guest reset itself without a panic.
     #[error("the guest reset itself ({evidence}){}", tail(.console_tail))]
     TripleFault {
-        /// How we know.
         evidence: String,
         /// The console's last lines.
         console_tail: String,
@@ -53,7 +50,6 @@ pub enum VmError {
     Stopped {
         /// QEMU's run state, for instance `internal-error`.
         state: String,
-        /// What QEMU said.
         stderr: String,
         /// The console's last lines.
         console_tail: String,
@@ -71,7 +67,6 @@ pub enum VmError {
     Exited {
         /// Exit status or signal.
         status: String,
-        /// What QEMU said.
         stderr: String,
         /// The console's last lines.
         console_tail: String,
@@ -80,7 +75,6 @@ pub enum VmError {
     /// while QEMU runs.
     #[error("the link to the guest broke: {why}{}", tail(.console_tail))]
     LinkBroken {
-        /// What was wrong.
         why: String,
         /// The console's last lines.
         console_tail: String,
@@ -116,7 +110,6 @@ pub enum VmError {
     /// A saved state that does not belong to this configuration.
     #[error("the saved state at {path} cannot be used: {why}")]
     BadState {
-        /// Which.
         path: String,
         /// What differs or is missing.
         why: String,
@@ -126,7 +119,6 @@ pub enum VmError {
     Io {
         /// What was being done.
         what: String,
-        /// Why it failed.
         source: std::sync::Arc<std::io::Error>,
     },
 }
@@ -184,7 +176,6 @@ pub enum CallError {
     /// The guest is alive, but this request took too long (a hold, perhaps).
     #[error("no answer to {op} within {} ms", .after.as_millis())]
     Deadline {
-        /// The operation, shortened.
         op: String,
         /// The time it had.
         after: Duration,

@@ -8,7 +8,7 @@
 
 use crate::config::{Accel, VmConfig};
 use crate::error::VmError;
-use crate::lifecycle::Vm;
+use crate::machine::Vm;
 use proc::Cancel;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,6 @@ const KVM: &str = "/dev/kvm";
 pub struct Probe {
     /// A kernel that is known to be good.
     pub kernel: PathBuf,
-    /// A guest image.
     pub initramfs: PathBuf,
     /// Where the answer is kept.
     pub cache: PathBuf,
@@ -34,11 +33,8 @@ pub struct Probe {
 pub enum ProbeEvent {
     /// Booting a guest under KVM.
     Trying,
-    /// Decided.
     Chosen {
-        /// The accelerator.
         accel: Accel,
-        /// Because of what.
         why: String,
         /// The answer is from an earlier run.
         cached: bool,

@@ -14,34 +14,20 @@ use std::time::{Duration, Instant};
 /// Why a QMP command failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum QmpError {
-    /// QEMU refused it.
     #[error("QMP {command}: {why}")]
-    Refused {
-        /// The command.
-        command: String,
-        /// QEMU's words.
-        why: String,
-    },
+    Refused { command: String, why: String },
     /// QEMU is busy or stuck.
     #[error("QMP {command}: no answer within {} ms", .after.as_millis())]
     Deadline {
-        /// The command.
         command: String,
         /// The time it had.
         after: Duration,
     },
     /// The user asked to stop.
     #[error("QMP {command}: interrupted")]
-    Cancelled {
-        /// The command.
-        command: String,
-    },
-    /// QEMU has gone.
+    Cancelled { command: String },
     #[error("QMP {command}: the connection is closed")]
-    Closed {
-        /// The command.
-        command: String,
-    },
+    Closed { command: String },
 }
 
 /// What QEMU says by itself.
@@ -64,7 +50,6 @@ struct Waiting {
     closed: bool,
 }
 
-/// A connection.
 pub struct Qmp {
     stream: UnixStream,
     waiting: Arc<Mutex<Waiting>>,

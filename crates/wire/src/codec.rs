@@ -14,7 +14,6 @@ pub enum CodecError {
     Syntax {
         /// The beginning of the line.
         line: String,
-        /// Where and why.
         source: serde_json::Error,
     },
     /// Longer than [`MAX_LINE`].

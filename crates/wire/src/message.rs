@@ -39,7 +39,6 @@ pub struct Extent {
 pub struct Request {
     /// Chosen by the host, unique within a boot; comes back with the answer.
     pub id: u64,
-    /// What to do.
     pub op: Op,
 }
 
@@ -51,7 +50,6 @@ pub enum Op {
     Ping,
     /// Runs a program to its end; `argv[0]` is looked up in the guest's PATH.
     Exec {
-        /// Program and arguments.
         argv: Vec<String>,
         /// Killed (and answered with an error) after this many milliseconds.
         timeout_ms: u64,
@@ -83,7 +81,6 @@ pub enum Op {
     /// Stamped O_DIRECT writes, one request per extent, in order, at most
     /// `depth` in flight. Extent `i` carries `first_seq + i`.
     Write {
-        /// Where.
         device: Device,
         /// Non-overlapping ranges.
         extents: Vec<Extent>,
@@ -101,9 +98,7 @@ pub enum Op {
     /// O_DIRECT reads, one request per extent, in order; answered with
     /// [`Answer::Runs`].
     Read {
-        /// Where.
         device: Device,
-        /// What.
         extents: Vec<Extent>,
         /// Added to a stamp's own address before it is compared with the
         /// address read (`data_offset` when reading the raw HDD), in sectors.
@@ -112,11 +107,9 @@ pub enum Op {
     /// O_DIRECT read of one long range in requests of 1 MiB; answered with
     /// [`Answer::Runs`].
     Sweep {
-        /// Where.
         device: Device,
         /// First sector.
         first: u64,
-        /// How many sectors.
         sectors: u64,
         /// As in [`Op::Read`].
         stamp_shift: u64,
@@ -127,7 +120,6 @@ pub enum Op {
     Compare {
         /// First sector on the bcache device.
         first: u64,
-        /// How many sectors.
         sectors: u64,
         /// `data_offset` of the backing device, in sectors.
         data_offset: u64,
@@ -135,30 +127,17 @@ pub enum Op {
     /// Plain O_DIRECT requests, one after the other: no stamps, and nothing
     /// said in between, for measurements of the requests themselves.
     Drive {
-        /// Where.
         device: Device,
         /// Write (zeroes) instead of reading.
         write: bool,
-        /// What.
         extents: Vec<Extent>,
     },
     /// `fdatasync(2)` on the device: a flush.
-    Flush {
-        /// Which.
-        device: Device,
-    },
+    Flush { device: Device },
     /// `BLKDISCARD`.
-    Discard {
-        /// Which.
-        device: Device,
-        /// What.
-        extent: Extent,
-    },
+    Discard { device: Device, extent: Extent },
     /// Size of a device in sectors; answered with [`Answer::Number`].
-    Size {
-        /// Which.
-        device: Device,
-    },
+    Size { device: Device },
     /// Forgets what the kernel has cached of the virtual disks (`BLKFLSBUF`),
     /// so that a saved guest can be restored on others.
     DropCaches,
@@ -178,7 +157,6 @@ pub enum FromGuest {
     Hello(Greeting),
     /// The outcome of a request.
     Answer {
-        /// The request's.
         id: u64,
         /// `Err` is a message for people: errno and what was being done.
         result: Result<Answer, String>,
@@ -187,7 +165,6 @@ pub enum FromGuest {
     /// acknowledged so far. Sent before each submission and after each
     /// acknowledgement, so that the host knows what a cut may have lost.
     Progress {
-        /// The request's.
         id: u64,
         /// Extents handed to the kernel so far.
         issued: u32,
@@ -213,17 +190,12 @@ pub struct Greeting {
 pub enum Answer {
     /// Nothing to say.
     Done,
-    /// A file's text.
     Text(String),
-    /// Directory entries.
     Names(Vec<String>),
     /// What was read, in address order per extent.
     Runs(Vec<Run>),
-    /// Ranges.
     Extents(Vec<Extent>),
-    /// A number.
     Number(u64),
-    /// A finished program.
     Exec(ExecOutput),
 }
 
@@ -243,7 +215,6 @@ pub struct ExecOutput {
 pub struct Run {
     /// First sector, in 512 B units, on the device that was read.
     pub first: u64,
-    /// How many.
     pub sectors: u64,
     /// What each of them holds.
     pub content: Content,

@@ -6,9 +6,9 @@
 //! distribution says so ([`change`]); a verdict as soon as it contradicts.
 
 mod change;
-mod history;
+mod nights;
 mod report;
 
 pub use change::{Change, LEAST_NIGHTS, change};
-pub use history::{Figure, History, HistoryError, Night};
+pub use nights::{Figure, History, HistoryError, Night};
 pub use report::{Report, Unbuilt, report};

@@ -4,7 +4,7 @@
 //! plain text, too.
 
 use super::change::change;
-use super::history::{History, Night};
+use super::nights::{History, Night};
 use crate::record::{Case, Outcome, RunRecord};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -16,7 +16,6 @@ const RECENT: usize = 21;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unbuilt {
-    /// The arm.
     pub arm: String,
     /// `does not apply`, `does not build`…
     pub what: String,

@@ -15,7 +15,6 @@ pub struct Plot {
     pub name: String,
     /// One line.
     pub caption: String,
-    /// The picture.
     pub svg: String,
 }
 

@@ -8,7 +8,6 @@ use crate::load::StaleSample;
 /// One run of one arm.
 #[derive(Clone, Debug)]
 pub struct StaleLine<'a> {
-    /// The arm.
     pub arm: &'a str,
     /// Its sweeps, in order of time.
     pub samples: &'a [StaleSample],

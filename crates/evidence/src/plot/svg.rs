@@ -26,7 +26,6 @@ pub enum Anchor {
     End,
 }
 
-/// The picture.
 pub struct Svg {
     out: String,
 }
@@ -78,7 +77,6 @@ impl Svg {
         self.out.push('\n');
     }
 
-    /// The finished picture.
     pub fn finish(mut self) -> String {
         self.out.push_str("</svg>\n");
         self.out
@@ -153,7 +151,6 @@ impl Svg {
         }
     }
 
-    /// A shaded area.
     pub fn band(&mut self, (x, y): (f64, f64), (width, height): (f64, f64)) {
         let (x, y, w, h) = (Px(x), Px(y), Px(width.max(0.0)), Px(height.max(0.0)));
         self.put(format_args!(

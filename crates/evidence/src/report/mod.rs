@@ -19,7 +19,6 @@ use crate::record::{RunRecord, Summary};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use parts::clean;
 
-/// The page.
 #[must_use]
 pub fn report(run: &RunRecord, exhibits: &Exhibits) -> String {
     let title = format!("bcache-lab: {}", run.run_id);

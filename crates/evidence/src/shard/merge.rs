@@ -30,7 +30,6 @@ pub enum MergeError {
         shard: usize,
         /// The one it differs from.
         first: usize,
-        /// What differs.
         why: String,
     },
     /// The record is not of this plan.
@@ -38,7 +37,6 @@ pub enum MergeError {
     Foreign {
         /// From 1.
         shard: usize,
-        /// What differs.
         why: String,
     },
 }

@@ -51,20 +51,10 @@ pub struct PlanScenario {
 pub enum PlanError {
     /// The file cannot be read or written.
     #[error("{path}: {error}")]
-    Io {
-        /// The plan's path.
-        path: String,
-        /// The system's answer.
-        error: std::io::Error,
-    },
+    Io { path: String, error: std::io::Error },
     /// Not a plan of this tool.
     #[error("{path} is not a shard plan of this tool: {why}")]
-    Format {
-        /// The plan's path.
-        path: String,
-        /// What is wrong.
-        why: String,
-    },
+    Format { path: String, why: String },
 }
 
 /// `ARM` of `ARM` or `ARM=PATH`.

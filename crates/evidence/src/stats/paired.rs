@@ -32,10 +32,7 @@ pub const LEVEL: f64 = 0.95;
 pub enum PairedError {
     /// Too few for any statement.
     #[error("{had} pairs of samples; an interval needs {FEWEST}: more with --pairs")]
-    TooFew {
-        /// Pairs.
-        had: usize,
-    },
+    TooFew { had: usize },
     /// The two sides are not pairs.
     #[error("{a} samples against {b}: not pairs")]
     Uneven {
@@ -63,9 +60,7 @@ pub struct Ratio {
     pub ratio: f64,
     /// Lower end of the 95 % interval.
     pub low: f64,
-    /// Upper end.
     pub high: f64,
-    /// How many pairs.
     pub pairs: usize,
 }
 

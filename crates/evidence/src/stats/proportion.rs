@@ -9,13 +9,9 @@ use std::fmt;
 /// interval of "both" still reaches down to 16 %: it says nothing.
 pub const FEWEST: u64 = 3;
 
-/// Fewest runs for which 3/n is within a twentieth of the exact bound.
-pub const FEWEST_FOR_THREE: u64 = 30;
-
 /// Why there is no interval.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ProportionError {
-    /// Too few runs.
     #[error("an interval needs at least {needed} runs, there are {runs}: run more (--attempts)")]
     TooFew {
         /// How many there are.
@@ -36,10 +32,7 @@ pub enum ProportionError {
     Confidence(f64),
     /// It was never seen, so its rate has no lower bound above 0.
     #[error("never seen in {runs} runs: no number of clean runs proves anything against that")]
-    NeverSeen {
-        /// How many runs.
-        runs: u64,
-    },
+    NeverSeen { runs: u64 },
 }
 
 /// An interval for a proportion.
@@ -51,7 +44,6 @@ pub struct Interval {
     pub high: f64,
     /// Confidence, for instance 0.95.
     pub confidence: f64,
-    /// The method's name.
     pub method: &'static str,
 }
 
@@ -138,16 +130,6 @@ pub fn lower_bound(hits: u64, runs: u64, confidence: f64) -> Result<Interval, Pr
     check(hits, runs, FEWEST, confidence)?;
     let low = exact_low(hits, runs, 1.0 - confidence);
     Ok(Interval { low, high: 1.0, confidence, method: "Clopper-Pearson, one-sided" })
-}
-
-/// 3/n: the upper 95 % bound of what was not seen in `runs` runs, by heart.
-///
-/// # Errors
-/// [`ProportionError::TooFew`] where it would be far from the exact bound.
-pub fn rule_of_three(runs: u64) -> Result<Interval, ProportionError> {
-    check(0, runs, FEWEST_FOR_THREE, 0.95)?;
-    let high = 3.0 / runs as f64;
-    Ok(Interval { low: 0.0, high, confidence: 0.95, method: "rule of three, one-sided" })
 }
 
 /// How many runs in a row must be clean before one may say, with this
@@ -242,16 +224,6 @@ mod tests {
         assert_eq!(clean_runs_needed(3, 3, 0.95), Ok(7));
         assert_eq!(clean_runs_needed(5, 5, 0.95), Ok(4));
         assert_eq!(clean_runs_needed(0, 50, 0.95), Err(ProportionError::NeverSeen { runs: 50 }));
-    }
-
-    #[test]
-    fn the_rule_of_three_is_near_the_exact_bound_where_it_is_given() {
-        for runs in [FEWEST_FOR_THREE, 100, 3000] {
-            let (three, exact) =
-                (rule_of_three(runs).unwrap().high, upper_bound(0, runs, 0.95).unwrap().high);
-            assert!(three > exact && three < exact * 1.06, "{runs}: {three} and {exact}");
-        }
-        assert!(rule_of_three(FEWEST_FOR_THREE - 1).is_err());
     }
 
     #[test]

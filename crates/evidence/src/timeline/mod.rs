@@ -3,7 +3,7 @@
 //! window was open. Filled by the lab from a case's event log, drawn here as
 //! text and as SVG.
 
-mod layout;
+mod columns;
 mod model;
 mod svg;
 mod text;

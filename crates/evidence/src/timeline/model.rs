@@ -20,24 +20,19 @@ pub struct Row {
     pub at_ns: Option<u64>,
     /// Position in the disks' common sequence.
     pub event: Option<u64>,
-    /// Who.
     pub lane: Lane,
     /// How it is drawn.
     pub tone: Tone,
-    /// What.
     pub text: String,
 }
 
-/// Who did it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
     /// The scenario, or the lab.
     Lab,
     /// bcache itself: only inferred, never observed.
     Bcache,
-    /// The cache device.
     Ssd,
-    /// The backing device.
     Hdd,
 }
 
@@ -45,7 +40,6 @@ impl Lane {
     /// The lanes that have bars, from left to right.
     pub const DRAWN: [Self; 3] = [Self::Bcache, Self::Ssd, Self::Hdd];
 
-    /// Column title.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
@@ -72,9 +66,7 @@ pub enum Tone {
     Read,
     /// A hold of the lab.
     Hold,
-    /// A journal entry.
     Journal,
-    /// A btree leaf.
     Leaf,
     /// Data on their way into the cache.
     Fill,
@@ -93,11 +85,8 @@ pub enum Tone {
 /// A request under way, from one row to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bar {
-    /// Column.
     pub lane: Lane,
-    /// Colour.
     pub tone: Tone,
-    /// First row.
     pub from: usize,
     /// Last row; the end of the time line for what never ended.
     pub to: usize,

@@ -2,7 +2,7 @@
 //! The time line as SVG, for a page that defines the colours: classes `t-*`
 //! name the tones, so that one drawing serves a light and a dark page.
 
-use super::layout::{Layout, layout};
+use super::columns::{Layout, layout};
 use super::model::{Bar, Lane, Row, Timeline, Tone};
 use crate::printable::one_line;
 use maud::{Markup, html};
@@ -19,7 +19,6 @@ const CHARACTER: usize = 7;
 /// Longer lines are cut; the whole text is in the tooltip.
 const LONGEST: usize = 108;
 
-/// The drawing.
 #[must_use]
 pub fn svg(line: &Timeline) -> Markup {
     let places = layout(line);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The time line in a terminal.
 
-use super::layout::{Layout, layout};
+use super::columns::{Layout, layout};
 use super::model::{Lane, Row, Timeline, Tone};
 use std::fmt::Write;
 

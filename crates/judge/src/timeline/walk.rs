@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use vdisk::bcache_format::Key;
 use vdisk::log::{Life, Log};
-use vdisk::{CutKind, Event, Kind, Op};
+use vdisk::{CutKind, Event, Kind, Mark, Op};
 
 /// Beyond this a time line helps nobody.
 const MOST_ROWS: usize = 400;
@@ -87,7 +87,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn event(&mut self, life: &Life, event: &Event) {
         match (&event.kind, event.op) {
-            (Kind::Mark(text), _) => self.mark(event, text),
+            (Kind::Mark(mark, text), _) => self.mark(event, *mark, text),
             (Kind::Issue, Some(op)) => self.issue(life, event, op),
             (Kind::Media, _) => {
                 if let Some(request) = self.requests.get_mut(&event.request) {
@@ -127,17 +127,14 @@ impl Walk<'_> {
         self.line.rows.push(Row { at_ns: None, event: None, lane: Lane::Lab, tone, text });
     }
 
-    fn mark(&mut self, event: &Event, text: &str) {
-        let proof = |o: &evidence::Opportunity| {
-            text.strip_prefix(o.claim.as_str()).is_some_and(|rest| rest.starts_with(": "))
-        };
-        let tone = if self.case.opportunities.iter().any(proof) {
-            Tone::Proof
-        } else if self.case.observations.iter().any(|noted| noted.text() == text) {
-            Tone::Note
-        } else {
-            self.judging = text == "judge";
-            Tone::Step
+    fn mark(&mut self, event: &Event, mark: Mark, text: &str) {
+        let tone = match mark {
+            Mark::Proof => Tone::Proof,
+            Mark::Note => Tone::Note,
+            Mark::Step | Mark::Judge => {
+                self.judging = mark == Mark::Judge;
+                Tone::Step
+            }
         };
         self.row(event, Lane::Lab, tone, text.to_owned());
     }

@@ -26,7 +26,6 @@ pub struct OpenChange {
 }
 
 impl OpenChange {
-    /// The request's number.
     #[must_use]
     pub fn request(&self) -> u64 {
         self.change.request

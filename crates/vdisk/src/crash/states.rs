@@ -61,7 +61,6 @@ pub enum How {
 /// A change of which something is missing in a state.
 #[derive(Clone, Debug)]
 pub struct LostChange {
-    /// The disk's name.
     pub disk: Arc<str>,
     /// The change as the epoch has it.
     pub change: OpenChange,

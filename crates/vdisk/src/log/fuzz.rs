@@ -4,7 +4,7 @@
 //! `VDISK_FUZZ_SEED` begins there.
 
 use super::reader::Log;
-use super::{MAGIC, record};
+use super::{MAGIC, encoding};
 use crate::rng::Rng;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -25,7 +25,7 @@ fn number(rng: &mut Rng, out: &mut Vec<u8>) {
         2 => u64::from(u32::MAX) + rng.below(3),
         _ => rng.below(300),
     };
-    record::put(out, value);
+    encoding::put(out, value);
 }
 
 /// Records in any order, most of them well formed.
@@ -33,49 +33,49 @@ fn batch(rng: &mut Rng) -> Vec<u8> {
     let mut out = Vec::new();
     if rng.below(8) != 0 {
         // A sound beginning, so that what follows is looked at.
-        out.extend([record::DISK, 1]);
-        record::put(&mut out, 4096);
-        record::put(&mut out, 1 << 20);
-        record::put_bytes(&mut out, b"ssd");
-        out.push(record::CONTENT);
+        out.extend([encoding::DISK, 1]);
+        encoding::put(&mut out, 4096);
+        encoding::put(&mut out, 1 << 20);
+        encoding::put_bytes(&mut out, b"ssd");
+        out.push(encoding::CONTENT);
         out.extend(1_u128.to_le_bytes());
-        record::put_bytes(&mut out, &[7; 4096]);
-        out.push(record::LIFE);
+        encoding::put_bytes(&mut out, &[7; 4096]);
+        out.push(encoding::LIFE);
     }
     for _ in 0..1 + rng.below(12) {
         match rng.below(12) {
             0 => {
-                out.extend([record::DISK, rng.below(3) as u8]);
+                out.extend([encoding::DISK, rng.below(3) as u8]);
                 number(rng, &mut out);
                 number(rng, &mut out);
-                record::put_bytes(&mut out, if rng.below(4) == 0 { b"\xff" } else { b"ssd" });
+                encoding::put_bytes(&mut out, if rng.below(4) == 0 { b"\xff" } else { b"ssd" });
             }
             1 => {
-                out.push(record::CONTENT);
+                out.push(encoding::CONTENT);
                 out.extend(u128::from(rng.below(3)).to_le_bytes());
                 let length = [0, 1, 511, 512, 4096, 4097][rng.below(6) as usize];
-                record::put_bytes(&mut out, &vec![7; length]);
+                encoding::put_bytes(&mut out, &vec![7; length]);
             }
-            2 => out.push(record::LIFE),
+            2 => out.push(encoding::LIFE),
             3 => {
-                out.push(record::PAGE);
+                out.push(encoding::PAGE);
                 number(rng, &mut out);
                 number(rng, &mut out);
                 out.extend(u128::from(rng.below(3)).to_le_bytes());
             }
             _ => {
-                out.push(record::EVENT);
+                out.push(encoding::EVENT);
                 (0..2).for_each(|_| number(rng, &mut out));
-                record::put(&mut out, rng.below(2));
+                encoding::put(&mut out, rng.below(2));
                 let kinds = if rng.below(9) == 0 { 14 } else { 11 };
                 out.push(1 + rng.below(kinds) as u8);
-                record::put(&mut out, rng.below(4));
+                encoding::put(&mut out, rng.below(4));
                 number(rng, &mut out);
                 out.push(rng.below(6) as u8);
                 (0..2).for_each(|_| number(rng, &mut out));
                 let flags = rng.below(4) as u8;
                 out.push(flags);
-                record::put(&mut out, rng.below(40));
+                encoding::put(&mut out, rng.below(40));
                 if flags & 2 != 0 {
                     out.extend(u128::from(rng.below(3)).to_le_bytes());
                 }

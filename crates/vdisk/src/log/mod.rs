@@ -23,20 +23,20 @@
 //! less that of the one before (ns), disk, kind and its argument, request,
 //! operation (0 none), first sector, sectors, flags (1 FUA, 2 a hash
 //! follows), error, the hash of the content (16 bytes). Kinds and operations
-//! are numbered in `record.rs`.
+//! are numbered in `encoding.rs`.
 //!
 //! A tool that was killed leaves whole frames and at most one torn one at the
 //! end, where reading stops ([`Stop`] says where and why). At most a few
 //! milliseconds are lost. `cargo xtask log` prints a log for people.
 
+mod encoding;
 #[cfg(test)]
 mod fuzz;
 mod reader;
-mod record;
 mod stop;
 mod writer;
 
+pub use encoding::MAGIC;
 pub use reader::{Life, Log, LogError, LoggedDisk};
-pub use record::MAGIC;
 pub use stop::{Stop, Why};
 pub(crate) use writer::{Content, Described, LogWriter};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reads a log back. Contents stay in the file until they are asked for.
 
-use super::record::{self, Batch, Before, MAGIC};
+use super::encoding::{self, Batch, Before, MAGIC};
 use super::stop::{Stop, Why};
 use crate::event::Event;
 use crate::media::{Media, PAGE_SECTORS};
@@ -19,7 +19,6 @@ pub enum LogError {
     /// The file cannot be read.
     #[error("cannot read the event log {path}: {source}")]
     Io {
-        /// The log's path.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
@@ -32,7 +31,6 @@ pub enum LogError {
 /// A disk as the log describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedDisk {
-    /// Its name.
     pub name: Arc<str>,
     /// Its size in sectors.
     pub sectors: u64,
@@ -193,7 +191,7 @@ impl Parser {
         let mut batch = Batch { bytes, at: 0 };
         while batch.at < bytes.len() {
             match batch.byte()? {
-                record::DISK => {
+                encoding::DISK => {
                     let volatile_cache = batch.byte()? != 0;
                     let (sectors, cache_bytes) = (batch.number()?, batch.number()?);
                     let name: Arc<str> = Arc::from(batch.text()?);
@@ -203,14 +201,14 @@ impl Parser {
                     self.names.push(Arc::clone(&name));
                     log.disks.push(LoggedDisk { name, sectors, volatile_cache, cache_bytes });
                 }
-                record::CONTENT => {
+                encoding::CONTENT => {
                     let hash = batch.hash()?;
                     let length = u32::try_from(batch.number()?).ok()?;
                     log.contents.insert(hash, (offset + batch.at as u64, length));
                     batch.take(length as usize)?;
                 }
-                record::LIFE => log.lives.push(Life::default()),
-                record::PAGE => {
+                encoding::LIFE => log.lives.push(Life::default()),
+                encoding::PAGE => {
                     let disk = usize::try_from(batch.number()?).ok()?;
                     let page = (disk, batch.number()?, batch.hash()?);
                     // The last page of a disk may be a part of one.
@@ -220,9 +218,9 @@ impl Parser {
                     }
                     log.lives.last_mut()?.pages.push(page);
                 }
-                record::EVENT => {
+                encoding::EVENT => {
                     let (mut event, content) =
-                        record::event(&mut batch, &mut self.before, &self.names, &self.nobody)?;
+                        encoding::event(&mut batch, &mut self.before, &self.names, &self.nobody)?;
                     let life = log.lives.last_mut()?;
                     if let Some(hash) = content {
                         life.contents.insert(event.request, hash);

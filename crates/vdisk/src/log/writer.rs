@@ -2,7 +2,7 @@
 //! Writes the log from a thread of its own, so that the disks do not wait for
 //! the file.
 
-use super::record::{self, Before, MAGIC, put, put_bytes, put_event};
+use super::encoding::{self, Before, MAGIC, put, put_bytes, put_event};
 use crate::event::Event;
 use crate::lock::lock;
 use crate::media::Media;
@@ -175,7 +175,7 @@ struct Encoder {
 
 impl Encoder {
     fn disk(&mut self, disk: &Described) {
-        self.out.extend([record::DISK, disk.volatile.into()]);
+        self.out.extend([encoding::DISK, disk.volatile.into()]);
         put(&mut self.out, disk.sectors);
         put(&mut self.out, disk.cache_bytes);
         put_bytes(&mut self.out, disk.name.as_bytes());
@@ -193,12 +193,12 @@ impl Encoder {
                 put_event(&mut self.out, &mut self.before, &event, disk, hash);
             }
             Entry::Life(images) => {
-                self.out.push(record::LIFE);
+                self.out.push(encoding::LIFE);
                 for (disk, image) in images.iter().enumerate() {
                     for (number, data) in image.stored() {
                         let hash = xxh3_128(data);
                         self.content(hash, data);
-                        self.out.push(record::PAGE);
+                        self.out.push(encoding::PAGE);
                         put(&mut self.out, disk as u64);
                         put(&mut self.out, number);
                         self.out.extend_from_slice(&hash.to_le_bytes());
@@ -212,7 +212,7 @@ impl Encoder {
 
     fn content(&mut self, hash: u128, data: &[u8]) {
         if self.known.insert(hash) {
-            self.out.push(record::CONTENT);
+            self.out.push(encoding::CONTENT);
             self.out.extend_from_slice(&hash.to_le_bytes());
             put_bytes(&mut self.out, data);
         }

@@ -19,11 +19,9 @@ pub struct Figure {
     pub value: f64,
     /// `ms`, `1/s`…
     pub unit: String,
-    /// How many samples.
     pub samples: u64,
 }
 
-/// One night.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Night {
@@ -31,7 +29,6 @@ pub struct Night {
     pub run_id: String,
     /// RFC 3339, UTC.
     pub started: String,
-    /// Kernel version.
     pub kernel: String,
     /// Package and version, commit, or folder.
     pub source: String,
@@ -46,7 +43,6 @@ pub struct Night {
     pub contradictions: Vec<String>,
     /// Arms whose patches did not apply.
     pub unbuilt: Vec<String>,
-    /// Figures by name.
     pub figures: BTreeMap<String, Figure>,
 }
 
@@ -55,20 +51,13 @@ pub struct Night {
 pub enum HistoryError {
     /// The file system said no.
     #[error("{path}: {error}", path = path.display())]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// The system's answer.
-        error: std::io::Error,
-    },
+    Io { path: PathBuf, error: std::io::Error },
     /// A line is not a night.
     #[error("{path}:{line}: not a night of this tool: {why}", path = path.display())]
     Format {
-        /// Which file.
         path: PathBuf,
         /// From 1.
         line: usize,
-        /// What is wrong.
         why: String,
     },
 }

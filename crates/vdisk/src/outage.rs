@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How a machine's life ends, and what the lab does behind its back.
 
-use crate::cut::{CutKind, CutReport, Fate, Policy};
+use crate::cut::{CutKind, CutReport, Policy, Survival};
 use crate::event::{Event, Kind};
 use crate::media::SECTOR;
 use crate::nbd::conn::Conn;
@@ -26,7 +26,7 @@ impl State {
                 CutKind::Power => disk.store.cut(policy, in_flight, &mut rng),
                 CutKind::Reset => disk.store.reset(policy, in_flight, at_event),
             };
-            for mut fate in fates.into_iter().filter(Fate::was_open) {
+            for mut fate in fates.into_iter().filter(Survival::was_open) {
                 fate.disk = disk.name.to_string();
                 if fate.lost.is_empty() { report.kept.push(fate) } else { report.lost.push(fate) }
             }

@@ -10,7 +10,7 @@ use crate::command;
 use crate::config::{Accel, VmConfig};
 use crate::console;
 use crate::error::{CallError, VmError};
-use crate::lifecycle::{QMP_PATIENCE, Vm};
+use crate::machine::{QMP_PATIENCE, Vm};
 use crate::qmp::QmpError;
 use proc::Cancel;
 use serde::{Deserialize, Serialize};

@@ -20,8 +20,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-#[allow(missing_docs)] // the names say it
-pub enum Trouble {
+pub enum HarnessFailure {
     BootTimeout,
     Configuration,
     ConsoleFlood,
@@ -61,15 +60,19 @@ mod tests {
 
     #[test]
     fn every_word_reads_back_and_an_unknown_one_is_kept() {
-        let known: Vec<Trouble> =
-            Trouble::iter().filter(|kind| !matches!(kind, Trouble::Other(_))).collect();
+        let known: Vec<HarnessFailure> = HarnessFailure::iter()
+            .filter(|kind| !matches!(kind, HarnessFailure::Other(_)))
+            .collect();
         assert_eq!(known.len(), 26);
-        for kind in known.into_iter().chain([Trouble::Other("new-kind".into())]) {
+        for kind in known.into_iter().chain([HarnessFailure::Other("new-kind".into())]) {
             let word = kind.to_string();
             assert_eq!(serde_json::to_value(&kind).unwrap(), word);
-            assert_eq!(serde_json::from_value::<Trouble>(word.clone().into()).unwrap(), kind);
-            assert_eq!(word.parse::<Trouble>(), Ok(kind));
+            assert_eq!(
+                serde_json::from_value::<HarnessFailure>(word.clone().into()).unwrap(),
+                kind
+            );
+            assert_eq!(word.parse::<HarnessFailure>(), Ok(kind));
         }
-        assert_eq!(Trouble::QemuEnded.to_string(), "qemu-ended");
+        assert_eq!(HarnessFailure::QemuEnded.to_string(), "qemu-ended");
     }
 }

@@ -7,7 +7,7 @@ use crate::config::VmConfig;
 use crate::console;
 use crate::error::{CallError, VmError};
 use crate::qmp::{Notice, Qmp, QmpError};
-use crate::watch::{self, Process, Signal, Watcher};
+use crate::supervisor::{self, Process, Signal, Watcher};
 use proc::{Cancel, Guarded};
 use serde_json::{Value, json};
 use std::process::Command;
@@ -97,7 +97,7 @@ impl Vm {
         let (shared, link_signals) = (Arc::clone(&calls), signals.clone());
         thread::Builder::new()
             .name("guest link".into())
-            .spawn(move || watch::read_link(reader, &shared, &link_signals))
+            .spawn(move || supervisor::read_link(reader, &shared, &link_signals))
             .map_err(io("starting a thread"))?;
         let notify = move |notice: Notice| drop(signals.send(Signal::Qmp(notice)));
         let qmp = Arc::new(Qmp::start(ends.qmp, cancel, notify).map_err(io("starting QMP"))?);
@@ -148,7 +148,7 @@ impl Vm {
         let console = console::read_end(&self.config.console_log());
         let console_tail = console::tail(&console);
         let deadline = self.config.boot_deadline;
-        Err(watch::died(&console, &console_tail)
+        Err(supervisor::died(&console, &console_tail)
             .unwrap_or(VmError::BootTimeout { deadline, console_tail }))
     }
 
@@ -164,7 +164,6 @@ impl Vm {
         &self.config
     }
 
-    /// QEMU's process number.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.pid()
@@ -178,7 +177,6 @@ impl Vm {
         self.start(op).wait(deadline, cancel)
     }
 
-    /// Sends a request.
     pub fn start(&self, op: Op) -> Pending {
         self.calls.start(op)
     }

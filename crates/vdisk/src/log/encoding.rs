@@ -2,7 +2,7 @@
 //! Records as bytes and back.
 
 use crate::cut::CutKind;
-use crate::event::{Event, Kind};
+use crate::event::{Event, Kind, Mark};
 use crate::op::Op;
 use std::sync::Arc;
 
@@ -95,11 +95,19 @@ fn put_kind(out: &mut Vec<u8>, kind: &Kind) {
         Kind::PowerOn => (9, 0),
         Kind::Restore => (10, 0),
         Kind::Poke => (11, 0),
-        Kind::Mark(text) => (12, text.len() as u64),
+        Kind::Mark(mark, text) => {
+            let code = match mark {
+                Mark::Step => 12,
+                Mark::Judge => 13,
+                Mark::Note => 14,
+                Mark::Proof => 15,
+            };
+            (code, text.len() as u64)
+        }
     };
     out.push(code);
     put(out, argument);
-    if let Kind::Mark(text) = kind {
+    if let Kind::Mark(_, text) = kind {
         out.extend_from_slice(text.as_bytes());
     }
 }
@@ -118,9 +126,17 @@ fn kind(batch: &mut Batch<'_>) -> Option<Kind> {
         9 => Kind::PowerOn,
         10 => Kind::Restore,
         11 => Kind::Poke,
-        12 => {
-            let text = batch.take(argument.try_into().ok()?)?;
-            Kind::Mark(Arc::from(std::str::from_utf8(text).ok()?))
+        12..=15 => {
+            let text = std::str::from_utf8(batch.take(argument.try_into().ok()?)?).ok()?;
+            let mark = match code {
+                // Older logs call every word a step.
+                12 if text == "judge" => Mark::Judge,
+                12 => Mark::Step,
+                13 => Mark::Judge,
+                14 => Mark::Note,
+                _ => Mark::Proof,
+            };
+            Kind::Mark(mark, Arc::from(text))
         }
         _ => return None,
     })
@@ -191,4 +207,24 @@ pub(crate) fn event(
         error,
     };
     Some((event, content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_keep_what_they_are_about_and_old_ones_are_steps_or_the_judge() {
+        let read = |bytes: &[u8]| kind(&mut Batch { bytes, at: 0 });
+        for mark in [Mark::Step, Mark::Judge, Mark::Note, Mark::Proof] {
+            let mut bytes = Vec::new();
+            let written = Kind::Mark(mark, "B is held".into());
+            put_kind(&mut bytes, &written);
+            assert_eq!(read(&bytes), Some(written));
+            assert_eq!(read(&bytes[..bytes.len() - 1]), None, "cut off");
+        }
+        assert_eq!(read(b"\x0c\x05judge"), Some(Kind::Mark(Mark::Judge, "judge".into())));
+        assert_eq!(read(b"\x0c\x05write"), Some(Kind::Mark(Mark::Step, "write".into())));
+        assert_eq!(read(b"\x10\x05write"), None, "no kind of this version");
+    }
 }
