@@ -67,7 +67,7 @@ fn a_merged_run_has_the_shape_of_an_unsharded_one() {
     for number in 1..=3 {
         save(dir.path(), number, &done(&plan, number));
     }
-    shard(&["merge"], dir.path()).assert().success().stdout(contains("stale (as expected) 2/2"));
+    shard(&["merge"], dir.path()).assert().success().stdout(contains("stale* 2/2"));
     let whole = merged(dir.path());
     assert_eq!(whole.status, RunStatus::Complete);
     // The same cases in the same order as one process has them.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The blocks of README.md that come from published runs: each between two
-//! comments, so that a program can rewrite it and say whether it is fresh.
+//! The blocks of README.md and docs/ that come from published runs: each
+//! between two comments, so that a program can rewrite it and say whether it
+//! is fresh.
 
 use crate::load_table::load_table;
 use crate::perf_table::summary;
@@ -16,6 +17,8 @@ const END: &str = "<!-- end of published -->";
 #[derive(Clone, Debug)]
 pub struct Published {
     pub name: String,
+    /// From the text's folder to the repository's: empty, or `../`.
+    pub up: &'static str,
     pub run: RunRecord,
     /// Drawings in its folder: file name and caption.
     pub pictures: Vec<(String, String)>,
@@ -26,12 +29,12 @@ pub struct Published {
 pub enum ReadmeError {
     /// No place for it.
     #[error(
-        "README.md has no block to rewrite; where the table shall stand, put the two lines\n  \
+        "no block to rewrite; where the table shall stand, put the two lines\n  \
          {BEGIN}NAME{BEGIN_END}\n  {END}\nNAME being a folder below results/published"
     )]
     NoBlock,
     /// A block that does not end before the next one begins.
-    #[error("README.md: every block {BEGIN}…{BEGIN_END} needs one {END:?} after it")]
+    #[error("every block {BEGIN}…{BEGIN_END} needs one {END:?} after it")]
     Broken,
 }
 
@@ -80,11 +83,12 @@ pub fn splice<E: From<ReadmeError>>(
 
 #[must_use]
 pub fn block(published: &Published) -> String {
-    let Published { name, run, pictures } = published;
-    let folder = format!("results/published/{name}");
+    let Published { name, up, run, pictures } = published;
+    let folder = format!("{up}results/published/{name}");
+    // Lines that fit into a terminal.
     let mut out = format!(
-        "{} on Linux {} ({}, {}){}. [Report]({folder}/report.html), \
-         [cover letter]({folder}/cover-letter.txt), [record]({folder}/run.json)",
+        "{} on Linux {} ({}, {}){}.\n[Report]({folder}/report.html),\n\
+         [cover letter]({folder}/cover-letter.txt),\n[record]({folder}/run.json)",
         what(run),
         word(&run.source.kernel_version),
         word(&run.source.origin.to_string()),
@@ -94,7 +98,7 @@ pub fn block(published: &Published) -> String {
     if run.cases.is_empty() {
         out.push_str(".\n");
     } else {
-        let _ = writeln!(out, ", [replay bundles]({folder}/bundles).");
+        let _ = writeln!(out, ",\n[replay bundles]({folder}/bundles).");
     }
     let loads = load_table(run);
     // Loads have a table of their own, which says more.
@@ -133,7 +137,7 @@ fn came_of(run: &RunRecord) -> String {
     let s = &run.summary;
     let seconds: u64 = run.cases.iter().map(|case| case.took_ms).sum::<u64>() / 1000;
     format!(
-        ": {} as expected, {} against their expectation, {} inconclusive, {} without a verdict; \
+        ":\n{} as expected, {} against their expectation, {} inconclusive, {} without a verdict;\n\
          {} of machine time",
         s.as_expected,
         s.contradictions,

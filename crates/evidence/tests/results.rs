@@ -23,7 +23,7 @@ fn all_as_expected_is_zero() {
     ]);
     assert_eq!((record.exit_code(), record.status), (0, RunStatus::Complete));
     let table = matrix(&record);
-    assert!(table.contains("stale (as expected)") && table.contains("ok"), "{table}");
+    assert!(table.contains("stale*") && table.contains("ok"), "{table}");
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_fixed_arm_that_is_stale_is_one() {
         case("rust", "S1", Verdict::Ok, verdict(Verdict::Stale)),
     ]);
     assert_eq!(record.exit_code(), 1);
-    assert!(matrix(&record).contains("stale, EXPECTED ok"));
+    assert!(matrix(&record).contains("stale!"));
 }
 
 #[test]

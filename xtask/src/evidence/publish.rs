@@ -150,24 +150,31 @@ fn drawings(run: &RunRecord) -> Vec<(String, String)> {
     plots.map(|plot| (format!("{}.svg", plot.name), plot.svg)).collect()
 }
 
-/// Rewrites README's blocks and the plots that they show, or says whether all
-/// of them are what the published records give.
+/// Rewrites the blocks of README and docs/ and the plots that they show, or
+/// says whether all of them are what the published records give.
 pub fn readme(check: bool) -> Result<bool> {
     renew(&prepare::dirs()?.repo, check)
 }
 
 fn renew(repo: &Path, check: bool) -> Result<bool> {
-    let path = repo.join("README.md");
-    let before = std::fs::read_to_string(&path).context("cannot read README.md")?;
     let mut files = Vec::new();
-    let after = ::evidence::splice(&before, |name| {
-        let Some(published) = published(repo, name)? else { return Ok(None) };
-        let folder = repo.join("results/published").join(name);
-        let drawn = drawings(&published.run).into_iter();
-        files.extend(drawn.map(|(file, text)| (folder.join(file), text)));
-        Ok::<_, anyhow::Error>(Some(published))
-    })?;
-    files.push((path, after));
+    for (path, up) in texts(repo)? {
+        let before = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let spliced = ::evidence::splice(&before, |name| {
+            let Some(published) = published(repo, name, up)? else { return Ok(None) };
+            let folder = repo.join("results/published").join(name);
+            let drawn = drawings(&published.run).into_iter();
+            files.extend(drawn.map(|(file, text)| (folder.join(file), text)));
+            Ok::<_, anyhow::Error>(Some(published))
+        });
+        match spliced {
+            Ok(after) => files.push((path, after)),
+            // Only README must have one.
+            Err(error) if !up.is_empty() && is_without_block(&error) => {}
+            Err(error) => return Err(error.context(path.display().to_string())),
+        }
+    }
     files.retain(|(path, text)| std::fs::read_to_string(path).ok().as_ref() != Some(text));
     if !check {
         for (path, text) in &files {
@@ -180,16 +187,36 @@ fn renew(repo: &Path, check: bool) -> Result<bool> {
     Ok(files.is_empty() || !check)
 }
 
-fn published(repo: &Path, name: &str) -> Result<Option<Published>> {
+fn is_without_block(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(::evidence::ReadmeError::NoBlock))
+}
+
+/// README.md and docs/*.md, with the way from their folder to the top.
+fn texts(repo: &Path) -> Result<Vec<(PathBuf, &'static str)>> {
+    let mut texts = vec![(repo.join("README.md"), "")];
+    let docs = repo.join("docs");
+    if docs.is_dir() {
+        for entry in docs.read_dir().context("cannot read docs/")? {
+            let path = entry.context("cannot read docs/")?.path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                texts.push((path, "../"));
+            }
+        }
+    }
+    texts.sort();
+    Ok(texts)
+}
+
+fn published(repo: &Path, name: &str, up: &'static str) -> Result<Option<Published>> {
     let dir = repo.join("results/published").join(name);
     if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
-        return Err(exit::usage(format!("README.md asks for a published run {name:?}")));
+        return Err(exit::usage(format!("a document asks for a published run {name:?}")));
     }
     if !dir.exists() {
         return Ok(None);
     }
     let run = runs::find(repo, &dir.to_string_lossy())
-        .with_context(|| format!("README.md asks for the published run {name:?}"))?;
+        .with_context(|| format!("a document asks for the published run {name:?}"))?;
     let mut pictures = Vec::new();
     // Drawn from an event log that is not published.
     if dir.join("race.svg").is_file() {
@@ -198,7 +225,7 @@ fn published(repo: &Path, name: &str) -> Result<Option<Published>> {
     }
     let plots = ::evidence::plot::plots(&run.record).into_iter();
     pictures.extend(plots.map(|plot| (format!("{}.svg", plot.name), plot.caption)));
-    Ok(Some(Published { name: name.to_owned(), run: run.record, pictures }))
+    Ok(Some(Published { name: name.to_owned(), up, run: run.record, pictures }))
 }
 
 #[cfg(test)]
@@ -238,6 +265,15 @@ mod tests {
         assert!(!renew(repo.path(), true).unwrap());
         std::fs::remove_file(&plot).unwrap();
         assert!(!renew(repo.path(), true).unwrap());
+        // A block in docs/ as well, by a path from there; a text without one is left alone.
+        assert!(renew(repo.path(), false).unwrap() && renew(repo.path(), true).unwrap());
+        let more = repo.path().join("docs/cost.md");
+        write_file(&more, block).unwrap();
+        write_file(&repo.path().join("docs/plain.md"), "plain\n").unwrap();
+        assert!(!renew(repo.path(), true).unwrap());
+        assert!(renew(repo.path(), false).unwrap() && renew(repo.path(), true).unwrap());
+        let text = std::fs::read_to_string(&more).unwrap();
+        assert!(text.contains("(../results/published/cost/memory.svg)"), "{text}");
     }
 
     #[test]
