@@ -12,9 +12,8 @@ mod area;
 mod error;
 mod event;
 mod fetch;
+mod mirrors;
 mod release;
-mod sources;
-mod tail;
 mod unpack;
 mod update;
 
@@ -23,6 +22,5 @@ pub use error::AptError;
 pub use event::Event;
 pub use fetch::Downloaded;
 pub use release::Release;
-pub use sources::{Mirrors, SourceEntry, parse_deb822, parse_one_line};
 pub use unpack::{SourceDir, unpack_deb};
 pub use update::expire_lists;

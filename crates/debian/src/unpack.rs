@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Unpacks what was fetched, with nothing but dpkg-deb and tar.
 
-use crate::tail::Tail;
 use crate::{AptError, Event};
-use proc::{Cancel, run_lines};
+use proc::{Cancel, Tail, run_lines};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why there is no image.
 
+use proc::RunError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -59,6 +60,12 @@ pub enum ImageError {
 }
 
 impl ImageError {
+    /// `what` is a program or a lock file.
+    pub(crate) fn run(what: impl Into<PathBuf>) -> impl FnOnce(RunError) -> Self {
+        let what = what.into();
+        move |error| error.or(Self::io(&what))
+    }
+
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

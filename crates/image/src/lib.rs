@@ -10,11 +10,14 @@ mod build;
 mod cache;
 mod counter;
 mod cpio;
-mod elf;
 mod error;
+mod event;
 mod fio;
+mod libraries;
 mod manifest;
+mod step;
 
-pub use build::{GuestImage, ImageDirs, ImageEvent, build};
+pub use build::{GuestImage, build};
 pub use counter::counter;
 pub use error::ImageError;
+pub use event::{ImageDirs, ImageEvent};

@@ -7,10 +7,11 @@ const KEPT: usize = 15;
 
 /// Keeps the newest lines that a person would want to read.
 #[derive(Debug, Default)]
-pub(crate) struct Tail(VecDeque<String>);
+pub struct Tail(VecDeque<String>);
 
 impl Tail {
-    pub(crate) fn push(&mut self, line: &str) {
+    /// Takes the next line; an empty one says nothing.
+    pub fn push(&mut self, line: &str) {
         if line.trim().is_empty() {
             return;
         }
@@ -20,7 +21,9 @@ impl Tail {
         self.0.push_back(line.to_owned());
     }
 
-    pub(crate) fn text(self) -> String {
+    /// What was kept, a line each.
+    #[must_use]
+    pub fn text(self) -> String {
         Vec::from(self.0).join("\n")
     }
 }

@@ -2,10 +2,11 @@
 //! Programs of the host and the shared libraries that they need.
 
 use crate::error::ImageError;
+use proc::{Cancel, ask, shell};
 use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use xshell::cmd;
 
 /// Where system administration programs are, on a PATH that leaves them out.
 const SBIN: &[&str] = &["/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -32,12 +33,9 @@ pub fn find(name: &str, package: &str) -> Result<PathBuf, ImageError> {
 /// # Errors
 /// `ldd` cannot be run, or a library is missing.
 pub fn libraries(program: &Path) -> Result<BTreeSet<PathBuf>, ImageError> {
-    let output = Command::new("ldd")
-        .arg(program)
-        .env("LC_ALL", "C")
-        .output()
-        .map_err(ImageError::io(Path::new("ldd")))?;
-    parse_ldd(&String::from_utf8_lossy(&output.stdout)).map_err(|library| ImageError::Missing {
+    let sh = shell().map_err(ImageError::io(program))?;
+    let said = ask(cmd!(sh, "ldd {program}"), &Cancel::new()).map_err(ImageError::run("ldd"))?;
+    parse_ldd(&said.out).map_err(|library| ImageError::Missing {
         what: format!("{} needs {library}, which this machine lacks", program.display()),
         packages: "--reinstall the package it belongs to".into(),
     })
