@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 
 /// One requested option and where the request stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Request {
+pub struct Request {
     /// With its `CONFIG_`.
-    pub(crate) name: String,
+    pub name: String,
     /// `y`, `n`, `m`, a number or a quoted string.
-    pub(crate) value: String,
+    pub value: String,
     /// `file:line`.
-    pub(crate) place: String,
+    pub place: String,
 }
 
 /// What a named configuration asks for.
@@ -280,8 +280,12 @@ impl KernelConfig {
     }
 
     /// All requests for a kernel with or without Rust, and an arm's options
-    /// on top (which override, as an arm knows what it needs).
-    pub(crate) fn requests(
+    /// on top (which override, as an arm knows what it needs); of each of those
+    /// the line and its place.
+    ///
+    /// # Errors
+    /// [`ConfigError::Line`].
+    pub fn requests(
         &self,
         rust: bool,
         arm: &[(String, String)],
@@ -300,7 +304,8 @@ impl KernelConfig {
 }
 
 /// The lines that `olddefconfig` starts from, on top of tinyconfig's.
-pub(crate) fn text(requests: &[Request]) -> String {
+#[must_use]
+pub fn text(requests: &[Request]) -> String {
     requests.iter().map(|request| format!("{}\n", line(request))).collect()
 }
 
@@ -374,7 +379,8 @@ fn request(line: &str, place: String) -> Result<Request, ConfigError> {
 }
 
 /// `CONFIG_NAME=value`
-pub(crate) fn is_option(line: &str) -> bool {
+#[must_use]
+pub fn is_option(line: &str) -> bool {
     let Some((name, value)) = line.split_once('=') else { return false };
     let symbol = name.strip_prefix("CONFIG_").unwrap_or_default();
     let number = value.strip_prefix('-').unwrap_or(value);

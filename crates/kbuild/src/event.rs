@@ -75,8 +75,14 @@ impl<'a> Meter<'a> {
     }
 }
 
+/// Tells of a wait, each time it is called.
+pub(crate) fn waiting(on_event: &dyn Fn(Event), what: &str) -> impl FnMut() {
+    let mut meter: Option<Meter> = None;
+    move || meter.get_or_insert_with(|| Meter::start(on_event, Stage::Wait, what)).at(0, None)
+}
+
 /// The package area's events in our words.
-pub(crate) fn from_debian(on_event: &dyn Fn(Event), event: debian::Event) {
+pub fn from_debian(on_event: &dyn Fn(Event), event: debian::Event) {
     let progress = |stage, what: String, percent: f32| {
         (on_event)(Event::Progress {
             stage,

@@ -118,10 +118,11 @@ pub fn cached(dirs: &Dirs, key: &str) -> Option<Image> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use evidence::Origin;
 
     fn image(key: &str) -> Image {
         let provenance = Provenance {
-            origin: evidence::Origin::Words("o".into()),
+            origin: Origin::Words("o".into()),
             kernel: "7.3".into(),
             hash: "h".into(),
         };

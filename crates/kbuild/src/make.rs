@@ -12,12 +12,13 @@ use std::process::Command;
 
 /// How a make ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    pub(crate) success: bool,
+pub struct Outcome {
+    /// Whether it made what it was asked for.
+    pub success: bool,
     /// Lines that said a file was made.
     pub(crate) steps: u64,
     /// The first error, over a few lines; empty after success.
-    pub(crate) first_error: String,
+    pub first_error: String,
     pub(crate) disk_full: bool,
 }
 

@@ -39,7 +39,7 @@ impl Overlay {
     }
 
     /// Feeds everything into a hash.
-    pub(crate) fn hash(&self, hasher: &mut blake3::Hasher) {
+    pub fn feed(&self, hasher: &mut blake3::Hasher) {
         for (path, content) in self.iter() {
             hasher.update(&(path.len() as u64).to_le_bytes());
             hasher.update(path.as_bytes());

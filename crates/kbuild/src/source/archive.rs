@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Kernel sources in a tarball.
 
+use super::error::SourceError;
+use super::job::Job;
+use super::provenance::Provenance;
 use super::store::Entry;
-use super::{Job, Provenance, SourceError};
 use crate::event::{Meter, Stage};
 use evidence::Origin;
 use proc::run_lines;
@@ -15,11 +17,11 @@ pub(super) fn obtain(job: &Job, path: &Path) -> Result<(Entry, Provenance), Sour
     let file = File::open(path).map_err(SourceError::io(path))?;
     hasher.update_reader(file).map_err(SourceError::io(path))?;
     let hash = hasher.finalize().to_hex();
-    let entry = job.entry(&format!("tar-{}", &hash[..16]));
+    let entry = Entry::new(job.dirs, &format!("tar-{}", &hash[..16]));
     let origin = Origin::Tarball { path: path.display().to_string() };
-    let hash = || Ok(format!("blake3:{hash}"));
-    let provenance = entry
-        .fill_once(job, &origin, &hash, &|partial| untar(job, path, &partial.join("source")))?;
+    let hash = format!("blake3:{hash}");
+    let provenance =
+        entry.fill_once(job, origin, hash, &|partial| untar(job, path, &partial.join("source")))?;
     Ok((entry, provenance))
 }
 

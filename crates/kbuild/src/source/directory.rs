@@ -5,8 +5,11 @@
 //! neither read nor copied again, so that after an edit only what depends on
 //! it is compiled.
 
+use super::error::SourceError;
+use super::job::Job;
+use super::provenance::Provenance;
 use super::store::Entry;
-use super::{Job, Provenance, SourceError};
+use super::version;
 use crate::event::{Meter, Stage};
 use crate::files::write_atomically;
 use crate::overlay::Overlay;
@@ -27,7 +30,7 @@ struct Known {
 pub(super) fn obtain(job: &Job, path: &Path) -> Result<(Entry, Provenance), SourceError> {
     let path = fs::canonicalize(path).map_err(SourceError::io(path))?;
     let key = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
-    let entry = job.entry(&format!("dir-{}", &key[..16]));
+    let entry = Entry::new(job.dirs, &format!("dir-{}", &key[..16]));
     if job.dirs.cache.starts_with(&path) {
         return Err(SourceError::Spec {
             given: path.display().to_string(),
@@ -35,7 +38,7 @@ pub(super) fn obtain(job: &Job, path: &Path) -> Result<(Entry, Provenance), Sour
         });
     }
     // A directory that is no kernel at all need not be read through.
-    super::version::check(&path, &path.display().to_string())?;
+    version::check(&path, &path.display().to_string())?;
     let _lock = entry.lock(job)?;
     if !entry.tree().exists() {
         job.check_space()?;

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What can be said of the mails without a compiler.
 
-use super::git::Repo;
-use super::mails::{Mails, touched};
-use super::plan::{On, Plan, overlays};
-use super::report::{Finding, Outcome};
-use super::{SeriesError, Step};
-use crate::source::Source;
-use crate::{Arm, Dirs};
-use proc::{Cancel, Scratch, run_lines};
+use crate::error::SeriesError;
+use crate::git::Repo;
+use crate::mails::{Mails, touched};
+use crate::plan::Step;
+use crate::plan::{On, Plan, overlays};
+use crate::report::{Finding, Outcome};
+use kbuild::{Arm, Dirs};
+use kbuild::{Overlay, Source};
+use proc::{Cancel, Scratch, ask, shell};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use xshell::cmd;
 
 /// Runs every check that takes seconds: checkpatch, get_maintainer, rustfmt,
 /// git am, and the comparison with the arms. Returns the findings and whom to
@@ -25,7 +26,7 @@ pub fn check(
     source: &Source,
     cancel: &Cancel,
 ) -> Result<(Vec<Finding>, Vec<String>), SeriesError> {
-    let tree = source.entry.tree();
+    let tree = source.folder();
     let mut findings = Vec::new();
     for mail in &mails.patches {
         findings.push(checkpatch(&tree, mail, plan, cancel)?);
@@ -53,12 +54,11 @@ fn script(
     files: &[PathBuf],
     cancel: &Cancel,
 ) -> Result<(bool, Vec<String>), SeriesError> {
-    let mut said = Vec::new();
-    let mut command = Command::new("perl");
-    command.current_dir(tree).env("LC_ALL", "C").arg(script).args(args).args(files);
-    let status = run_lines(&mut command, cancel, |line| said.push(line.to_owned()))
+    let sh = shell().map_err(SeriesError::io(tree))?;
+    sh.change_dir(tree);
+    let said = ask(cmd!(sh, "perl {script} {args...} {files...}"), cancel)
         .map_err(SeriesError::run("perl"))?;
-    Ok((status.success(), said))
+    Ok((said.success, said.lines().map(str::to_owned).collect()))
 }
 
 fn checkpatch(
@@ -134,24 +134,22 @@ fn rustfmt(
 ) -> Result<Vec<Finding>, SeriesError> {
     let Some(last) = mails.overlays.last() else { return Ok(vec![]) };
     let work = Scratch::new("bclab-").map_err(SeriesError::io(&plan.kernel))?;
+    let sh = shell().map_err(SeriesError::io(tree))?;
     let repo = Repo { dir: work.path().into(), person: &mails.person, cancel };
     repo.put(last)?;
     let mut findings = Vec::new();
     for (path, _) in last.iter().filter(|(path, _)| path.ends_with(".rs")) {
-        let place = work.path().join(path);
-        let mut command = Command::new("rustfmt");
-        command.args(["--check", "--config-path"]).arg(tree.join(".rustfmt.toml")).arg(&place);
-        let mut said = Vec::new();
-        let status = run_lines(&mut command, cancel, |line| said.push(line.to_owned()));
-        let status = match status.map_err(SeriesError::run("rustfmt")) {
+        let (place, settings) = (work.path().join(path), tree.join(".rustfmt.toml"));
+        let said = ask(cmd!(sh, "rustfmt --check --config-path {settings} {place}"), cancel);
+        let said = match said.map_err(SeriesError::run("rustfmt")) {
             Err(SeriesError::Missing(how)) => {
                 findings.push(Finding::new("rustfmt", path, Outcome::Missing, &how));
                 continue;
             }
-            status => status?,
+            said => said?,
         };
-        said.truncate(12);
-        let complaint = if status.success() { String::new() } else { said.join("\n") };
+        let complaint: Vec<&str> = said.lines().take(12).filter(|_| !said.success).collect();
+        let complaint = complaint.join("\n");
         findings.push(Finding::of("rustfmt", path, &complaint));
     }
     Ok(findings)
@@ -162,7 +160,7 @@ fn rustfmt(
 ///
 /// # Errors
 /// [`SeriesError`] for what says nothing about the series.
-pub(super) fn applies(
+pub(crate) fn applies(
     plan: &Plan,
     on: &On,
     mails: &Mails,
@@ -206,7 +204,7 @@ fn differing(paths: &[String], from: &str) -> String {
     }
 }
 
-pub(super) fn mail_of<'a>(plan: &Plan, mails: &'a Mails, step: &Step) -> Option<&'a PathBuf> {
+pub(crate) fn mail_of<'a>(plan: &Plan, mails: &'a Mails, step: &Step) -> Option<&'a PathBuf> {
     let index = plan.steps.iter().position(|other| other.name == step.name)?;
     mails.patches.get(index)
 }
@@ -225,11 +223,11 @@ fn arms(plan: &Plan, mails: &Mails, source: &Source) -> Vec<Finding> {
 }
 
 /// Compares a tree with an arm's.
-pub(super) fn is_arm(
+pub(crate) fn is_arm(
     plan: &Plan,
     arm: &str,
     what: &str,
-    made: &crate::Overlay,
+    made: &Overlay,
     pristine: &dyn Fn(&str) -> Option<Vec<u8>>,
 ) -> Finding {
     let what = format!("{what}: arm {arm}");

@@ -6,18 +6,18 @@
 //! kernel, can tell that no symbol is missing. The object trees stay, so that
 //! from one build to the next bcache alone is compiled.
 
-use super::SeriesError;
-use super::cell::cells;
-use super::checks::applies;
-use super::kernel::Kernel;
-use super::mails::Mails;
-use super::pace::Pace;
-use super::plan::{On, Plan};
-use super::report::{Finding, Outcome};
-use crate::config::KernelConfig;
-use crate::event::Event;
-use crate::source::{Source, SourceSpec};
-use crate::{Dirs, SourceError};
+use crate::cell::cells;
+use crate::checks::applies;
+use crate::error::SeriesError;
+use crate::kernel::Kernel;
+use crate::mails::Mails;
+use crate::pace::Pace;
+use crate::plan::{On, Plan};
+use crate::report::{Finding, Outcome};
+use kbuild::Event;
+use kbuild::KernelConfig;
+use kbuild::{Dirs, SourceError};
+use kbuild::{Source, SourceSpec};
 use proc::Cancel;
 use std::fs;
 use std::path::Path;

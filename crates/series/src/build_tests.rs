@@ -5,7 +5,7 @@
 //! the ignored tests of `xtask/tests/series.rs`.
 
 use super::*;
-use crate::{Dirs, KernelConfig};
+use kbuild::{Dirs, KernelConfig};
 use proc::Cancel;
 use std::cell::RefCell;
 use std::fs;
@@ -102,8 +102,8 @@ impl Fixture {
         let dirs = Dirs { repo: root.join("repo"), cache: root.join("cache") };
         let plan = Plan::load(&root.join("kernel")).unwrap();
         let config = KernelConfig::of_fragment(&dirs, "series", &plan.config()).unwrap();
-        let rustc = crate::toolchain::find_rustc().expect("`cargo xtask setup` installs it");
-        let [_, minor, _] = crate::toolchain::numbers(&rustc.version).unwrap();
+        let rustc = kbuild::toolchain::find_rustc().expect("`cargo xtask setup` installs it");
+        let [_, minor, _] = kbuild::toolchain::numbers(&rustc.version).unwrap();
         let driver = format!("cache/tools/clippy-{minor}/usr/bin/clippy-driver");
         self.put(&driver, &CLIPPY.replace("MINOR", &minor.to_string()));
         let mode = fs::Permissions::from_mode(0o755);

@@ -1,41 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The series as mails, and everything that a maintainer's robots would say
-//! about it, said here first.
-//!
-//! ```text
-//! series.toml, messages ─ Plan ─ steps ─┬─ mails   (git format-patch)
-//! patches, tracker ─────────────────────┘     │
-//!                                             ├─ checks  (checkpatch, rustfmt, git am = arm, …)
-//!                                             └─ builds  (each step, RUST=y/n, module/built in)
-//! ```
-//!
-//! A *finding* is about the series; trouble of the harness is an error, and a
-//! tool or package that is not there is neither: it is reported as missing.
+//! Why there is no result.
 
-mod builds;
-mod cell;
-mod checks;
-mod clippy;
-mod compile;
-mod git;
-mod kernel;
-mod mails;
-mod pace;
-mod plan;
-mod report;
-
-pub use builds::{Builds, Progress};
-pub use checks::check;
-pub use git::is_person;
-pub use mails::{Letter, Mails, write};
-pub use plan::{On, Plan, PlanError, Step};
-pub use report::{Finding, Outcome, Report};
-
-use crate::build::BuildError;
-use crate::config::ConfigError;
-use crate::patch::PatchError;
-use crate::source::SourceError;
+use crate::plan::PlanError;
 use debian::AptError;
+use kbuild::patch::PatchError;
+use kbuild::{BuildError, ConfigError, SourceError};
 use proc::{Cancelled, RunError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -110,23 +79,19 @@ impl From<BuildError> for SeriesError {
 }
 
 impl SeriesError {
-    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::Io { path: path.into(), error }
     }
 
-    fn run(program: &str) -> impl FnOnce(RunError) -> Self {
-        let program = program.to_owned();
-        move |error| match error {
-            RunError::Cancelled(cancelled) => cancelled.into(),
-            RunError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-                Self::Missing(format!("{program} is missing; `apt-get install {program}` has it"))
-            }
-            RunError::Io(error) => Self::Io { path: program.into(), error },
+    pub(crate) fn run(program: &'static str) -> impl FnOnce(RunError) -> Self {
+        move |error| {
+            error.or(|error| match error.kind() {
+                io::ErrorKind::NotFound => {
+                    let how = format!("{program} is missing; `apt-get install {program}` has it");
+                    Self::Missing(how)
+                }
+                _ => Self::Io { path: program.into(), error },
+            })
         }
     }
 }
-
-#[cfg(test)]
-mod build_tests;
-#[cfg(test)]
-mod tests;

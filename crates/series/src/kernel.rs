@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The builds of one kernel.
 
-use super::builds::{Builds, Progress};
-use super::cell::{Cell, Check, cells};
-use super::checks::is_arm;
-use super::compile::Compile;
-use super::pace::Pace;
-use super::plan::{On, Step, overlays};
-use super::report::{Finding, Outcome};
-use super::{SeriesError, clippy};
-use crate::config;
-use crate::overlay::Overlay;
-use crate::source::{RustSupport, Source};
-use crate::toolchain::Tools;
+use crate::builds::{Builds, Progress};
+use crate::cell::{Cell, Check, cells};
+use crate::checks::is_arm;
+use crate::clippy;
+use crate::compile::Compile;
+use crate::error::SeriesError;
+use crate::pace::Pace;
+use crate::plan::{On, Step, overlays};
+use crate::report::{Finding, Outcome};
+use kbuild::Overlay;
+use kbuild::config;
+use kbuild::toolchain::Tools;
+use kbuild::{RustSupport, Source};
 use std::time::Instant;
 
 /// Counted up when another build comes of the same input.
 const RECIPE: u32 = 2;
 
 /// A kernel that the series applies to.
-pub(super) struct Kernel<'a> {
+pub(crate) struct Kernel<'a> {
     all: &'a Builds<'a>,
     on: &'a On,
     source: Source,
@@ -39,7 +40,7 @@ enum Work<'a> {
 }
 
 impl<'a> Kernel<'a> {
-    pub(super) fn open(
+    pub(crate) fn open(
         all: &'a Builds<'a>,
         on: &'a On,
         source: Source,
@@ -56,7 +57,7 @@ impl<'a> Kernel<'a> {
         Ok(Self { all, on, source, steps, overlays })
     }
 
-    pub(super) fn run(&self, pace: &mut Pace) -> Result<(), SeriesError> {
+    pub(crate) fn run(&self, pace: &mut Pace) -> Result<(), SeriesError> {
         let mut before = None;
         for cell in cells(self.all.plan, self.on) {
             self.all.cancel.check()?;
@@ -105,7 +106,7 @@ impl<'a> Kernel<'a> {
         let (all, source) = (self.all, &self.source);
 
         let mut hasher = blake3::Hasher::new();
-        overlay.hash(&mut hasher);
+        overlay.feed(&mut hasher);
         hasher.update(source.provenance.hash.as_bytes());
         hasher.update(config::text(&requests).as_bytes());
         let targets = cell.targets();

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One build, from the configuration to the linker's or clippy's last word.
 
-use super::SeriesError;
-use super::builds::Builds;
-use super::cell::Cell;
-use crate::build::BuildError;
-use crate::config::{ConfigError, Request};
-use crate::overlay::Overlay;
-use crate::site::{self, Order, Site};
-use crate::source::Source;
-use crate::toolchain::Tools;
+use crate::builds::Builds;
+use crate::cell::Cell;
+use crate::error::SeriesError;
+use kbuild::BuildError;
+use kbuild::ConfigError;
+use kbuild::Overlay;
+use kbuild::Source;
+use kbuild::config::Request;
+use kbuild::site::{self, Order, Site};
+use kbuild::toolchain::Tools;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,16 +19,16 @@ use std::path::{Path, PathBuf};
 const OBJECTS: &str = "series";
 
 /// All that one build needs.
-pub(super) struct Compile<'a> {
-    pub(super) all: &'a Builds<'a>,
-    pub(super) source: &'a Source,
-    pub(super) overlay: &'a Overlay,
-    pub(super) cell: Cell,
-    pub(super) tools: Tools,
-    pub(super) requests: Vec<Request>,
+pub(crate) struct Compile<'a> {
+    pub(crate) all: &'a Builds<'a>,
+    pub(crate) source: &'a Source,
+    pub(crate) overlay: &'a Overlay,
+    pub(crate) cell: Cell,
+    pub(crate) tools: Tools,
+    pub(crate) requests: Vec<Request>,
     /// Variables for make.
-    pub(super) extra: Vec<String>,
-    pub(super) what: String,
+    pub(crate) extra: Vec<String>,
+    pub(crate) what: String,
 }
 
 impl Compile<'_> {
@@ -36,7 +37,7 @@ impl Compile<'_> {
     /// # Errors
     /// [`SeriesError::Base`] where the unpatched kernel does not build, and
     /// what else says nothing about the series.
-    pub(super) fn run(&self) -> Result<String, SeriesError> {
+    pub(crate) fn run(&self) -> Result<String, SeriesError> {
         let (on_event, cancel) = (self.all.on_event, self.all.cancel);
         let log = self.log();
         let order = Order {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `series.toml`: which patches and files make which mail.
 
-use crate::overlay::{Content, Overlay};
-use crate::patch::{self, Fuzz, Patch, PatchError, split_mbox};
+use kbuild::config::is_option;
+use kbuild::patch::{self, Fuzz, Mailed, Patch, PatchError};
+use kbuild::{Content, Overlay};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -45,15 +46,15 @@ pub enum PlanError {
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The folder with `arms/`, `patches/`, `series/` and `tracker/`.
-    pub(super) kernel: PathBuf,
+    pub(crate) kernel: PathBuf,
     /// Subject and text of the cover letter.
-    pub(super) cover: (String, String),
+    pub(crate) cover: (String, String),
     /// In the order of the mails.
     pub steps: Vec<Step>,
     /// Kernels that it claims to work on, the first being the one it is made for.
     pub on: Vec<On>,
     /// Kinds of checkpatch's remarks that are answered, and the answers.
-    pub(super) answered: BTreeMap<String, String>,
+    pub(crate) answered: BTreeMap<String, String>,
 }
 
 /// One mail.
@@ -63,15 +64,15 @@ pub struct Step {
     pub name: String,
     /// First line of the message.
     pub subject: String,
-    pub(super) message: String,
+    pub(crate) message: String,
     patches: Vec<Patch>,
     files: Vec<(String, Vec<u8>)>,
     /// Options that this step adds, and that a build has to switch on.
-    pub(super) config: Vec<String>,
+    pub(crate) config: Vec<String>,
     /// The same, for kernels with Rust.
-    pub(super) config_rust: Vec<String>,
+    pub(crate) config_rust: Vec<String>,
     /// After this step the tree is this arm's.
-    pub(super) arm: Option<String>,
+    pub(crate) arm: Option<String>,
 }
 
 /// A kernel that the series claims to work on.
@@ -128,12 +129,8 @@ struct StepFile {
 
 impl Step {
     /// Whether it changes, or adds, a file whose path is as wanted.
-    pub(super) fn touches(&self, wanted: &dyn Fn(&str) -> bool) -> bool {
-        let patched = self.patches.iter().flat_map(|patch| &patch.files);
-        // Less their `a/` and `b/`.
-        let mut paths = patched
-            .flat_map(|file| file.old.iter().chain(&file.new))
-            .filter_map(|path| Some(path.split_once('/')?.1));
+    pub(crate) fn touches(&self, wanted: &dyn Fn(&str) -> bool) -> bool {
+        let mut paths = self.patches.iter().flat_map(Patch::paths);
         paths.any(wanted) || self.files.iter().any(|(path, _)| wanted(path))
     }
 }
@@ -180,7 +177,7 @@ impl Plan {
     }
 
     /// What the cover letter says that it applies to: all that is checked.
-    pub(super) fn base(&self) -> String {
+    pub(crate) fn base(&self) -> String {
         let name = |on: &On| on.kernel.replace("linux-source-", "linux ");
         let mut text = String::new();
         for (index, on) in self.on.iter().enumerate() {
@@ -201,7 +198,7 @@ impl Plan {
     }
 
     /// The steps that a kernel gets.
-    pub(super) fn steps_on(&self, on: &On) -> Vec<&Step> {
+    pub(crate) fn steps_on(&self, on: &On) -> Vec<&Step> {
         let wanted = |step: &&Step| on.steps.is_empty() || on.steps.contains(&step.name);
         self.steps.iter().filter(wanted).collect()
     }
@@ -211,7 +208,7 @@ impl Plan {
 ///
 /// # Errors
 /// The name of the step that does not apply, and why.
-pub(super) fn overlays(
+pub(crate) fn overlays(
     steps: &[&Step],
     pristine: &dyn Fn(&str) -> Option<Vec<u8>>,
 ) -> Result<Vec<Overlay>, (String, Box<PatchError>)> {
@@ -235,7 +232,9 @@ fn load_step(kernel: &Path, folder: &Path, file: StepFile) -> Result<Step, PlanE
     let (subject, body) = message(&path)?;
     let mut patches = Vec::new();
     for name in &file.patches {
-        patches.extend(split_mbox(name, &read(&kernel.join(name))?)?);
+        let text = read(&kernel.join(name))?.into_bytes();
+        let Mailed { patches: read, .. } = patch::read(&[(name.clone(), text)])?;
+        patches.extend(read);
     }
     let mut files = Vec::new();
     for (to, from) in &file.files {
@@ -245,7 +244,7 @@ fn load_step(kernel: &Path, folder: &Path, file: StepFile) -> Result<Step, PlanE
         files.push((to.clone(), read(&kernel.join(from))?.into_bytes()));
     }
     for option in file.config.iter().chain(&file.config_rust) {
-        if !crate::config::is_option(option) {
+        if !is_option(option) {
             return Err(PlanError::Wrong { path, why: format!("{option:?} is no CONFIG_X=y") });
         }
     }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One build of one kernel: which steps are in, and how it is configured.
 
-use super::Step;
-use super::plan::{On, Plan};
+use crate::plan::Step;
+use crate::plan::{On, Plan};
 
 /// What is compiled, and by what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Check {
+pub(crate) enum Check {
     /// The whole kernel, linked, and its modules.
     Build,
     /// bcache alone, by clippy.
@@ -15,19 +15,19 @@ pub(super) enum Check {
 
 /// One build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cell {
+pub(crate) struct Cell {
     /// Steps applied; none is the unpatched kernel.
-    pub(super) steps: usize,
-    pub(super) rust: bool,
-    pub(super) module: bool,
-    pub(super) check: Check,
+    pub(crate) steps: usize,
+    pub(crate) rust: bool,
+    pub(crate) module: bool,
+    pub(crate) check: Check,
 }
 
 /// In an order in which little is compiled twice. Whether bcache is a module
 /// changes `struct task_struct`, and with it nearly everything, Rust's bindings
 /// included; `CONFIG_RUST` adds to what there is; and between two steps bcache
 /// alone is compiled, or what is bound to one of its headers.
-pub(super) fn cells(plan: &Plan, on: &On) -> Vec<Cell> {
+pub(crate) fn cells(plan: &Plan, on: &On) -> Vec<Cell> {
     let steps = plan.steps_on(on);
     let last = steps.len();
     let built: Vec<usize> = if on.every_step { (0..=last).collect() } else { vec![0, last] };
@@ -56,7 +56,7 @@ pub(super) fn cells(plan: &Plan, on: &On) -> Vec<Cell> {
 }
 
 impl Cell {
-    pub(super) fn check_name(self) -> &'static str {
+    pub(crate) fn check_name(self) -> &'static str {
         match self.check {
             Check::Build => "build",
             Check::Clippy => "clippy",
@@ -64,7 +64,7 @@ impl Cell {
     }
 
     /// For people, and for the log's name.
-    pub(super) fn describe(self, version: &str, steps: &[&Step]) -> String {
+    pub(crate) fn describe(self, version: &str, steps: &[&Step]) -> String {
         let step = match self.steps {
             0 => "unpatched".to_owned(),
             n => format!("{n}/{} {}", steps.len(), steps[n - 1].name),
@@ -77,7 +77,7 @@ impl Cell {
     }
 
     /// The options that differ between builds.
-    pub(super) fn options(self, steps: &[&Step]) -> Vec<(String, String)> {
+    pub(crate) fn options(self, steps: &[&Step]) -> Vec<(String, String)> {
         let mut lines = vec![format!("CONFIG_BCACHE={}", if self.module { "m" } else { "y" })];
         for step in &steps[..self.steps] {
             lines.extend(step.config.iter().cloned());
@@ -90,7 +90,7 @@ impl Cell {
 
     /// The object tree for it, by name: clippy makes everything that is Rust
     /// again.
-    pub(super) fn group(self) -> &'static str {
+    pub(crate) fn group(self) -> &'static str {
         match self.check {
             Check::Clippy => "clippy",
             Check::Build => "steps",
@@ -98,7 +98,7 @@ impl Cell {
     }
 
     /// What make is asked for.
-    pub(super) fn targets(self) -> &'static [&'static str] {
+    pub(crate) fn targets(self) -> &'static [&'static str] {
         match (self.check, self.module) {
             (Check::Clippy, _) => &["drivers/md/bcache/"],
             // Linking is the proof that no symbol is missing...
@@ -110,7 +110,7 @@ impl Cell {
 
     /// Seconds that two idle processors take, after the build `before` in the
     /// same run; only their proportions matter once some were made.
-    pub(super) fn cost(self, before: Option<Self>, steps: &[&Step]) -> f64 {
+    pub(crate) fn cost(self, before: Option<Self>, steps: &[&Step]) -> f64 {
         const TREE: f64 = 120.0;
         const RUST: f64 = 60.0;
         const BINDINGS: f64 = 30.0;
@@ -134,7 +134,7 @@ impl Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::series::tests::{folder, plan};
+    use crate::fixture::{folder, plan};
 
     #[test]
     fn every_claim_is_built_and_nearly_everything_only_twice() {

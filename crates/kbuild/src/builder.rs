@@ -1,110 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Builds arms, or finds that they are built.
 
-use crate::config::{self, ConfigError, KernelConfig, Request};
+use crate::config::{self, KernelConfig, Request};
+use crate::error::BuildError;
 use crate::event::Event;
-use crate::files::is_full;
 use crate::image::{Image, Store};
 use crate::make::Outcome;
 use crate::overlay::Overlay;
 use crate::panics;
-use crate::patch::PatchError;
 use crate::site::{self, Order, Site};
 use crate::source::{RustSupport, Source};
-use crate::toolchain::{ToolchainError, Tools};
+use crate::toolchain::Tools;
 use crate::{Arm, Dirs};
-use proc::{Cancel, Cancelled, RunError};
-use std::io;
-use std::path::{Path, PathBuf};
+use proc::Cancel;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Counted up when this code makes another image out of the same input.
 const RECIPE: u32 = 2;
-
-/// Why there is no image.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// A compiler is missing.
-    #[error(transparent)]
-    Toolchain(#[from] ToolchainError),
-    /// The configuration cannot be had from this source.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The arm's patches do not fit this source.
-    #[error("arm {arm} on Linux {kernel}: {error}")]
-    Patch {
-        /// The arm.
-        arm: String,
-        /// The source's version.
-        kernel: String,
-        /// Which hunk, and why.
-        error: Box<PatchError>,
-    },
-    /// The source is too old for a Rust arm.
-    #[error(
-        "arm {arm} needs Rust in the kernel, but Linux {kernel} has no {missing} (6.18 or newer \
-         is needed); arms without Rust can be built from it"
-    )]
-    NoRust {
-        /// The arm.
-        arm: String,
-        /// The source's version.
-        kernel: String,
-        /// The file that the lab's code builds on.
-        missing: &'static str,
-    },
-    /// make failed.
-    #[error("building arm {arm} failed:\n{first_error}\n(whole log: {log})")]
-    Failed {
-        /// The arm.
-        arm: String,
-        /// The first error of a compiler, with its place.
-        first_error: String,
-        /// Everything that make said.
-        log: PathBuf,
-    },
-    /// Rust that an arm file adds calls functions that panic.
-    #[error(
-        "arm {arm}: {source_file} can panic, which ends the machine: it calls {}",
-        .calls.join(", ")
-    )]
-    Panics {
-        /// The arm.
-        arm: String,
-        /// The file in the kernel's tree.
-        source_file: String,
-        /// Mangled names.
-        calls: Vec<String>,
-    },
-    /// The source was changed while it was to be built.
-    #[error("{0} changed while the build waited for another one; start again")]
-    SourceChanged(String),
-    /// No room.
-    #[error("no space left in {0}: free some, or set XDG_CACHE_HOME to a larger disk")]
-    DiskFull(PathBuf),
-    /// A file of the cache.
-    #[error("{path}: {error}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        error: io::Error,
-    },
-    /// The user asked to stop; make and its children are dead.
-    #[error(transparent)]
-    Cancelled(#[from] Cancelled),
-}
-
-impl BuildError {
-    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |error| {
-            if is_full(&error) {
-                return Self::DiskFull(path.into());
-            }
-            Self::Io { path: path.into(), error }
-        }
-    }
-}
 
 /// Builds arms of one source with one configuration.
 #[derive(Debug)]
@@ -192,7 +105,7 @@ impl Builder {
     /// All that identifies the image, and its key.
     fn describe(&self, arm: &Arm, overlay: &Overlay, requests: &[Request]) -> Image {
         let mut hasher = blake3::Hasher::new();
-        overlay.hash(&mut hasher);
+        overlay.feed(&mut hasher);
         let arm_hash = hasher.finalize().to_hex().to_string();
         let options = config::text(requests);
         let config_hash = blake3::hash(options.as_bytes()).to_hex().to_string();
@@ -267,11 +180,8 @@ impl Builder {
 /// Looks into the objects of what the arm file adds in Rust.
 fn must_not_panic(arm: &Arm, site: &Site<'_>, cancel: &Cancel) -> Result<(), BuildError> {
     for file in arm.rust_files() {
-        let calls =
-            panics::calls(&site.objects.dir, file, cancel).map_err(|error| match error {
-                RunError::Cancelled(cancelled) => cancelled.into(),
-                RunError::Io(error) => BuildError::io(&site.product(file))(error),
-            })?;
+        let calls = panics::calls(&site.objects.dir, file, cancel)
+            .map_err(|error| error.or(BuildError::io(&site.product(file))))?;
         if !calls.is_empty() {
             let (arm, source_file) = (arm.name.clone(), file.to_owned());
             return Err(BuildError::Panics { arm, source_file, calls });
@@ -295,7 +205,7 @@ fn group(plan: &Plan) -> String {
         elsewhere.set(path, content.clone());
     }
     let mut hasher = blake3::Hasher::new();
-    elsewhere.hash(&mut hasher);
+    elsewhere.feed(&mut hasher);
     hasher.update(config::text(&plan.requests).as_bytes());
     hasher.finalize().to_hex()[..16].to_owned()
 }

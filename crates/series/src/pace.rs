@@ -4,9 +4,9 @@
 /// Costs are the seconds of an idle machine; what builds really take says how
 /// busy, or how slow, this one is.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
-    pub(super) done: usize,
-    pub(super) total: usize,
+pub(crate) struct Pace {
+    pub(crate) done: usize,
+    pub(crate) total: usize,
     /// Cost of those not done.
     open: f64,
     /// Cost of those made in this run, and what they took.
@@ -16,13 +16,13 @@ pub(super) struct Pace {
 
 impl Pace {
     /// Another build is to be done.
-    pub(super) fn plan(&mut self, cost: f64) {
+    pub(crate) fn plan(&mut self, cost: f64) {
         self.total += 1;
         self.open += cost;
     }
 
     /// One is done; `seconds` where it had to be made.
-    pub(super) fn done(&mut self, cost: f64, seconds: Option<f64>) {
+    pub(crate) fn done(&mut self, cost: f64, seconds: Option<f64>) {
         self.done += 1;
         self.open -= cost;
         if let Some(seconds) = seconds {
@@ -32,13 +32,13 @@ impl Pace {
     }
 
     /// None of the rest of a kernel's builds can be made.
-    pub(super) fn drop(&mut self, cost: f64) {
+    pub(crate) fn drop(&mut self, cost: f64) {
         self.total -= 1;
         self.open -= cost;
     }
 
     /// Seconds that are left.
-    pub(super) fn left(&self) -> f64 {
+    pub(crate) fn left(&self) -> f64 {
         let slow = if self.made > 0.0 { self.took / self.made } else { 1.0 };
         // The first builds may find an object tree, or a busy machine.
         self.open.max(0.0) * slow.clamp(0.2, 8.0)

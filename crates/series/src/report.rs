@@ -36,12 +36,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(check: &str, on: &str, outcome: Outcome, detail: &str) -> Self {
+    pub(crate) fn new(check: &str, on: &str, outcome: Outcome, detail: &str) -> Self {
         let (check, on, detail) = (check.to_owned(), on.to_owned(), detail.to_owned());
         Self { check, on, outcome, detail, seconds: 0.0, key: String::new() }
     }
 
-    pub(super) fn of(check: &str, on: &str, complaint: &str) -> Self {
+    pub(crate) fn of(check: &str, on: &str, complaint: &str) -> Self {
         let outcome = if complaint.is_empty() { Outcome::Ok } else { Outcome::Failed };
         Self::new(check, on, outcome, complaint)
     }

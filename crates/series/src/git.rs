@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! git in a repository of our own, deaf to the user's configuration.
 
-use super::SeriesError;
-use crate::overlay::{Content, Overlay};
-use proc::{Cancel, run_lines};
+use crate::error::SeriesError;
+use kbuild::git::deaf;
+use kbuild::{Content, Overlay};
+use proc::{Cancel, ask, first_line, shell};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use xshell::cmd;
 
 /// Whether `text` is `NAME <ADDRESS>`.
 #[must_use]
@@ -17,14 +18,14 @@ pub fn is_person(text: &str) -> bool {
 
 /// Who the mails come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Person {
-    pub(super) name: String,
-    pub(super) address: String,
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) address: String,
 }
 
 impl Person {
     /// `Name <address>`
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (name, rest) = text.split_once('<')?;
         let address = rest.strip_suffix('>')?.trim();
         let fine = !name.trim().is_empty() && address.contains('@') && !address.contains(' ');
@@ -32,16 +33,12 @@ impl Person {
     }
 
     /// What `git commit` would put into a commit made in `repo`.
-    pub(super) fn configured(repo: &Path, cancel: &Cancel) -> Result<Self, SeriesError> {
-        let get = |key: &str| -> Result<Option<String>, SeriesError> {
-            let mut first = None;
-            let mut command = Command::new("git");
-            command.arg("-C").arg(repo).args(["config", key]);
-            run_lines(&mut command, cancel, |line| first = Some(line.to_owned()))
-                .map_err(SeriesError::run("git"))?;
-            Ok(first.filter(|text| !text.is_empty()))
+    pub(crate) fn configured(repo: &Path) -> Result<Self, SeriesError> {
+        let sh = shell().map_err(SeriesError::io(repo))?;
+        let get = |key: &str| {
+            first_line(cmd!(sh, "git -C {repo} config {key}")).filter(|text| !text.is_empty())
         };
-        match (get("user.name")?, get("user.email")?) {
+        match (get("user.name"), get("user.email")) {
             (Some(name), Some(address)) => Ok(Self { name, address }),
             _ => Err(SeriesError::Missing(
                 "who sends the series? `git config --global user.name NAME` and `git config \
@@ -55,16 +52,16 @@ impl Person {
 /// A repository that holds only the files that the series touches: to git am
 /// and to format-patch it is as good as the whole tree.
 #[derive(Debug)]
-pub(super) struct Repo<'a> {
-    pub(super) dir: PathBuf,
-    pub(super) person: &'a Person,
-    pub(super) cancel: &'a Cancel,
+pub(crate) struct Repo<'a> {
+    pub(crate) dir: PathBuf,
+    pub(crate) person: &'a Person,
+    pub(crate) cancel: &'a Cancel,
 }
 
 impl<'a> Repo<'a> {
     /// A repository in the empty folder `dir` with the pristine versions of
     /// every file in `touched`, committed.
-    pub(super) fn create(
+    pub(crate) fn create(
         dir: &Path,
         touched: &BTreeSet<String>,
         pristine: &dyn Fn(&str) -> Option<Vec<u8>>,
@@ -86,7 +83,7 @@ impl<'a> Repo<'a> {
     }
 
     /// Makes the files what `overlay` says.
-    pub(super) fn put(&self, overlay: &Overlay) -> Result<(), SeriesError> {
+    pub(crate) fn put(&self, overlay: &Overlay) -> Result<(), SeriesError> {
         for (path, content) in overlay.iter() {
             let place = self.dir.join(path);
             match content {
@@ -105,7 +102,7 @@ impl<'a> Repo<'a> {
     }
 
     /// Runs git and returns what it printed.
-    pub(super) fn git(&self, args: &[&str]) -> Result<Vec<String>, SeriesError> {
+    pub(crate) fn git(&self, args: &[&str]) -> Result<Vec<String>, SeriesError> {
         let (success, lines) = self.try_git(args)?;
         if success {
             return Ok(lines);
@@ -114,32 +111,20 @@ impl<'a> Repo<'a> {
     }
 
     /// As [`Repo::git`], where failure is an answer.
-    pub(super) fn try_git(&self, args: &[&str]) -> Result<(bool, Vec<String>), SeriesError> {
-        let mut lines = Vec::new();
-        let mut command = Command::new("git");
-        for (key, _) in std::env::vars_os() {
-            // GIT_DIR of a hook that we may run in, and all its relatives.
-            if key.to_string_lossy().starts_with("GIT_") {
-                command.env_remove(key);
-            }
-        }
-        command
-            .current_dir(&self.dir)
-            .env("LC_ALL", "C")
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_NOSYSTEM", "1")
+    pub(crate) fn try_git(&self, args: &[&str]) -> Result<(bool, Vec<String>), SeriesError> {
+        let sh = shell().map_err(SeriesError::io(&self.dir))?;
+        sh.change_dir(&self.dir);
+        let cmd = deaf(cmd!(sh, "git {args...}"))
             .env("GIT_AUTHOR_NAME", &self.person.name)
             .env("GIT_AUTHOR_EMAIL", &self.person.address)
             .env("GIT_COMMITTER_NAME", &self.person.name)
-            .env("GIT_COMMITTER_EMAIL", &self.person.address)
-            .args(args);
-        let status = run_lines(&mut command, self.cancel, |line| lines.push(line.to_owned()))
-            .map_err(SeriesError::run("git"))?;
-        Ok((status.success(), lines))
+            .env("GIT_COMMITTER_EMAIL", &self.person.address);
+        let said = ask(cmd, self.cancel).map_err(SeriesError::run("git"))?;
+        Ok((said.success, said.lines().map(str::to_owned).collect()))
     }
 
     /// The files that differ from `overlay` over the pristine ones; only names.
-    pub(super) fn differences(
+    pub(crate) fn differences(
         &self,
         overlay: &Overlay,
         pristine: &dyn Fn(&str) -> Option<Vec<u8>>,

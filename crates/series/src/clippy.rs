@@ -4,17 +4,17 @@
 //! It is bound to one version of the compiler. Where the compiler is Debian's,
 //! the package of the same version is unpacked into the cache.
 
-use crate::Dirs;
-use crate::event::{Event, from_debian};
-use crate::setup::installed;
-use crate::toolchain::{Rustc, find_rustc, in_path, numbers};
 use debian::{PrivateApt, unpack_deb};
-use proc::{Cancel, run_lines};
+use kbuild::Dirs;
+use kbuild::setup::installed;
+use kbuild::toolchain::{Rustc, find_rustc, in_path, numbers, version};
+use kbuild::{Event, from_debian};
+use proc::{Cancel, first_line, shell};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use xshell::cmd;
 
 /// The driver's path; otherwise what would have to be done to have one.
-pub(super) fn find(
+pub(crate) fn find(
     dirs: &Dirs,
     on_event: &dyn Fn(Event),
     cancel: &Cancel,
@@ -58,7 +58,8 @@ fn fetch(
 
 /// `rust-web-clippy=VERSION` for a compiler out of `rustc-web`.
 fn debian_package(rustc: &Path) -> Option<String> {
-    let owner = first_line(Command::new("dpkg-query").arg("-S").arg(rustc))?;
+    let sh = shell().ok()?;
+    let owner = first_line(cmd!(sh, "dpkg-query --search {rustc}"))?;
     let owner = owner.split([':', ',']).next()?;
     let clippy = match owner {
         "rustc" => "rust-clippy",
@@ -70,24 +71,13 @@ fn debian_package(rustc: &Path) -> Option<String> {
 
 /// `clippy 0.1.85` belongs to `rustc 1.85.x`.
 fn fits(driver: &Path, rustc: &Rustc) -> bool {
-    if !driver.is_file() {
-        return false;
-    }
-    let version = first_line(Command::new(driver).arg("--version"));
-    let clippy = version.as_deref().and_then(numbers).map(|[_, _, minor]| minor);
+    let said = version(driver);
+    let clippy = said.as_deref().and_then(numbers).map(|[_, _, minor]| minor);
     clippy.is_some() && clippy == minor(&rustc.version)
 }
 
 fn minor(rustc: &str) -> Option<u32> {
     numbers(rustc).map(|[_, minor, _]| minor)
-}
-
-fn first_line(command: &mut Command) -> Option<String> {
-    let mut first = None;
-    let status = run_lines(command.env("LC_ALL", "C"), &Cancel::new(), |line| {
-        first.get_or_insert_with(|| line.to_owned());
-    });
-    first.filter(|_| status.is_ok_and(|status| status.success()))
 }
 
 #[cfg(test)]

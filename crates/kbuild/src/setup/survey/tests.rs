@@ -3,23 +3,6 @@ use super::*;
 use crate::Dirs;
 
 #[test]
-fn the_reasons_of_a_failed_installation_are_told_apart() {
-    let kind = |tail: &str| SetupError::classify("flex".into(), "apt-get x".into(), tail.into());
-    assert!(matches!(
-        kind("E: Packages need to be removed but remove is disabled."),
-        SetupError::WouldRemove { .. }
-    ));
-    let offline = kind("E: Failed to fetch http://m/f.deb  Temporary failure resolving 'm'");
-    assert!(matches!(offline, SetupError::NoNetwork { .. }));
-    assert!(offline.to_string().contains("apt-get x"), "{offline}");
-    assert!(matches!(
-        kind("E: You don't have enough free space in /var/cache/apt/archives/."),
-        SetupError::DiskFull { .. }
-    ));
-    assert!(matches!(kind("E: else"), SetupError::Failed { .. }));
-}
-
-#[test]
 fn a_survey_names_each_thing_once_and_tests_want_more() {
     let dir = tempfile::tempdir().unwrap();
     let dirs = Dirs { repo: dir.path().into(), cache: dir.path().into() };

@@ -3,6 +3,7 @@ use super::*;
 use crate::overlay::{Content, Overlay};
 use std::cell::RefCell;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -127,6 +128,8 @@ fn a_git_tree_is_used_and_not_touched() {
     let source = fixture.obtain(&fixture.spec("")).unwrap();
     assert_eq!(source.provenance.kernel, "7.3.1");
     assert!(source.provenance.hash.starts_with("git-tree:"));
+    let commit = git(&fixture.kernel(), &["rev-parse", "HEAD"]);
+    assert_eq!(source.provenance.origin.commit(), Some(commit.trim()));
     assert_eq!(request_c(&source), "one\n");
     assert!(!source.entry.tree().join("notes.txt").exists());
     assert!(fixture.notices.borrow().iter().any(|text| text.contains("untracked")));

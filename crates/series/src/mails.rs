@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Writes the mails, with git's own format-patch.
 
-use super::git::{Person, Repo};
-use super::plan::{Plan, overlays};
-use super::{SeriesError, Step};
-use crate::overlay::Overlay;
+use crate::error::SeriesError;
+use crate::git::{Person, Repo};
+use crate::plan::Step;
+use crate::plan::{Plan, overlays};
+use kbuild::Overlay;
 use proc::{Cancel, Scratch};
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,9 +18,9 @@ pub struct Mails {
     pub cover: PathBuf,
     /// One per step, in order.
     pub patches: Vec<PathBuf>,
-    pub(super) person: Person,
+    pub(crate) person: Person,
     /// What the tree looks like after each.
-    pub(super) overlays: Vec<Overlay>,
+    pub(crate) overlays: Vec<Overlay>,
 }
 
 /// What is said about the mails as a whole.
@@ -49,7 +50,7 @@ pub fn write(
         Some(text) => Person::parse(text).ok_or_else(|| {
             SeriesError::Missing(format!("--sign-off {text:?}: 'NAME <ADDRESS>' is expected"))
         })?,
-        None => Person::configured(repo, cancel)?,
+        None => Person::configured(repo)?,
     };
     let steps: Vec<&Step> = plan.steps.iter().collect();
     let overlays =
@@ -112,7 +113,7 @@ fn put_in_place(made: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>, SeriesErro
 }
 
 /// All paths that any of the overlays changes.
-pub(super) fn touched(overlays: &[Overlay]) -> BTreeSet<String> {
+pub(crate) fn touched(overlays: &[Overlay]) -> BTreeSet<String> {
     overlays.iter().flat_map(|o| o.iter().map(|(path, _)| path.to_owned())).collect()
 }
 
