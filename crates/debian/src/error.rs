@@ -33,7 +33,6 @@ pub enum AptError {
     /// Known to none of the suites in use.
     #[error("no package {package} in {suites}")]
     NoSuchPackage {
-        /// As asked for.
         package: String,
         /// The suites that were searched.
         suites: String,
@@ -62,19 +61,13 @@ pub enum AptError {
     /// Anything else that apt, dpkg-deb or tar refused to do.
     #[error("{what} failed:\n{tail}")]
     Failed {
-        /// The command's purpose.
         what: String,
         /// The last lines of its output.
         tail: String,
     },
     /// A file of the area could not be read or written.
     #[error("{path}: {error}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        error: io::Error,
-    },
+    Io { path: PathBuf, error: io::Error },
     /// The user asked to stop.
     #[error(transparent)]
     Cancelled(#[from] proc::Cancelled),

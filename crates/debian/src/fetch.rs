@@ -9,26 +9,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use xshell::cmd;
 
-/// A binary package on disk, checked against Debian's signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Downloaded {
-    /// The `.deb`.
-    pub path: PathBuf,
-    /// Its name, without version or suite.
-    pub package: String,
-    /// Its full Debian version.
-    pub version: String,
-}
-
 impl PrivateApt<'_> {
-    /// Downloads a binary package into the directory `into` (made when it is
+    /// Downloads a binary package, checked against Debian's signature, into the directory `into` (made when it is
     /// missing). `package` may carry a version or suite as for apt: `fio`,
     /// `fio=3.33-3`, `fio/bookworm`. A file that is there already and holds
     /// its checksum is not fetched again.
     ///
     /// # Errors
     /// [`AptError`]; nothing unchecked is left behind.
-    pub fn download(&self, package: &str, into: &Path) -> Result<Downloaded, AptError> {
+    pub fn download(&self, package: &str, into: &Path) -> Result<PathBuf, AptError> {
         let name = check_name(package)?;
         self.update(Kind::Binary)?;
         let version = self.candidate(package)?;
@@ -38,8 +27,7 @@ impl PrivateApt<'_> {
         let exact = format!("{name}={version}");
         command.args(["download", &exact]).current_dir(into);
         self.run(&exact, into, &mut command)?;
-        let path = find_deb(into, name, &version)?;
-        Ok(Downloaded { path, package: name.to_owned(), version })
+        find_deb(into, name, &version)
     }
 
     /// The version that `package` stands for.

@@ -8,6 +8,8 @@
 //! apt checks the archive's signature against Debian's keyring, and every file
 //! against the signed lists. Mirrors are those that the system is set up for.
 
+#![allow(missing_docs, reason = "of fields and variants, those whose names say it")]
+
 mod area;
 mod error;
 mod event;
@@ -20,7 +22,6 @@ mod update;
 pub use area::PrivateApt;
 pub use error::AptError;
 pub use event::Event;
-pub use fetch::Downloaded;
 pub use release::Release;
 pub use unpack::{SourceDir, unpack_deb};
 pub use update::expire_lists;

@@ -11,10 +11,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A finished image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuestImage {
-    /// The initramfs.
     pub path: PathBuf,
     /// Hash of its content.
     pub key: String,

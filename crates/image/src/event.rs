@@ -3,10 +3,8 @@
 
 use std::path::PathBuf;
 
-/// Where things are.
 #[derive(Clone, Debug)]
 pub struct ImageDirs {
-    /// The lab's repository.
     pub repo: PathBuf,
     /// The tool's cache; the image and its parts go below it.
     pub cache: PathBuf,

@@ -39,7 +39,6 @@ pub fn from_debian(
     })
 }
 
-/// A finished program.
 pub struct BuiltFio {
     pub program: Vec<u8>,
     /// What it says of itself, for instance `fio-3.33`.
@@ -167,7 +166,7 @@ mod tests {
         fs::write(&script, format!("#!/bin/sh\n{configure}\n")).unwrap();
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-        SourceDir { path, version: "0".into(), patches: Vec::new() }
+        SourceDir { path, version: "0".into() }
     }
 
     fn attempt(cache: &Path, engines: &[&str], configure: &str) -> Result<BuiltFio, ImageError> {

@@ -5,6 +5,8 @@
 //! What goes in is data (`images/guest.toml`). The same inputs give the same
 //! bytes, and so the same [`GuestImage::key`], on every build.
 
+#![allow(missing_docs, reason = "of fields and variants, those whose names say it")]
+
 mod agent;
 mod build;
 mod cache;

@@ -36,7 +36,6 @@ pub struct KernelConfig {
     pub memory_mib: Option<u32>,
     /// How much slower than a plain kernel this one may be, as a factor.
     pub slowness: u32,
-    /// Whose allocations fail.
     pub fail: Option<Fail>,
     /// Reports that the unpatched kernel gives as well.
     pub known: Vec<Known>,
@@ -105,24 +104,13 @@ impl Proof {
 pub enum ConfigError {
     /// No file of that name in `kernel-config`.
     #[error("no kernel configuration {name:?}; there are {known}")]
-    Unknown {
-        /// As asked for.
-        name: String,
-        /// Those that exist.
-        known: String,
-    },
+    Unknown { name: String, known: String },
     /// A file cannot be read.
     #[error("{path}: {error}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        error: io::Error,
-    },
+    Io { path: PathBuf, error: io::Error },
     /// The list of fragments has a fixed format.
     #[error("{path}: {error}")]
     Format {
-        /// The file.
         path: PathBuf,
         /// With line and column.
         error: Box<toml::de::Error>,
@@ -132,13 +120,11 @@ pub enum ConfigError {
     Line {
         /// `file:line`.
         place: String,
-        /// The line.
         line: String,
     },
     /// A fragment wants two different things.
     #[error("{second} wants {name}={value}, but {first} has it otherwise")]
     Conflict {
-        /// The option.
         name: String,
         /// What the later line wants.
         value: String,

@@ -21,9 +21,7 @@ pub enum BuildError {
     /// The arm's patches do not fit this source.
     #[error("arm {arm} on Linux {kernel}: {error}")]
     Patch {
-        /// The arm.
         arm: String,
-        /// The source's version.
         kernel: String,
         /// Which hunk, and why.
         error: Box<PatchError>,
@@ -34,17 +32,13 @@ pub enum BuildError {
          is needed); arms without Rust can be built from it"
     )]
     NoRust {
-        /// The arm.
         arm: String,
-        /// The source's version.
         kernel: String,
         /// The file that the lab's code builds on.
         missing: &'static str,
     },
-    /// make failed.
     #[error("building arm {arm} failed:\n{first_error}\n(whole log: {log})")]
     Failed {
-        /// The arm.
         arm: String,
         /// The first error of a compiler, with its place.
         first_error: String,
@@ -57,27 +51,19 @@ pub enum BuildError {
         .calls.join(", ")
     )]
     Panics {
-        /// The arm.
         arm: String,
         /// The file in the kernel's tree.
         source_file: String,
-        /// Mangled names.
         calls: Vec<String>,
     },
     /// The source was changed while it was to be built.
     #[error("{0} changed while the build waited for another one; start again")]
     SourceChanged(String),
-    /// No room.
     #[error("no space left in {0}: free some, or set XDG_CACHE_HOME to a larger disk")]
     DiskFull(PathBuf),
     /// A file of the cache.
     #[error("{path}: {error}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        error: io::Error,
-    },
+    Io { path: PathBuf, error: io::Error },
     /// The user asked to stop; make and its children are dead.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),

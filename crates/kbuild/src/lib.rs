@@ -12,6 +12,8 @@
 //! incrementally, and finished images by the hash of all that went into them.
 //! A user's own tree is only ever read.
 
+#![allow(missing_docs, reason = "of fields and variants, those whose names say it")]
+
 mod arm;
 mod builder;
 pub mod config;
@@ -39,7 +41,7 @@ pub use builder::Builder;
 pub use config::{ConfigError, Fail, KernelConfig, Known, Proof};
 pub use dirs::Dirs;
 pub use error::BuildError;
-pub use event::{Event, Stage, from_debian};
+pub use event::{Event, from_debian};
 pub use image::{Image, cached};
 pub use make::Outcome;
 pub use overlay::{Content, Overlay};

@@ -6,14 +6,11 @@ use std::collections::BTreeMap;
 /// A file as the arm wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// With this content.
     File {
-        /// All of it.
         data: Vec<u8>,
         /// Whether its mode has the x bits.
         executable: bool,
     },
-    /// Not there.
     Absent,
 }
 

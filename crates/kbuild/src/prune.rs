@@ -18,7 +18,6 @@ const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 3600);
 /// One directory or file that may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Old {
-    /// Where.
     pub path: PathBuf,
     /// Since it was used last.
     pub age: Duration,

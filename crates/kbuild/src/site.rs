@@ -4,7 +4,7 @@
 use crate::Dirs;
 use crate::config::{self, Request};
 use crate::error::BuildError;
-use crate::event::{Event, Stage, waiting};
+use crate::event::{Event, waiting};
 use crate::files::free_space;
 use crate::kconfig::Kconfig;
 use crate::make::{Make, Outcome};
@@ -40,15 +40,11 @@ pub fn lock(
 
 /// What is to be built, and who is told.
 pub struct Order<'a> {
-    /// The cache.
     pub dirs: &'a Dirs,
-    /// Built from.
     pub source: &'a Source,
     /// What is put into it.
     pub overlay: &'a Overlay,
-    /// The options.
     pub requests: &'a [Request],
-    /// Built with.
     pub tools: &'a Tools,
     /// The object trees' folder: the name of a configuration, or of another
     /// use that shares none with it.
@@ -57,9 +53,7 @@ pub struct Order<'a> {
     pub group: &'a str,
     /// Everything that make says is added to it.
     pub log: &'a Path,
-    /// For progress.
     pub what: &'a str,
-    /// Told of it.
     pub on_event: &'a dyn Fn(Event),
     /// The user's wish to stop.
     pub cancel: &'a Cancel,
@@ -118,18 +112,13 @@ impl<'a> Site<'a> {
     }
 
     /// Runs make; its failure is an outcome, a full disk is not.
-    fn make(
-        &self,
-        targets: &[&str],
-        stage: Stage,
-        expected: Option<u64>,
-    ) -> Result<Outcome, BuildError> {
+    fn make(&self, targets: &[&str], expected: Option<u64>) -> Result<Outcome, BuildError> {
         let order = self.order;
         let tree = order.source.entry.tree();
         let make =
             Make { tree: &tree, objects: &self.objects.dir, tools: order.tools, log: order.log };
         let outcome = make
-            .run(targets, (stage, order.what), expected, order.on_event, order.cancel)
+            .run(targets, order.what, expected, order.on_event, order.cancel)
             .map_err(|error| {
                 error.or(|error| match error.kind() {
                     io::ErrorKind::NotFound => ToolchainError { what: "make".into() }.into(),
@@ -160,7 +149,7 @@ impl<'a> Site<'a> {
         let preset = self.product(".lab-requests");
         fs::write(&preset, &requests).map_err(io)?;
         let preset = format!("KCONFIG_ALLCONFIG={}", preset.display());
-        let outcome = self.make(&[&preset, "allnoconfig"], Stage::Configure, None)?;
+        let outcome = self.make(&[&preset, "allnoconfig"], None)?;
         if !outcome.success {
             return Ok(Some(outcome));
         }
@@ -195,7 +184,7 @@ impl<'a> Site<'a> {
         let note = if self.product("vmlinux").exists() { "steps-warm" } else { "steps-cold" };
         let known = self.objects.note(note).and_then(|text| text.parse().ok());
         let expected = known.or((note == "steps-cold").then_some(COLD_STEPS));
-        let outcome = self.make(targets, Stage::Compile, expected)?;
+        let outcome = self.make(targets, expected)?;
         if outcome.success {
             self.objects
                 .set_note(note, &outcome.steps.to_string())

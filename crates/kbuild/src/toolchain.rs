@@ -56,7 +56,6 @@ pub(crate) struct Tool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum CcKind {
-    /// The distribution's.
     #[default]
     Gcc,
     /// The newest that is there; KASAN together with Rust needs it.

@@ -27,7 +27,6 @@ use std::path::Path;
 pub struct Progress {
     /// Builds done, those of an earlier run included.
     pub done: usize,
-    /// Builds in all.
     pub total: usize,
     /// Seconds that the others are likely to take.
     pub left: f64,
@@ -37,11 +36,9 @@ pub struct Progress {
 
 /// All that the builds need.
 pub struct Builds<'a> {
-    /// The series.
     pub plan: &'a Plan,
     /// The kernels to build; all that the series claims when empty.
     pub only: &'a [String],
-    /// Its mails.
     pub mails: &'a Mails,
     /// The checkout and the cache.
     pub dirs: &'a Dirs,

@@ -13,7 +13,6 @@ pub(crate) enum Check {
     Clippy,
 }
 
-/// One build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cell {
     /// Steps applied; none is the unpatched kernel.

@@ -53,7 +53,7 @@ fn fetch(
     let on_event = |event| from_debian(on_event, event);
     let apt = PrivateApt::open(&dirs.cache, &on_event, cancel)?;
     let deb = apt.download(package, &into.join("deb"))?;
-    unpack_deb(&deb.path, into, &on_event, cancel)
+    unpack_deb(&deb, into, &on_event, cancel)
 }
 
 /// `rust-web-clippy=VERSION` for a compiler out of `rustc-web`.

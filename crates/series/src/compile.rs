@@ -26,7 +26,6 @@ pub(crate) struct Compile<'a> {
     pub(crate) cell: Cell,
     pub(crate) tools: Tools,
     pub(crate) requests: Vec<Request>,
-    /// Variables for make.
     pub(crate) extra: Vec<String>,
     pub(crate) what: String,
 }

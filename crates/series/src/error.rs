@@ -28,42 +28,27 @@ pub enum SeriesError {
     Missing(String),
     /// A program failed in a way that says nothing about the series.
     #[error("{what} failed:\n{tail}")]
-    Tool {
-        /// The command.
-        what: String,
-        /// Its last words.
-        tail: String,
-    },
+    Tool { what: String, tail: String },
     /// The unpatched kernel does not build: nothing can be said of the series.
     #[error("{what} does not build unpatched:\n{first_error}\n(whole log: {log})")]
     Base {
-        /// Kernel and configuration.
         what: String,
         /// The first error of a compiler.
         first_error: String,
         /// Everything that make said.
         log: PathBuf,
     },
-    /// The kernel source.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// A package.
     #[error(transparent)]
     Apt(#[from] AptError),
-    /// A configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A build, for a reason that lies in neither kernel nor series.
     #[error(transparent)]
     Build(BuildError),
-    /// A file.
     #[error("{path}: {error}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        error: io::Error,
-    },
+    Io { path: PathBuf, error: io::Error },
     /// The user asked to stop.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),

@@ -12,6 +12,8 @@
 //! A *finding* is about the series; trouble of the harness is an error, and a
 //! tool or package that is not there is neither: it is reported as missing.
 
+#![allow(missing_docs, reason = "of fields and variants, those whose names say it")]
+
 mod builds;
 mod cell;
 mod checks;

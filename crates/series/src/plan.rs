@@ -16,30 +16,19 @@ pub enum PlanError {
     /// The format is fixed.
     #[error("{path}: {error}")]
     Format {
-        /// The file.
         path: PathBuf,
         /// With line and column.
         error: Box<toml::de::Error>,
     },
     /// A file cannot be read.
     #[error("{path}: {error}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        error: io::Error,
-    },
+    Io { path: PathBuf, error: io::Error },
     /// A patch is damaged.
     #[error(transparent)]
     Patch(#[from] PatchError),
     /// The words do not fit together.
     #[error("{path}: {why}")]
-    Wrong {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
+    Wrong { path: PathBuf, why: String },
 }
 
 /// The series, read and checked for form.
@@ -57,7 +46,6 @@ pub struct Plan {
     pub(crate) answered: BTreeMap<String, String>,
 }
 
-/// One mail.
 #[derive(Debug, Clone)]
 pub struct Step {
     /// Name of the message file without its end: `hooks`.

@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// It holds.
     Ok,
     /// It does not: the series is at fault.
     Failed,
@@ -23,7 +22,6 @@ pub struct Finding {
     pub check: String,
     /// A mail, a file, or a step, kernel and configuration.
     pub on: String,
-    /// How it ended.
     pub outcome: Outcome,
     /// Why, when it is not as it should be; a remark otherwise. May be empty.
     pub detail: String,
@@ -50,13 +48,11 @@ impl Finding {
 /// `series.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// 1.
     pub schema_version: u32,
     /// The kernel that the mails are made for: origin and version.
     pub kernel: String,
     /// File names, cover letter first.
     pub mails: Vec<String>,
-    /// Whom scripts/get_maintainer.pl names.
     pub recipients: Vec<String>,
     /// checkpatch's remarks that are answered beforehand: kind and answer.
     pub answered: Vec<(String, String)>,

@@ -10,16 +10,10 @@ use std::path::PathBuf;
 pub enum ArmError {
     /// No file of that name in `kernel/arms`.
     #[error("no arm {name:?}; there are {known} (your own: --arm NAME=PATH)")]
-    Unknown {
-        /// As asked for.
-        name: String,
-        /// Those that exist.
-        known: String,
-    },
+    Unknown { name: String, known: String },
     /// Arm files have a fixed format.
     #[error("{path}: {error}")]
     Format {
-        /// The arm file.
         path: PathBuf,
         /// With line and column.
         error: Box<toml::de::Error>,
@@ -32,23 +26,13 @@ pub enum ArmError {
     Cycle(String),
     /// A file that the arm needs cannot be read.
     #[error("{path}: {error}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        error: io::Error,
-    },
+    Io { path: PathBuf, error: io::Error },
     /// A folder holds nothing that could be a patch.
     #[error("{0}: neither a quilt series nor *.patch, *.diff, *.mbox or *.eml is in this folder")]
     NoPatches(PathBuf),
     /// A line of `config` is not an option.
     #[error("{place}: {line:?} is not of the form CONFIG_X=y")]
-    Option {
-        /// The arm file.
-        place: String,
-        /// The line.
-        line: String,
-    },
+    Option { place: String, line: String },
     /// A patch is damaged, refused, or does not apply.
     #[error(transparent)]
     Patch(#[from] PatchError),

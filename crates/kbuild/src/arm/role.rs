@@ -28,7 +28,6 @@ pub enum Tracker {
     /// Its file does not say: it may have any.
     #[default]
     Unknown,
-    /// Not at all.
     None,
     /// Counters for chunks of the device, in C.
     Chunks,
@@ -48,7 +47,6 @@ pub enum Occasion {
     Perf,
     /// `nightly`.
     Nightly,
-    /// The machine tests.
     Tests,
 }
 

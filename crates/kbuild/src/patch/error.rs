@@ -10,7 +10,6 @@ pub enum PatchError {
     /// Not a patch, or a damaged one.
     #[error("{patch}: {why}")]
     Malformed {
-        /// The patch's name.
         patch: String,
         /// What is wrong, and on which line where git says so.
         why: String,
@@ -18,11 +17,9 @@ pub enum PatchError {
     /// It would write outside the tree, or do what no source patch does.
     #[error("{patch} touches {path:?}, which is refused: {why}")]
     Refused {
-        /// The patch's name.
         patch: String,
         /// The path in it.
         path: String,
-        /// Why not.
         why: &'static str,
     },
     /// A hunk's lines are not in the file, or the file is not there.
@@ -31,7 +28,6 @@ pub enum PatchError {
          another patch first?)"
     )]
     Rejected {
-        /// The patch's name.
         patch: String,
         /// git's words: file and line.
         why: String,
@@ -40,12 +36,7 @@ pub enum PatchError {
     },
     /// git is missing, or a temporary file cannot be written.
     #[error("cannot read or apply {patch}: {error} (git is needed: apt-get install git)")]
-    Io {
-        /// The patch's name.
-        patch: String,
-        /// The system's answer.
-        error: io::Error,
-    },
+    Io { patch: String, error: io::Error },
     /// The user asked to stop.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),

@@ -36,7 +36,6 @@ pub enum SetupError {
     WouldRemove {
         /// What was to be installed.
         what: String,
-        /// apt's explanation.
         tail: String,
     },
     /// apt would replace a compiler that kernels are built with.
@@ -47,7 +46,6 @@ pub enum SetupError {
     WouldReplace {
         /// What was to be installed.
         what: String,
-        /// The compilers' packages.
         packages: String,
         /// To be pasted into a root's shell.
         command: String,
@@ -55,12 +53,10 @@ pub enum SetupError {
     /// Nothing that the lab knows helps here.
     #[error("{what} is missing, and this system has no package for it: {fix}")]
     ByHand {
-        /// What is missing.
         what: String,
         /// What a person can do.
         fix: String,
     },
-    /// An installer failed.
     #[error("installing {what} failed; by hand:\n\n    {command}\n\nIt said:\n{tail}")]
     Failed {
         /// What was being installed.
@@ -70,7 +66,6 @@ pub enum SetupError {
         /// The last lines of the output.
         tail: String,
     },
-    /// No room.
     #[error("no space left while installing {what}; free some and run the same again")]
     DiskFull {
         /// What was being installed.
@@ -81,7 +76,6 @@ pub enum SetupError {
     Io {
         /// The program or file.
         path: PathBuf,
-        /// The system's answer.
         error: io::Error,
     },
     /// The user asked to stop.

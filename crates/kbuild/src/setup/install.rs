@@ -2,7 +2,7 @@
 //! Installs Debian packages into the system, never at the cost of another.
 
 use super::error::SetupError;
-use crate::event::{Event, Meter, Stage};
+use crate::event::{Event, Meter};
 use proc::{Cancel, Tail, ask, run_lines, shell};
 use std::process::Command;
 use xshell::cmd;
@@ -10,7 +10,6 @@ use xshell::cmd;
 /// How we become root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Root {
-    /// We are.
     Already,
     /// `sudo -n` works.
     Sudo,
@@ -86,9 +85,8 @@ pub(super) fn apt(
         // DPkg::Lock::Timeout waits without a word, and not for all locks.
         for _ in 0..20 {
             cancel.check()?;
-            let meter = waiting.get_or_insert_with(|| {
-                Meter::start(on_event, Stage::Wait, "another package manager")
-            });
+            let meter =
+                waiting.get_or_insert_with(|| Meter::start(on_event, "another package manager"));
             meter.at(0, None);
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
@@ -125,7 +123,7 @@ fn apt_once(
     on_event: &dyn Fn(Event),
     cancel: &Cancel,
 ) -> Result<Option<String>, SetupError> {
-    let mut meter = Meter::start(on_event, Stage::Install, what);
+    let mut meter = Meter::start(on_event, what);
     let mut tail = Tail::default();
     let status = run_lines(&mut root.command(args), cancel, |line| match percent(line) {
         Some(percent) => meter.at(percent, Some(100)),

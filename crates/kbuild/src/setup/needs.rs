@@ -14,9 +14,7 @@ pub(super) enum Probe {
     File(&'static [&'static str]),
     /// A Rust compiler with its library's sources.
     Rustc,
-    /// libclang.
     Libclang,
-    /// bindgen, new enough.
     Bindgen,
     /// clang, new enough, with the linker and the tools of its release.
     Llvm,

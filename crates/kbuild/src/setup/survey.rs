@@ -28,21 +28,17 @@ pub enum Fix {
 /// Whether something is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// It is.
     Found {
-        /// Where.
         path: PathBuf,
         /// Its own words; empty where it has none.
         version: String,
     },
-    /// It is not.
     Missing(Fix),
 }
 
 /// One thing that the machine must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// For the table.
     pub name: &'static str,
     /// Why it is wanted.
     pub purpose: &'static str,

@@ -12,7 +12,6 @@ pub enum SourceError {
     /// The words after `--kernel-src` mean nothing.
     #[error("--kernel-src {given}: {why}")]
     Spec {
-        /// As given.
         given: String,
         /// What is wrong with it.
         why: String,
@@ -23,7 +22,6 @@ pub enum SourceError {
          git:{path}#HEAD to test the last commit, or dir:{path} to test the files as they are"
     )]
     Dirty {
-        /// The git tree.
         path: PathBuf,
         /// `git status`, shortened.
         changes: String,
@@ -31,7 +29,6 @@ pub enum SourceError {
     /// No kernel in there.
     #[error("{origin} is not a kernel source: {missing} is missing")]
     NotKernel {
-        /// Where from.
         origin: String,
         /// What every kernel has.
         missing: &'static str,
@@ -42,9 +39,7 @@ pub enum SourceError {
          whole one)"
     )]
     NoBcache {
-        /// Where from.
         origin: String,
-        /// The kernel's version.
         version: String,
         /// The file that the lab looks for.
         missing: &'static str,
@@ -55,11 +50,9 @@ pub enum SourceError {
          XDG_CACHE_HOME to a larger disk"
     )]
     NoSpace {
-        /// The cache.
         path: PathBuf,
-        /// MiB.
+        /// In MiB, as is `free`.
         needed: u64,
-        /// MiB.
         free: u64,
     },
     /// The package could not be had.
@@ -70,17 +63,11 @@ pub enum SourceError {
     Tool {
         /// What it was for.
         what: String,
-        /// Its last words.
         tail: String,
     },
     /// A file of the cache or the source.
     #[error("{path}: {error}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        error: io::Error,
-    },
+    Io { path: PathBuf, error: io::Error },
     /// The user asked to stop.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),

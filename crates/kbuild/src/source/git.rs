@@ -10,7 +10,7 @@ use super::error::SourceError;
 use super::job::Job;
 use super::provenance::Provenance;
 use super::store::Entry;
-use crate::event::{Event, Meter, Stage};
+use crate::event::{Event, Meter};
 use crate::overlay::Overlay;
 use crate::tree::WorkTree;
 use evidence::Origin;
@@ -54,7 +54,7 @@ pub(super) fn obtain(
         return Ok((entry, provenance));
     }
     job.check_space()?;
-    let _meter = Meter::start(job.on_event, Stage::Unpack, "git tree");
+    let _meter = Meter::start(job.on_event, "git tree");
     // The tree must be as the index believes before git changes it.
     let work = WorkTree::new(&entry.dir);
     work.sync(&Overlay::default()).map_err(SourceError::io(&entry.dir))?;

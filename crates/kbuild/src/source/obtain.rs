@@ -16,7 +16,6 @@ use std::path::PathBuf;
 /// A kernel source, in a private tree that arms can be applied to.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// What it is.
     pub provenance: Provenance,
     /// Whether Rust arms can build.
     pub rust: RustSupport,
@@ -66,7 +65,6 @@ impl Source {
         self.entry.tree()
     }
 
-    /// The private tree.
     pub(crate) fn tree(&self) -> WorkTree {
         WorkTree::new(&self.entry.dir)
     }

@@ -103,7 +103,7 @@ fn obtain(job: &Job, wish: &str) -> Result<(Entry, Provenance), SourceError> {
     let provenance = entry.fill_once(job, origin, format!("deb:{exact}"), &|partial| {
         let downloads = partial.join("deb");
         let deb = apt.download(&exact, &downloads)?;
-        unpack_deb(&deb.path, &partial.join("root"), &on_event, job.cancel)?;
+        unpack_deb(&deb, &partial.join("root"), &on_event, job.cancel)?;
         remove_dir(&downloads).map_err(SourceError::io(&downloads))?;
         let tarball = find_tarball(&partial.join("root/usr/src"))?;
         untar(job, &tarball, &partial.join("source"))

@@ -18,7 +18,6 @@ pub struct Provenance {
 /// Whether the lab's Rust arms can build in a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RustSupport {
-    /// They can.
     Yes,
     /// They cannot: this file of the kernel's Rust API is not there.
     Lacks(&'static str),
