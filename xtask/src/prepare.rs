@@ -190,6 +190,10 @@ pub fn build_arms(
     let config = load_config(dirs, &kernel.config)?;
     let source = obtain_source(dirs, kernel, ui, cancel)?;
     let builder = Builder::new(dirs, &source, &config).map_err(build_error)?;
+    // A patch that does not apply is known before the first kernel is built.
+    for arm in arms {
+        builder.find(arm).map_err(build_error)?;
+    }
     let mut images = Vec::new();
     for arm in arms {
         let stage = ui.stage(&format!("kernel {}", arm.name));

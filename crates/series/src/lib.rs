@@ -26,6 +26,7 @@ mod mails;
 mod pace;
 mod plan;
 mod report;
+mod run;
 
 pub use builds::{Builds, Progress};
 pub use checks::check;

@@ -198,10 +198,7 @@ fn read_folder(dir: &Path) -> Result<Mailed, ArmError> {
     paths.sort();
     let mut files = Vec::new();
     for path in paths {
-        let (name, data) = read_named(&path)?;
-        // A cover letter of git's has no diff, but it is a mail; other words
-        // that somebody keeps there are none.
-        files.push((name, data));
+        files.push(read_named(&path)?);
     }
     if files.is_empty() {
         return Err(ArmError::NoPatches(dir.into()));
