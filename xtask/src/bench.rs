@@ -37,8 +37,7 @@ impl Figure {
 pub fn main(args: &BenchArgs, cancel: &Cancel) -> Result<ExitCode> {
     let ui = Ui::new();
     let dirs = prepare::dirs()?;
-    let names = ["base", "v1", "rust"].map(str::to_owned);
-    let arms = prepare::choose_arms(&dirs, &names)?;
+    let arms = prepare::choose_arms(&dirs, &[])?;
     let kernel = KernelArgs { kernel_src: None, config: "plain".to_owned() };
     prepare::set_up(&dirs, false, &ui, cancel)?;
     let ready = prepare::prepare(&dirs, &arms, &kernel, AccelArg::Auto, &ui, cancel)?;
@@ -152,14 +151,13 @@ fn builds(
         Scratch::new_in(parent, "bclab-").context("cannot create a folder for the builds")?;
     let cold = kbuild::Dirs { repo: dirs.repo.clone(), cache: scratch.path().to_owned() };
     let mut figures = Vec::new();
-    for (what, arm) in
-        [("cold kernel build", "base"), ("one more arm", "rust"), ("one more arm", "v1")]
-    {
-        let arms = prepare::choose_arms(dirs, &[arm.to_owned()])?;
+    for (index, arm) in prepare::choose_arms(dirs, &[])?.into_iter().enumerate() {
+        let what = if index == 0 { "cold kernel build" } else { "one more arm" };
+        let what = format!("{what} ({})", arm.name);
         // Fetching and unpacking the source is part of neither.
-        let built = prepare::build_arms(&cold, &arms, kernel, ui, cancel)?;
+        let built = prepare::build_arms(&cold, &[arm], kernel, ui, cancel)?;
         let seconds: f64 = built.iter().map(|image| image.seconds).sum();
-        figures.push(Figure { what: format!("{what} ({arm})"), unit: "s", samples: vec![seconds] });
+        figures.push(Figure { what, unit: "s", samples: vec![seconds] });
     }
     Ok(figures)
 }

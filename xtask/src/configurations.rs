@@ -13,17 +13,11 @@ use crate::prepare;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
 use evidence::{Case, Outcome, Store, Verdict};
-use kbuild::{Dirs, KernelConfig, Proof};
+use kbuild::{Arm, Dirs, KernelConfig, Proof, Role};
 use lab::KunitRun;
 use proc::{Cancel, Guarded};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// Arms that must be clean in every scenario, whatever watches them.
-const ARMS: [&str; 3] = ["rust", "c", "ordered"];
-
-/// Kernels that run the tracker's KUnit tests at boot: in Rust, in C.
-const KUNIT: [&str; 2] = ["kunit", "kunit-c"];
 
 /// All configurations but the plain one, which everything else uses.
 pub fn debugging(dirs: &Dirs) -> Vec<String> {
@@ -64,9 +58,9 @@ pub fn all(dirs: &Dirs, names: &[String], ui: &Ui, cancel: &Cancel) -> Result<bo
             good &= found_out(dirs, name, proof, &out, ui, cancel)?;
         }
         good &= kunit_clean(dirs, name, &results.join("kunit"), ui, cancel)?;
-        good &= clean(name, &config, &results.join("clean"), ui, cancel)?;
+        good &= clean(dirs, name, &config, &results.join("clean"), ui, cancel)?;
         if !config.known.is_empty() {
-            good &= unpatched(name, &config, &results.join("base"), ui, cancel)?;
+            good &= unpatched(dirs, name, &config, &results.join("base"), ui, cancel)?;
         }
     }
     if good {
@@ -82,16 +76,31 @@ fn kernel(config: &str) -> KernelArgs {
     KernelArgs { kernel_src: None, config: config.to_owned() }
 }
 
-/// The fixed arms: every verdict as expected, and no report.
+/// The lab's own arms in a role.
+fn in_role(dirs: &Dirs, role: Role) -> Result<Vec<Arm>> {
+    let mut arms = prepare::all_arms(dirs)?;
+    arms.retain(|arm| arm.role == role);
+    Ok(arms)
+}
+
+/// The fixed arms, clean whatever watches them: every verdict as expected, and
+/// no report.
 ///
 /// One whose allocations fail only in the scenarios of the proofs: without
 /// memory the tracker in C counts a write for all of a small device, nothing is
 /// cached meanwhile, and a window that needs that (S5, S9) stays closed.
-fn clean(name: &str, config: &KernelConfig, out: &Path, ui: &Ui, cancel: &Cancel) -> Result<bool> {
-    let starved = |arm: &&str| {
-        config.fail.as_ref().is_some_and(|fail| fail.arms.iter().any(|failing| failing == arm))
-    };
-    let (poor, well): (Vec<&str>, Vec<&str>) = ARMS.iter().partition(|arm| starved(arm));
+fn clean(
+    dirs: &Dirs,
+    name: &str,
+    config: &KernelConfig,
+    out: &Path,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<bool> {
+    let starved =
+        |arm: &Arm| config.fail.as_ref().is_some_and(|fail| fail.arms.contains(&arm.name));
+    let (poor, well): (Vec<Arm>, Vec<Arm>) =
+        in_role(dirs, Role::Fix)?.into_iter().partition(starved);
     let scenarios = config.proofs.iter().filter(|proof| !proof.by_kunit());
     let scenarios = scenarios.flat_map(|proof| ["--scenario", &proof.scenario]);
     let mut good = true;
@@ -101,7 +110,7 @@ fn clean(name: &str, config: &KernelConfig, out: &Path, ui: &Ui, cancel: &Cancel
         if arms.is_empty() {
             continue;
         }
-        let arms = arms.iter().flat_map(|arm| ["--arm", arm]);
+        let arms = arms.iter().flat_map(|arm| ["--arm", arm.name.as_str()]);
         let args: Vec<&str> = arms.chain(scenarios).collect();
         let ran = run(name, &args, &out, cancel)?;
         let fine = ran.code == Some(0);
@@ -114,19 +123,22 @@ fn clean(name: &str, config: &KernelConfig, out: &Path, ui: &Ui, cancel: &Cancel
 
 /// The unpatched kernel: it must show every report that is taken for its own.
 fn unpatched(
+    dirs: &Dirs,
     name: &str,
     config: &KernelConfig,
     out: &Path,
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<bool> {
-    let ran = run(name, &["--arm", "base"], out, cancel)?;
+    let control = in_role(dirs, Role::Control)?;
+    let control: Vec<&str> = control.iter().flat_map(|arm| ["--arm", &arm.name]).collect();
+    let ran = run(name, &control, out, cancel)?;
     let mut good = true;
     for (known, given) in prepare::known_reports(config).iter().zip(&config.known) {
         let cases = ran.observations.iter().filter(|seen| known.is_named_in(seen)).count();
         let word = if cases > 0 { "as it is said to" } else { "NEVER, so it may be ours" };
         ui.say(&format!(
-            "configuration {name}: base reports {} {} in {cases} cases, {word}",
+            "configuration {name}: the control reports {} {} in {cases} cases, {word}",
             given.kind, given.at
         ));
         good &= cases > 0;
@@ -147,7 +159,8 @@ fn found_out(
     let path = dirs.repo.join(&proof.arm);
     let arm = if path.is_file() { format!("faulty={}", path.display()) } else { proof.arm.clone() };
     let seen = if proof.by_kunit() {
-        let ran = kunit(dirs, name, &[arm], out, ui, cancel)?;
+        let arms = prepare::choose_arms(dirs, &[arm])?;
+        let ran = kunit(dirs, name, &arms, out, ui, cancel)?;
         ran.iter().any(|run| run.verdict() == Some(proof.verdict.as_str()))
     } else {
         // Once: a load would be three attempts.
@@ -163,7 +176,7 @@ fn found_out(
 
 /// The tracker's own tests: none fails, and the kernel reports nothing.
 fn kunit_clean(dirs: &Dirs, name: &str, out: &Path, ui: &Ui, cancel: &Cancel) -> Result<bool> {
-    let ran = kunit(dirs, name, &KUNIT.map(str::to_owned), out, ui, cancel)?;
+    let ran = kunit(dirs, name, &in_role(dirs, Role::Kunit)?, out, ui, cancel)?;
     Ok(ran.iter().all(|run| run.counts()[0] > 0 && run.verdict().is_none()))
 }
 
@@ -171,13 +184,12 @@ fn kunit_clean(dirs: &Dirs, name: &str, out: &Path, ui: &Ui, cancel: &Cancel) ->
 fn kunit(
     dirs: &Dirs,
     name: &str,
-    arms: &[String],
+    arms: &[Arm],
     out: &Path,
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<Vec<KunitRun>> {
-    let arms = prepare::choose_arms(dirs, arms)?;
-    let ready = prepare::prepare(dirs, &arms, &kernel(name), AccelArg::Auto, ui, cancel)?;
+    let ready = prepare::prepare(dirs, arms, &kernel(name), AccelArg::Auto, ui, cancel)?;
     let mut runs = Vec::new();
     for image in &ready.images {
         let logs = out.join(&image.name);

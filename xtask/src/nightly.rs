@@ -10,7 +10,7 @@ use crate::{exit, run};
 use anyhow::{Context, Result};
 use evidence::nightly::{History, Night, Unbuilt, report};
 use evidence::{RunRecord, SourceRecord, Store};
-use kbuild::{Arm, Dirs, Source};
+use kbuild::{Arm, Dirs, Occasion, Source};
 use proc::Cancel;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -75,11 +75,7 @@ fn choose_arms(dirs: &Dirs, wanted: &[String]) -> Result<Vec<Arm>> {
     if !wanted.is_empty() {
         return prepare::choose_arms(dirs, wanted);
     }
-    let names: Vec<String> = Arm::list(dirs)
-        .into_iter()
-        .filter(|name| !name.starts_with("mutant-") && !name.starts_with("kunit"))
-        .collect();
-    prepare::choose_arms(dirs, &names)
+    prepare::arms_of(dirs, Occasion::Nightly)
 }
 
 /// The arms that are left, as they were given.

@@ -10,16 +10,16 @@ use evidence::nightly::Unbuilt;
 use evidence::{ArmRecord, ConfigRecord, GuestRecord, QemuRecord, SourceRecord, ToolchainRecord};
 use judge::kernel_report::KnownReport;
 use kbuild::setup::{self, Fix, Scope, SetupError};
-use kbuild::{Arm, Builder, CcKind, Dirs, Event, Image, KernelConfig, Source, SourceSpec};
+use kbuild::{
+    Arm, Builder, CcKind, Dirs, Event, Image, KernelConfig, Occasion, Provenance, Source,
+    SourceSpec,
+};
 use lab::{ArmImage, Fail, Tools};
-use proc::Cancel;
+use proc::{Cancel, first_line, shell};
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 use vm::{Accel, Probe, ProbeEvent};
-
-/// Arms of `run` when none is named: the control, the first idea, the fix.
-const DEFAULT_ARMS: [&str; 3] = ["base", "v1", "rust"];
+use xshell::cmd;
 
 /// Longest time that a working KVM may take to boot the guest.
 const KVM_DEADLINE: Duration = Duration::from_secs(10);
@@ -47,10 +47,18 @@ pub fn dirs() -> Result<Dirs> {
 
 /// The lab's own arms.
 pub fn all_arms(dirs: &Dirs) -> Result<Vec<Arm>> {
-    Arm::list(dirs)
-        .iter()
-        .map(|name| Arm::load(dirs, name).map_err(|error| exit::usage(error.to_string())))
-        .collect()
+    Arm::all(dirs).map_err(arm_error)
+}
+
+/// The lab's own arms that a run takes unasked.
+pub fn arms_of(dirs: &Dirs, occasion: Occasion) -> Result<Vec<Arm>> {
+    let mut arms = all_arms(dirs)?;
+    arms.retain(|arm| arm.is_in(occasion));
+    Ok(arms)
+}
+
+fn arm_error(error: kbuild::ArmError) -> anyhow::Error {
+    exit::usage(format!("{:#}", anyhow::Error::new(error)))
 }
 
 /// Names of the lab's kernel configurations.
@@ -60,15 +68,16 @@ pub fn all_configs(dirs: &Dirs) -> Vec<String> {
 
 /// The arms that were asked for: `NAME`, or `NAME=PATH` for the user's own.
 pub fn choose_arms(dirs: &Dirs, wanted: &[String]) -> Result<Vec<Arm>> {
-    let default: Vec<String> = DEFAULT_ARMS.map(str::to_owned).into();
-    let wanted = if wanted.is_empty() { &default } else { wanted };
+    if wanted.is_empty() {
+        return arms_of(dirs, Occasion::Default);
+    }
     let mut arms: Vec<Arm> = Vec::new();
     for word in wanted {
         let arm = match word.split_once('=') {
-            Some((name, path)) => Arm::from_path(name, Path::new(path)),
+            Some((name, path)) => Arm::from_path(dirs, name, Path::new(path)),
             None => Arm::load(dirs, word),
         }
-        .map_err(|error| exit::usage(format!("{:#}", anyhow::Error::new(error))))?;
+        .map_err(arm_error)?;
         if arms.iter().any(|other| other.name == arm.name) {
             return Err(exit::usage(format!("arm {:?} is named twice", arm.name)));
         }
@@ -131,11 +140,7 @@ pub fn prepare(
             version: qemu_version()?,
             accelerator: accel.to_string().to_lowercase(),
         },
-        source: SourceRecord {
-            origin: first.source.origin.clone(),
-            kernel_version: first.source.kernel.clone(),
-            hash: first.source.hash.clone(),
-        },
+        source: source_record(&first.source),
         config: ConfigRecord { name: kernel.config.clone(), hash: first.config_hash.clone() },
         toolchain: ToolchainRecord {
             cc: first.toolchain.cc.clone(),
@@ -148,6 +153,14 @@ pub fn prepare(
             .map(|image| ArmImage { name: image.arm, kernel: image.path })
             .collect(),
     })
+}
+
+fn source_record(source: &Provenance) -> SourceRecord {
+    SourceRecord {
+        origin: source.origin.clone(),
+        kernel_version: source.kernel.clone(),
+        hash: source.hash.clone(),
+    }
 }
 
 /// What a configuration's kernels report without a patch of ours.
@@ -177,6 +190,10 @@ pub fn build_arms(
     let config = load_config(dirs, &kernel.config)?;
     let source = obtain_source(dirs, kernel, ui, cancel)?;
     let builder = Builder::new(dirs, &source, &config).map_err(build_error)?;
+    // A patch that does not apply is known before the first kernel is built.
+    for arm in arms {
+        builder.find(arm).map_err(build_error)?;
+    }
     let mut images = Vec::new();
     for arm in arms {
         let stage = ui.stage(&format!("kernel {}", arm.name));
@@ -219,12 +236,7 @@ pub fn build_what_fits(
         stage.done(what);
         unbuilt.push(Unbuilt { arm: arm.name, what: what.to_owned(), why });
     }
-    let source = SourceRecord {
-        origin: source.provenance.origin,
-        kernel_version: source.provenance.kernel,
-        hash: source.provenance.hash,
-    };
-    Ok((fit, unbuilt, source))
+    Ok((fit, unbuilt, source_record(&source.provenance)))
 }
 
 /// `kernel-config/NAME.toml`.
@@ -329,12 +341,9 @@ pub fn choose_accel(
 
 /// First line of `qemu-system-x86_64 --version`.
 pub fn qemu_version() -> Result<String> {
-    let out = Command::new("qemu-system-x86_64")
-        .arg("--version")
-        .output()
-        .map_err(|error| exit::setup(format!("qemu-system-x86_64: {error}; cargo xtask setup")))?;
-    let text = String::from_utf8_lossy(&out.stdout);
-    Ok(text.lines().next().unwrap_or("unknown").to_owned())
+    let sh = shell().context("the working directory has gone")?;
+    let missing = "qemu-system-x86_64 does not start; `cargo xtask setup` installs it";
+    first_line(cmd!(sh, "qemu-system-x86_64 --version")).ok_or_else(|| exit::setup(missing))
 }
 
 /// What a kernel of this configuration takes.

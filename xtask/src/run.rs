@@ -10,6 +10,7 @@ use anyhow::Result;
 use evidence::{
     Case, Outcome, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, Store, Summary,
 };
+use kbuild::{Arm, Dirs, Occasion};
 use lab::Event;
 use proc::Cancel;
 use scenario::Scenario;
@@ -22,9 +23,6 @@ pub const FULL_ATTEMPTS: u32 = 5;
 /// Attempts of loads, with `--quick` and with `--full`. A control that fails
 /// each time needs five runs for its rate to ask for fewer clean ones.
 const LOAD_ATTEMPTS: [u32; 2] = [3, 20];
-
-/// Every arm that is a kernel somebody might use: no mutants, no unit tests.
-const LOAD_ARMS: [&str; 6] = ["base", "v1", "two-pass", "c", "rust", "ordered"];
 
 /// Machines at once by default: each has two processors, but waits most of
 /// the time.
@@ -43,7 +41,7 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
         scenarios.retain(|scenario| scenario.quick);
     }
     lengthen(&mut scenarios, args)?;
-    let arms = prepare::choose_arms(&dirs, &arms_of(args, &scenarios))?;
+    let arms = choose_arms(&dirs, args, &scenarios)?;
     prepare::check_kernel_args(&dirs, &args.session.kernel)?;
     let out = args.session.out.clone().unwrap_or_else(|| {
         dirs.repo.join("results").join(lab::now().replace([':', '-'], "").to_lowercase())
@@ -109,12 +107,12 @@ pub fn choose_scenarios(folders: &[PathBuf], wanted: &[String]) -> Result<Vec<Sc
 }
 
 /// The arms that were named; with `--quick` or `--full`, loads take all.
-fn arms_of(args: &RunArgs, scenarios: &[Scenario]) -> Vec<String> {
+fn choose_arms(dirs: &Dirs, args: &RunArgs, scenarios: &[Scenario]) -> Result<Vec<Arm>> {
     let loads = scenarios.iter().all(|scenario| scenario.load.is_some());
     if args.arms.is_empty() && loads && (args.quick || args.full) {
-        return LOAD_ARMS.map(str::to_owned).into();
+        return prepare::arms_of(dirs, Occasion::Loads);
     }
-    args.arms.clone()
+    prepare::choose_arms(dirs, &args.arms)
 }
 
 /// Attempts per arm and scenario.

@@ -6,6 +6,7 @@ use crate::prepare;
 use crate::ui::Ui;
 use crate::{configurations, series_builds};
 use anyhow::{Context, Result};
+use kbuild::Occasion;
 use proc::{Cancel, Guarded};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -73,11 +74,8 @@ fn with_machines(cargo: &mut Command, repo: &Path, ui: &Ui, cancel: &Cancel) -> 
     let data = |name: &str| {
         format!("{name}={}", repo.join("xtask/tests/data").join(format!("{name}.patch")).display())
     };
-    let mut names = ["base", "rust", "kunit", "kunit-c", "mutant-16-bit", "mutant-unlocked"]
-        .map(str::to_owned)
-        .to_vec();
-    names.extend(["panics", "hangs", "floods", "warns"].map(data));
-    let arms = prepare::choose_arms(&dirs, &names)?;
+    let mut arms = prepare::arms_of(&dirs, Occasion::Tests)?;
+    arms.extend(prepare::choose_arms(&dirs, &["panics", "hangs", "floods", "warns"].map(data))?);
     let kernel = KernelArgs { kernel_src: None, config: "plain".to_owned() };
     let ready = prepare::prepare(&dirs, &arms, &kernel, AccelArg::Auto, ui, cancel)?;
     cargo.args([

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The directories and the configuration that keep apt away from the system.
 
-use crate::sources::read_all;
-use crate::tail::Tail;
-use crate::{AptError, Event, Mirrors, Release};
-use proc::{Cancel, run_lines};
+use crate::mirrors::Mirrors;
+use crate::{AptError, Event, Release};
+use proc::{Cancel, FileLock, Tail, run_lines};
 use std::fmt::Write as _;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 /// Binary and source packages have lists of their own: most runs need only
 /// the former, and either is tens of megabytes.
@@ -44,9 +42,7 @@ impl<'a> PrivateApt<'a> {
         cancel: &'a Cancel,
     ) -> Result<Self, AptError> {
         let release = Release::running();
-        let (list, parts) = system_sources()?;
-        let mirrors = Mirrors::choose(&read_all(&list, &parts), &release.codename)
-            .ok_or_else(|| AptError::NoMirror(format!("{} {}", list.display(), parts.display())))?;
+        let mirrors = Mirrors::of_system(&release.codename, cancel)?.ok_or(AptError::NoMirror)?;
         let keyring = ["gpg", "pgp"]
             .iter()
             .map(|end| PathBuf::from(format!("/usr/share/keyrings/debian-archive-keyring.{end}")))
@@ -59,7 +55,7 @@ impl<'a> PrivateApt<'a> {
     /// Another mirror, without a security archive.
     #[cfg(test)]
     pub(crate) fn set_mirror(&mut self, uri: &str) {
-        self.mirrors = Mirrors { main: vec![uri.to_owned()], security: vec![] };
+        self.mirrors = Mirrors { main: uri.to_owned(), security: None };
     }
 
     pub(crate) fn home(&self, kind: Kind) -> PathBuf {
@@ -70,7 +66,7 @@ impl<'a> PrivateApt<'a> {
     pub(crate) fn suites(&self) -> String {
         let (mut suites, optional) = self.release.suites();
         suites.extend(optional);
-        if !self.mirrors.security.is_empty() {
+        if self.mirrors.security.is_some() {
             suites.extend(self.release.security_suite());
         }
         suites.join(", ")
@@ -81,8 +77,8 @@ impl<'a> PrivateApt<'a> {
         let (mut suites, optional) = self.release.suites();
         suites.extend(optional.into_iter().filter(|suite| !absent.contains(suite)));
         let mut text = String::new();
-        let mut stanza = |uris: &[String], suites: &[String]| {
-            if uris.is_empty() || suites.is_empty() {
+        let mut stanza = |uri: &str, suites: &[String]| {
+            if suites.is_empty() {
                 return;
             }
             let types = match kind {
@@ -92,14 +88,15 @@ impl<'a> PrivateApt<'a> {
             // Writing into a String cannot fail.
             let _ = write!(
                 text,
-                "Types: {types}\nURIs: {}\nSuites: {}\nComponents: main\nSigned-By: {}\n\n",
-                uris.join(" "),
+                "Types: {types}\nURIs: {uri}\nSuites: {}\nComponents: main\nSigned-By: {}\n\n",
                 suites.join(" "),
                 self.keyring.display()
             );
         };
         stanza(&self.mirrors.main, &suites);
-        stanza(&self.mirrors.security, self.release.security_suite().as_slice());
+        if let Some(security) = &self.mirrors.security {
+            stanza(security, self.release.security_suite().as_slice());
+        }
         text
     }
 
@@ -121,10 +118,10 @@ impl<'a> PrivateApt<'a> {
         Ok(config)
     }
 
-    /// An apt program that sees only this area and speaks plain English.
-    pub(crate) fn apt(&self, program: &str, kind: Kind) -> Result<Command, AptError> {
+    /// An apt-get that sees only this area and speaks plain English.
+    pub(crate) fn apt(&self, kind: Kind) -> Result<Command, AptError> {
         let config = self.prepare(kind)?;
-        let mut command = Command::new(program);
+        let mut command = Command::new("apt-get");
         command.env("LC_ALL", "C").env_remove("APT_CONFIG").arg("-q").arg("-c").arg(config);
         Ok(command)
     }
@@ -156,28 +153,15 @@ impl<'a> PrivateApt<'a> {
 
     /// Only one process works in the area at a time: apt itself would not
     /// wait for the other but fail.
-    pub(crate) fn lock(&self, kind: Kind) -> Result<File, AptError> {
+    pub(crate) fn lock(&self, kind: Kind) -> Result<FileLock, AptError> {
         let path = self.prepare(kind)?.with_file_name("lock");
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(AptError::io(&path))?;
         let mut told = false;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => return Err(AptError::io(&path)(error)),
-            }
-            if !told {
-                told = true;
+        let waiting = || {
+            if !std::mem::replace(&mut told, true) {
                 (self.on_event)(Event::Waiting { what: "the package area".into() });
             }
-            self.cancel.check()?;
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        };
+        FileLock::take(&path, self.cancel, waiting).map_err(|error| error.or(AptError::io(&path)))
     }
 
     /// Arguments that make the system's `apt-get` take packages from this
@@ -204,22 +188,6 @@ pub(crate) fn home(dir: &Path, kind: Kind) -> PathBuf {
         Kind::Binary => "binary",
         Kind::Source => "source",
     })
-}
-
-/// Where the system's apt keeps its sources.
-fn system_sources() -> Result<(PathBuf, PathBuf), AptError> {
-    let mut command = Command::new("apt-config");
-    command.args(["shell", "LIST", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d"]);
-    let (mut list, mut parts) = (PathBuf::new(), PathBuf::new());
-    run_lines(&mut command, &Cancel::new(), |line| {
-        if let Some(path) = line.strip_prefix("LIST=") {
-            list = path.trim_matches('\'').into();
-        } else if let Some(path) = line.strip_prefix("PARTS=") {
-            parts = path.trim_matches('\'').into();
-        }
-    })
-    .map_err(AptError::run("apt-config"))?;
-    Ok((list, parts))
 }
 
 /// `dlstatus:1:20.5:Retrieving file 1 of 4`

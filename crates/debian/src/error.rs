@@ -15,10 +15,10 @@ pub enum AptError {
     NoApt(&'static str),
     /// The system's apt configuration names no mirror of Debian.
     #[error(
-        "no Debian mirror in the system's apt configuration ({0}): add one there, or give \
-         --kernel-src a directory, a tarball or a git tree"
+        "no Debian mirror in the system's apt configuration (`apt-get indextargets` lists what \
+         is): add one there, or give --kernel-src a directory, a tarball or a git tree"
     )]
-    NoMirror(String),
+    NoMirror,
     /// Without the keyring no signature can be checked.
     #[error("Debian's archive keyring is missing: apt-get install debian-archive-keyring")]
     NoKeyring,
@@ -33,7 +33,6 @@ pub enum AptError {
     /// Known to none of the suites in use.
     #[error("no package {package} in {suites}")]
     NoSuchPackage {
-        /// As asked for.
         package: String,
         /// The suites that were searched.
         suites: String,
@@ -62,19 +61,13 @@ pub enum AptError {
     /// Anything else that apt, dpkg-deb or tar refused to do.
     #[error("{what} failed:\n{tail}")]
     Failed {
-        /// The command's purpose.
         what: String,
         /// The last lines of its output.
         tail: String,
     },
     /// A file of the area could not be read or written.
     #[error("{path}: {error}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        error: io::Error,
-    },
+    Io { path: PathBuf, error: io::Error },
     /// The user asked to stop.
     #[error(transparent)]
     Cancelled(#[from] proc::Cancelled),
@@ -91,12 +84,11 @@ impl AptError {
     }
 
     pub(crate) fn run(program: &'static str) -> impl FnOnce(proc::RunError) -> Self {
-        move |error| match error {
-            proc::RunError::Cancelled(cancelled) => Self::Cancelled(cancelled),
-            proc::RunError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-                Self::NoApt(program)
-            }
-            proc::RunError::Io(error) => Self::Io { path: program.into(), error },
+        move |error| {
+            error.or(|error| match error.kind() {
+                io::ErrorKind::NotFound => Self::NoApt(program),
+                _ => Self::Io { path: program.into(), error },
+            })
         }
     }
 

@@ -8,14 +8,10 @@ pub enum Event {
     Fetching {
         /// A package's name, or "package lists".
         what: String,
-        /// 0 to 100.
         percent: f32,
     },
     /// Another process works in the area; we wait for it.
-    Waiting {
-        /// What is locked.
-        what: String,
-    },
+    Waiting { what: String },
     /// An archive is being unpacked.
     Unpacking {
         /// The archive's file name.

@@ -4,42 +4,30 @@
 use crate::area::Kind;
 use crate::unpack::{SourceDir, unpack_source};
 use crate::{AptError, PrivateApt};
-use proc::run_lines;
+use proc::{ask, shell};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-
-/// A binary package on disk, checked against Debian's signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Downloaded {
-    /// The `.deb`.
-    pub path: PathBuf,
-    /// Its name, without version or suite.
-    pub package: String,
-    /// Its full Debian version.
-    pub version: String,
-}
+use xshell::cmd;
 
 impl PrivateApt<'_> {
-    /// Downloads a binary package into the directory `into` (made when it is
+    /// Downloads a binary package, checked against Debian's signature, into the directory `into` (made when it is
     /// missing). `package` may carry a version or suite as for apt: `fio`,
     /// `fio=3.33-3`, `fio/bookworm`. A file that is there already and holds
     /// its checksum is not fetched again.
     ///
     /// # Errors
     /// [`AptError`]; nothing unchecked is left behind.
-    pub fn download(&self, package: &str, into: &Path) -> Result<Downloaded, AptError> {
+    pub fn download(&self, package: &str, into: &Path) -> Result<PathBuf, AptError> {
         let name = check_name(package)?;
         self.update(Kind::Binary)?;
         let version = self.candidate(package)?;
         let _lock = self.lock(Kind::Binary)?;
         fs::create_dir_all(into).map_err(AptError::io(into))?;
-        let mut command = self.apt("apt-get", Kind::Binary)?;
+        let mut command = self.apt(Kind::Binary)?;
         let exact = format!("{name}={version}");
         command.args(["download", &exact]).current_dir(into);
         self.run(&exact, into, &mut command)?;
-        let path = find_deb(into, name, &version)?;
-        Ok(Downloaded { path, package: name.to_owned(), version })
+        find_deb(into, name, &version)
     }
 
     /// The version that `package` stands for.
@@ -50,18 +38,13 @@ impl PrivateApt<'_> {
         check_name(package)?;
         self.update(Kind::Binary)?;
         // print-uris resolves `=version` and `/suite` exactly as download does.
-        let mut command = self.apt("apt-get", Kind::Binary)?;
-        command.args(["download", "--print-uris", package]);
-        let mut version = None;
-        let lines = self.output(package, &mut command)?;
-        for line in &lines {
-            // 'uri' name_version_arch.deb size hash
-            let file = line.strip_prefix('\'').and_then(|line| line.split_whitespace().nth(1));
-            if let Some(found) = file.and_then(|file| file.split('_').nth(1)) {
-                version = Some(found.replace("%3a", ":"));
-            }
-        }
-        version.ok_or_else(|| AptError::NoSuchPackage {
+        let said = self.query("apt-get", &["download", "--print-uris", package], package)?;
+        // 'uri' name_version_arch.deb size hash
+        let version = |line: &str| {
+            let file = line.strip_prefix('\'')?.split_whitespace().nth(1)?;
+            Some(file.split('_').nth(1)?.replace("%3a", ":"))
+        };
+        said.lines().rev().find_map(version).ok_or_else(|| AptError::NoSuchPackage {
             package: package.to_owned(),
             suites: self.suites(),
         })
@@ -76,10 +59,8 @@ impl PrivateApt<'_> {
     pub fn newest_matching(&self, prefix: &str) -> Result<String, AptError> {
         check_name(prefix)?;
         self.update(Kind::Binary)?;
-        let mut command = self.apt("apt-cache", Kind::Binary)?;
-        command.args(["pkgnames", prefix]);
-        let names = self.output(prefix, &mut command)?;
-        newest(&names, prefix).ok_or_else(|| AptError::NoSuchPackage {
+        let names = self.query("apt-cache", &["pkgnames", prefix], prefix)?;
+        newest(names.lines(), prefix).ok_or_else(|| AptError::NoSuchPackage {
             package: format!("{prefix}*"),
             suites: self.suites(),
         })
@@ -100,22 +81,23 @@ impl PrivateApt<'_> {
             fs::remove_dir_all(&files).map_err(AptError::io(&files))?;
         }
         fs::create_dir_all(&files).map_err(AptError::io(&files))?;
-        let mut command = self.apt("apt-get", Kind::Source)?;
+        let mut command = self.apt(Kind::Source)?;
         command.args(["source", "--only-source", "--download-only", package]).current_dir(&files);
         self.run(package, &files, &mut command)?;
         unpack_source(&files, into, self.on_event, self.cancel)
     }
 
-    /// All lines of a quick query.
-    fn output(&self, what: &str, command: &mut Command) -> Result<Vec<String>, AptError> {
-        let mut lines = Vec::new();
-        let status = run_lines(command, self.cancel, |line| lines.push(line.to_owned()))
-            .map_err(AptError::run("apt-get"))?;
-        if status.success() {
-            return Ok(lines);
+    /// What an apt program answers to a quick question about `what`.
+    fn query(&self, program: &str, args: &[&str], what: &str) -> Result<String, AptError> {
+        let config = self.prepare(Kind::Binary)?;
+        let sh = shell().map_err(AptError::io(&config))?;
+        let cmd = cmd!(sh, "{program} -q -c {config} {args...}").env_remove("APT_CONFIG");
+        let said = ask(cmd, self.cancel).map_err(AptError::run("apt-get"))?;
+        if said.success {
+            return Ok(said.out);
         }
         let dir = self.home(Kind::Binary);
-        Err(AptError::classify(what, &dir, &self.suites(), lines.join("\n")))
+        Err(AptError::classify(what, &dir, &self.suites(), said.text()))
     }
 }
 
@@ -132,11 +114,12 @@ fn check_name(package: &str) -> Result<&str, AptError> {
     Err(AptError::NoSuchPackage { package: package.to_owned(), suites: "any suite".into() })
 }
 
-fn newest(names: &[String], prefix: &str) -> Option<String> {
+fn newest<'a>(names: impl Iterator<Item = &'a str>, prefix: &str) -> Option<String> {
     let number = |name: &str| -> Option<Vec<u32>> {
         name.strip_prefix(prefix)?.split('.').map(|part| part.parse().ok()).collect()
     };
-    names.iter().filter_map(|name| Some((number(name)?, name))).max().map(|(_, name)| name.clone())
+    let numbered = names.filter_map(|name| Some((number(name)?, name)));
+    numbered.max().map(|(_, name)| name.to_owned())
 }
 
 /// Files of other versions may lie beside the one that was asked for.
@@ -159,12 +142,10 @@ mod tests {
 
     #[test]
     fn the_newest_is_by_number_and_without_flavour() {
-        let names: Vec<String> = ["7.9", "7.10", "7.10-rt", "7.2"]
-            .iter()
-            .map(|end| format!("linux-source-{end}"))
-            .collect();
-        assert_eq!(newest(&names, "linux-source-7.").as_deref(), Some("linux-source-7.10"));
-        assert_eq!(newest(&names, "linux-source-8."), None);
+        let names = "linux-source-7.9\nlinux-source-7.10\nlinux-source-7.10-rt\nlinux-source-7.2";
+        let newest = |prefix| super::newest(names.lines(), prefix);
+        assert_eq!(newest("linux-source-7.").as_deref(), Some("linux-source-7.10"));
+        assert_eq!(newest("linux-source-8."), None);
     }
 
     #[test]

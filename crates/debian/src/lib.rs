@@ -8,21 +8,20 @@
 //! apt checks the archive's signature against Debian's keyring, and every file
 //! against the signed lists. Mirrors are those that the system is set up for.
 
+#![allow(missing_docs, reason = "of fields and variants, those whose names say it")]
+
 mod area;
 mod error;
 mod event;
 mod fetch;
+mod mirrors;
 mod release;
-mod sources;
-mod tail;
 mod unpack;
 mod update;
 
 pub use area::PrivateApt;
 pub use error::AptError;
 pub use event::Event;
-pub use fetch::Downloaded;
 pub use release::Release;
-pub use sources::{Mirrors, SourceEntry, parse_deb822, parse_one_line};
 pub use unpack::{SourceDir, unpack_deb};
 pub use update::expire_lists;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Unpacks what was fetched, with nothing but dpkg-deb and tar.
 
-use crate::tail::Tail;
 use crate::{AptError, Event};
-use proc::{Cancel, run_lines};
+use proc::{Cancel, Tail, run_lines};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,13 +10,11 @@ use std::process::Command;
 /// An unpacked source package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceDir {
-    /// The top of the upstream tree, with Debian's `debian/` in it.
+    /// The top of the upstream tree, with Debian's `debian/` in it. Debian's own
+    /// patches are *not* applied: unpacking must not need more than tar.
     pub path: PathBuf,
     /// Its full Debian version.
     pub version: String,
-    /// Debian's own patches in the order of their series. They are *not*
-    /// applied: unpacking must not need more than tar.
-    pub patches: Vec<PathBuf>,
 }
 
 /// Unpacks a binary package's files into the directory `into`.
@@ -67,15 +64,10 @@ pub(crate) fn unpack_source(
     }
     fs::create_dir_all(&top).map_err(AptError::io(&top))?;
     untar(&files.join(upstream), &top, 1, on_event, cancel)?;
-    let mut patches = Vec::new();
     if let Some(debian) = part(".debian") {
         untar(&files.join(debian), &top, 0, on_event, cancel)?;
-        let dir = top.join("debian/patches");
-        let series = fs::read_to_string(dir.join("series")).unwrap_or_default();
-        let series = series.lines().filter_map(|line| line.split_whitespace().next());
-        patches.extend(series.filter(|name| !name.starts_with('#')).map(|name| dir.join(name)));
     }
-    Ok(SourceDir { path: top, version: version.to_owned(), patches })
+    Ok(SourceDir { path: top, version: version.to_owned() })
 }
 
 /// The value of a one-line field, the signature's armour notwithstanding.
@@ -169,7 +161,7 @@ mod tests {
         let source = unpack_source(&files, &out, &|_| {}, &Cancel::new()).unwrap();
         assert_eq!(source.version, "3.33-3");
         assert_eq!(fs::read_to_string(source.path.join("README")).unwrap(), "upstream");
-        assert_eq!(source.patches, [source.path.join("debian/patches/fix.patch")]);
+        assert!(source.path.join("debian/patches/series").exists());
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl PrivateApt<'_> {
         loop {
             let sources = home.join("sources.d/lab.sources");
             fs::write(&sources, self.sources(kind, &absent)).map_err(AptError::io(&sources))?;
-            let mut command = self.apt("apt-get", kind)?;
+            let mut command = self.apt(kind)?;
             command.args(["update", "--error-on=any"]);
             let error = match self.run("package lists", &home, &mut command) {
                 Err(AptError::Failed { what, tail }) => AptError::Failed { what, tail },
@@ -142,7 +142,7 @@ mod tests {
         let mut apt = match PrivateApt::open(dir.path(), &|_| {}, &cancel) {
             Ok(apt) => apt,
             // Not a Debian: nothing to be seen here.
-            Err(AptError::NoApt(_) | AptError::NoMirror(_) | AptError::NoKeyring) => return,
+            Err(AptError::NoApt(_) | AptError::NoMirror | AptError::NoKeyring) => return,
             Err(error) => panic!("{error}"),
         };
         apt.release = crate::Release { id: "debian".into(), codename: "lab".into() };

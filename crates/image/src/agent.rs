@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Builds the agent, statically, with the Cargo that runs us.
 
-use crate::build::ImageDirs;
 use crate::error::ImageError;
-use crate::fio::run;
+use crate::event::ImageDirs;
+use crate::step::run;
 use proc::Cancel;
 use std::env;
 use std::fs;

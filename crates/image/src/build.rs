@@ -3,26 +3,16 @@
 
 use crate::cpio::{Archive, Entry};
 use crate::error::ImageError;
+use crate::event::{ImageDirs, ImageEvent};
 use crate::manifest::{GuestPath, Manifest};
-use crate::{agent, cache, elf, fio};
+use crate::{agent, cache, fio, libraries};
 use proc::Cancel;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where things are.
-#[derive(Clone, Debug)]
-pub struct ImageDirs {
-    /// The lab's repository.
-    pub repo: PathBuf,
-    /// The tool's cache; the image and its parts go below it.
-    pub cache: PathBuf,
-}
-
-/// A finished image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuestImage {
-    /// The initramfs.
     pub path: PathBuf,
     /// Hash of its content.
     pub key: String,
@@ -30,27 +20,6 @@ pub struct GuestImage {
     pub bytes: u64,
     /// As fio says it, for instance `fio-3.33`.
     pub fio_version: String,
-}
-
-/// What takes its time.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ImageEvent {
-    /// Cargo builds the agent, or finds it up to date.
-    BuildingAgent,
-    /// fio's source is being fetched.
-    Fetching(debian::Event),
-    /// fio is being built; about 20 s.
-    BuildingFio {
-        /// The source package's version.
-        version: String,
-    },
-    /// The image is there.
-    Ready {
-        /// Its size in bytes.
-        bytes: u64,
-        /// It had been made before.
-        cached: bool,
-    },
 }
 
 /// Builds the guest's image, or finds it in the cache.
@@ -98,9 +67,9 @@ fn collect(manifest: &Manifest, images: &Path) -> Result<Tree, ImageError> {
         tree.insert(node.at.0.clone(), Entry::Node(node.mode.0, node.major, node.minor));
     }
     for program in &manifest.programs {
-        let host = elf::find(&program.name, &program.package)?;
+        let host = libraries::find(&program.name, &program.package)?;
         tree.insert(program.at.0.clone(), copied(&host, 0o755)?);
-        for library in elf::libraries(&host)? {
+        for library in libraries::libraries(&host)? {
             let inside = library.to_string_lossy().trim_start_matches('/').to_owned();
             tree.insert(inside, copied(&library, 0o755)?);
         }

@@ -2,11 +2,9 @@
 //! Directories that appear whole or not at all.
 
 use crate::error::ImageError;
-use proc::Cancel;
-use std::fs::{self, File, TryLockError};
+use proc::{Cancel, FileLock};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
 /// Returns the directory `parent/key`, letting `make` fill it if it is not
 /// there. Two processes that want it at once make it once; one that is killed
@@ -25,7 +23,8 @@ pub fn get_or_make(
         return Ok((wanted, true));
     }
     fs::create_dir_all(parent).map_err(ImageError::io(parent))?;
-    let _lock = lock(&parent.join("lock"), cancel)?;
+    let lock = parent.join("lock");
+    let _lock = FileLock::take(&lock, cancel, || {}).map_err(ImageError::run(&lock))?;
     // Another process may have made it while we waited.
     if wanted.is_dir() {
         return Ok((wanted, true));
@@ -53,33 +52,12 @@ fn sweep_leftovers(parent: &Path) {
     }
 }
 
-/// Takes a file lock, for as long as the file is open.
-///
-/// # Errors
-/// Cancelled, or the file system's.
-pub fn lock(path: &Path, cancel: &Cancel) -> Result<File, ImageError> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(ImageError::io(path))?;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::Error(error)) => return Err(ImageError::io(path)(error)),
-            Err(TryLockError::WouldBlock) => {
-                cancel.check()?;
-                thread::sleep(Duration::from_millis(20));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::thread;
+    use std::time::Duration;
 
     #[test]
     fn many_at_once_make_it_once() {
@@ -115,15 +93,5 @@ mod tests {
         let (path, cached) = get_or_make(dir.path(), "k", &Cancel::new(), |_| Ok(())).unwrap();
         assert!(!cached && !path.join("half").exists());
         assert!(!dir.path().join("building-old").exists());
-    }
-
-    #[test]
-    fn waiting_for_the_lock_can_be_cancelled() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("lock");
-        let _held = lock(&path, &Cancel::new()).unwrap();
-        let cancel = Cancel::new();
-        cancel.cancel();
-        assert!(matches!(lock(&path, &cancel), Err(ImageError::Cancelled(_))));
     }
 }

@@ -3,9 +3,9 @@
 //! runs us.
 
 use crate::agent::checkout;
-use crate::build::ImageDirs;
 use crate::error::ImageError;
-use crate::fio::run;
+use crate::event::ImageDirs;
+use crate::step::run;
 use proc::Cancel;
 use std::env;
 use std::fs;

@@ -7,9 +7,7 @@
 pub enum Entry {
     /// A directory, mode 755.
     Directory,
-    /// Permissions and content.
     File(u32, Vec<u8>),
-    /// Where it points.
     Link(String),
     /// Permissions, major and minor number of a character device.
     Node(u32, u32, u32),
@@ -41,7 +39,6 @@ impl Archive {
         }
     }
 
-    /// The finished archive.
     pub fn finish(mut self) -> Vec<u8> {
         self.raw("TRAILER!!!", 0, (0, 0), &[]);
         self.bytes

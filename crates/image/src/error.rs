@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why there is no image.
 
+use proc::RunError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,6 @@ pub enum ImageError {
     /// The manifest is wrong.
     #[error("{}: {why}", .path.display())]
     Manifest {
-        /// The file.
         path: PathBuf,
         /// The line, and what is allowed there.
         why: String,
@@ -36,29 +36,25 @@ pub enum ImageError {
     },
     /// fio's source could not be had.
     #[error("the source of {package}: {source}")]
-    Fetch {
-        /// The source package.
-        package: String,
-        /// Why.
-        source: debian::AptError,
-    },
+    Fetch { package: String, source: debian::AptError },
     /// No room for the image.
     #[error("no space left for {}: free some, or set XDG_CACHE_HOME to a larger disk", .0.display())]
     DiskFull(PathBuf),
     /// A file could not be read or written.
     #[error("{}: {source}", .path.display())]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// The user asked to stop.
     #[error(transparent)]
     Cancelled(#[from] proc::Cancelled),
 }
 
 impl ImageError {
+    /// `what` is a program or a lock file.
+    pub(crate) fn run(what: impl Into<PathBuf>) -> impl FnOnce(RunError) -> Self {
+        let what = what.into();
+        move |error| error.or(Self::io(&what))
+    }
+
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The real fio, small: built statically from Debian's signed source.
 
-use crate::build::ImageEvent;
 use crate::cache;
 use crate::error::ImageError;
+use crate::event::ImageEvent;
 use crate::manifest::Fio;
+use crate::step::run;
 use debian::{AptError, PrivateApt, SourceDir};
-use proc::{Cancel, RunError};
+use proc::{Cancel, ask, shell};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
+use xshell::cmd;
 
 /// Fetches a source package by name and unpacks it below the directory; the
 /// real one is [`from_debian`].
@@ -37,7 +39,6 @@ pub fn from_debian(
     })
 }
 
-/// A finished program.
 pub struct BuiltFio {
     pub program: Vec<u8>,
     /// What it says of itself, for instance `fio-3.33`.
@@ -99,8 +100,13 @@ fn make(
     let program = dir.join("fio");
     run("stripping fio", in_tree("strip").arg("-o").arg(&program).arg("fio"), log, cancel)
         .map_err(missing)?;
-    let version = ask(&program, "--version")?;
-    check_engines(fio, &ask(&program, "--enghelp")?)?;
+    let sh = shell().map_err(ImageError::io(&program))?;
+    let words = |option: &str| {
+        let said = ask(cmd!(sh, "{program} {option}"), cancel);
+        said.map(|said| said.out).map_err(ImageError::run(&program))
+    };
+    let version = words("--version")?;
+    check_engines(fio, &words("--enghelp")?)?;
     fs::write(dir.join("version"), version.trim()).map_err(ImageError::io(dir))?;
     // 60 MB of objects that nobody needs any more.
     let _ = fs::remove_dir_all(dir.join("source"));
@@ -124,11 +130,6 @@ fn check_engines(fio: &Fio, list: &str) -> Result<(), ImageError> {
     })
 }
 
-fn ask(program: &Path, option: &str) -> Result<String, ImageError> {
-    let output = Command::new(program).arg(option).output().map_err(ImageError::io(program))?;
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
 /// A tool that is not there means a package that is not there.
 fn with_packages(error: ImageError, packages: &[String]) -> ImageError {
     match error {
@@ -140,31 +141,6 @@ fn with_packages(error: ImageError, packages: &[String]) -> ImageError {
         }
         other => other,
     }
-}
-
-/// Runs one step of a build with its output in a log.
-///
-/// # Errors
-/// [`ImageError::Build`] with the log's end when it fails.
-pub fn run(
-    what: &str,
-    command: &mut Command,
-    log: &Path,
-    cancel: &Cancel,
-) -> Result<(), ImageError> {
-    let program = PathBuf::from(command.get_program());
-    let status = proc::run_logged(command, log, cancel).map_err(|error| match error {
-        RunError::Io(error) => ImageError::io(&program)(error),
-        RunError::Cancelled(cancelled) => cancelled.into(),
-    })?;
-    if status.success() {
-        return Ok(());
-    }
-    let text = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().collect();
-    let tail = lines[lines.len().saturating_sub(20)..].join("\n");
-    Err(ImageError::Build { what: what.into(), log: log.into(), tail })
 }
 
 #[cfg(test)]
@@ -190,7 +166,7 @@ mod tests {
         fs::write(&script, format!("#!/bin/sh\n{configure}\n")).unwrap();
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-        SourceDir { path, version: "0".into(), patches: Vec::new() }
+        SourceDir { path, version: "0".into() }
     }
 
     fn attempt(cache: &Path, engines: &[&str], configure: &str) -> Result<BuiltFio, ImageError> {

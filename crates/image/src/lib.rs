@@ -5,16 +5,21 @@
 //! What goes in is data (`images/guest.toml`). The same inputs give the same
 //! bytes, and so the same [`GuestImage::key`], on every build.
 
+#![allow(missing_docs, reason = "of fields and variants, those whose names say it")]
+
 mod agent;
 mod build;
 mod cache;
 mod counter;
 mod cpio;
-mod elf;
 mod error;
+mod event;
 mod fio;
+mod libraries;
 mod manifest;
+mod step;
 
-pub use build::{GuestImage, ImageDirs, ImageEvent, build};
+pub use build::{GuestImage, build};
 pub use counter::counter;
 pub use error::ImageError;
+pub use event::{ImageDirs, ImageEvent};

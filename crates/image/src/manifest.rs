@@ -9,7 +9,6 @@ use std::path::Path;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Parents first.
     pub directories: Vec<GuestPath>,
     #[serde(default, rename = "node")]
     pub nodes: Vec<Node>,
@@ -20,7 +19,6 @@ pub struct Manifest {
     pub fio: Fio,
 }
 
-/// A character device.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Node {

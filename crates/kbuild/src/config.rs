@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 
 /// One requested option and where the request stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Request {
+pub struct Request {
     /// With its `CONFIG_`.
-    pub(crate) name: String,
+    pub name: String,
     /// `y`, `n`, `m`, a number or a quoted string.
-    pub(crate) value: String,
+    pub value: String,
     /// `file:line`.
-    pub(crate) place: String,
+    pub place: String,
 }
 
 /// What a named configuration asks for.
@@ -36,7 +36,6 @@ pub struct KernelConfig {
     pub memory_mib: Option<u32>,
     /// How much slower than a plain kernel this one may be, as a factor.
     pub slowness: u32,
-    /// Whose allocations fail.
     pub fail: Option<Fail>,
     /// Reports that the unpatched kernel gives as well.
     pub known: Vec<Known>,
@@ -105,24 +104,13 @@ impl Proof {
 pub enum ConfigError {
     /// No file of that name in `kernel-config`.
     #[error("no kernel configuration {name:?}; there are {known}")]
-    Unknown {
-        /// As asked for.
-        name: String,
-        /// Those that exist.
-        known: String,
-    },
+    Unknown { name: String, known: String },
     /// A file cannot be read.
     #[error("{path}: {error}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        error: io::Error,
-    },
+    Io { path: PathBuf, error: io::Error },
     /// The list of fragments has a fixed format.
     #[error("{path}: {error}")]
     Format {
-        /// The file.
         path: PathBuf,
         /// With line and column.
         error: Box<toml::de::Error>,
@@ -132,13 +120,11 @@ pub enum ConfigError {
     Line {
         /// `file:line`.
         place: String,
-        /// The line.
         line: String,
     },
     /// A fragment wants two different things.
     #[error("{second} wants {name}={value}, but {first} has it otherwise")]
     Conflict {
-        /// The option.
         name: String,
         /// What the later line wants.
         value: String,
@@ -280,8 +266,12 @@ impl KernelConfig {
     }
 
     /// All requests for a kernel with or without Rust, and an arm's options
-    /// on top (which override, as an arm knows what it needs).
-    pub(crate) fn requests(
+    /// on top (which override, as an arm knows what it needs); of each of those
+    /// the line and its place.
+    ///
+    /// # Errors
+    /// [`ConfigError::Line`].
+    pub fn requests(
         &self,
         rust: bool,
         arm: &[(String, String)],
@@ -300,7 +290,8 @@ impl KernelConfig {
 }
 
 /// The lines that `olddefconfig` starts from, on top of tinyconfig's.
-pub(crate) fn text(requests: &[Request]) -> String {
+#[must_use]
+pub fn text(requests: &[Request]) -> String {
     requests.iter().map(|request| format!("{}\n", line(request))).collect()
 }
 
@@ -374,7 +365,8 @@ fn request(line: &str, place: String) -> Result<Request, ConfigError> {
 }
 
 /// `CONFIG_NAME=value`
-pub(crate) fn is_option(line: &str) -> bool {
+#[must_use]
+pub fn is_option(line: &str) -> bool {
     let Some((name, value)) = line.split_once('=') else { return false };
     let symbol = name.strip_prefix("CONFIG_").unwrap_or_default();
     let number = value.strip_prefix('-').unwrap_or(value);

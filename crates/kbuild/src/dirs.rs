@@ -43,7 +43,8 @@ impl Dirs {
     }
 
     /// Tools that the lab installed for itself.
-    pub(crate) fn tools(&self) -> PathBuf {
+    #[must_use]
+    pub fn tools(&self) -> PathBuf {
         self.cache.join("tools")
     }
 }

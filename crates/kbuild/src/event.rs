@@ -3,40 +3,17 @@
 
 use std::time::{Duration, Instant};
 
-/// What is being done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Debian packages are being installed.
-    Install,
-    /// Something comes from the network.
-    Fetch,
-    /// An archive is unpacked, or a tree copied.
-    Unpack,
-    /// The configuration is merged and checked.
-    Configure,
-    /// The kernel is compiled.
-    Compile,
-    /// A tool that no package has is compiled.
-    Tool,
-    /// Another process of the lab works on the same thing.
-    Wait,
-}
-
 /// One message to whoever watches.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// How far a stage is.
+    /// How far something is.
     Progress {
-        /// What is being done.
-        stage: Stage,
-        /// To what: a package, an arm, a file.
+        /// What is worked on: a package, an arm, a file.
         what: String,
         /// Steps done (files compiled, percent fetched).
         done: u64,
         /// Steps in all, as far as can be told; never less than `done`.
         total: Option<u64>,
-        /// Since the stage began.
-        elapsed: Duration,
     },
     /// Not an error, but worth a line.
     Notice(String),
@@ -45,16 +22,13 @@ pub enum Event {
 /// Sends progress of one stage, not oftener than a person can read.
 pub(crate) struct Meter<'a> {
     on_event: &'a dyn Fn(Event),
-    stage: Stage,
     what: String,
-    started: Instant,
     last: Option<Instant>,
 }
 
 impl<'a> Meter<'a> {
-    pub(crate) fn start(on_event: &'a dyn Fn(Event), stage: Stage, what: &str) -> Self {
-        let mut meter =
-            Self { on_event, stage, what: what.into(), started: Instant::now(), last: None };
+    pub(crate) fn start(on_event: &'a dyn Fn(Event), what: &str) -> Self {
+        let mut meter = Self { on_event, what: what.into(), last: None };
         meter.at(0, None);
         meter
     }
@@ -66,31 +40,32 @@ impl<'a> Meter<'a> {
         }
         self.last = Some(now);
         (self.on_event)(Event::Progress {
-            stage: self.stage,
             what: self.what.clone(),
             done,
             total: total.map(|total| total.max(done)),
-            elapsed: now - self.started,
         });
     }
 }
 
+/// Tells of a wait, each time it is called.
+pub(crate) fn waiting(on_event: &dyn Fn(Event), what: &str) -> impl FnMut() {
+    let mut meter: Option<Meter> = None;
+    move || meter.get_or_insert_with(|| Meter::start(on_event, what)).at(0, None)
+}
+
 /// The package area's events in our words.
-pub(crate) fn from_debian(on_event: &dyn Fn(Event), event: debian::Event) {
-    let progress = |stage, what: String, percent: f32| {
+pub fn from_debian(on_event: &dyn Fn(Event), event: debian::Event) {
+    let progress = |what: String, percent: f32| {
         (on_event)(Event::Progress {
-            stage,
             what,
             // Saturates: a percentage below 0 or above 100 is apt's problem.
             done: percent as u64,
             total: Some(100),
-            elapsed: Duration::ZERO,
         });
     };
     match event {
-        debian::Event::Fetching { what, percent } => progress(Stage::Fetch, what, percent),
-        debian::Event::Waiting { what } => progress(Stage::Wait, what, 0.0),
-        debian::Event::Unpacking { what } => progress(Stage::Unpack, what, 0.0),
+        debian::Event::Fetching { what, percent } => progress(what, percent),
+        debian::Event::Waiting { what } | debian::Event::Unpacking { what } => progress(what, 0.0),
         debian::Event::Notice(text) => on_event(Event::Notice(text)),
     }
 }

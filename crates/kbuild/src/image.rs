@@ -9,7 +9,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// A bootable kernel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Image {
     /// An ELF `vmlinux` with a PVH note, for `qemu -kernel`.
@@ -118,10 +117,11 @@ pub fn cached(dirs: &Dirs, key: &str) -> Option<Image> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use evidence::Origin;
 
     fn image(key: &str) -> Image {
         let provenance = Provenance {
-            origin: evidence::Origin::Words("o".into()),
+            origin: Origin::Words("o".into()),
             kernel: "7.3".into(),
             hash: "h".into(),
         };

@@ -12,34 +12,38 @@
 //! incrementally, and finished images by the hash of all that went into them.
 //! A user's own tree is only ever read.
 
+#![allow(missing_docs, reason = "of fields and variants, those whose names say it")]
+
 mod arm;
-mod build;
-mod config;
+mod builder;
+pub mod config;
 mod dirs;
+mod error;
 mod event;
 mod files;
+pub mod git;
 mod image;
 mod kconfig;
-mod lock;
 mod make;
 mod objects;
 mod overlay;
 mod panics;
 pub mod patch;
 mod prune;
-pub mod series;
 pub mod setup;
-mod site;
+pub mod site;
 mod source;
-mod toolchain;
+pub mod toolchain;
 mod tree;
 
-pub use arm::{Arm, ArmError, PortableArm};
-pub use build::{BuildError, Builder};
+pub use arm::{Arm, ArmError, Occasion, PortableArm, Role, Tracker, Variant};
+pub use builder::Builder;
 pub use config::{ConfigError, Fail, KernelConfig, Known, Proof};
 pub use dirs::Dirs;
-pub use event::{Event, Stage};
+pub use error::BuildError;
+pub use event::{Event, from_debian};
 pub use image::{Image, cached};
+pub use make::Outcome;
 pub use overlay::{Content, Overlay};
 pub use proc::Cancel;
 pub use prune::{Old, prune};

@@ -2,7 +2,7 @@
 //! Runs the kernel's make: a clean environment, a log, progress, and the
 //! first error out of thousands of lines.
 
-use crate::event::{Event, Meter, Stage};
+use crate::event::{Event, Meter};
 use crate::toolchain::Tools;
 use proc::{Cancel, RunError, run_heard};
 use std::fs::File;
@@ -12,12 +12,13 @@ use std::process::Command;
 
 /// How a make ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    pub(crate) success: bool,
+pub struct Outcome {
+    /// Whether it made what it was asked for.
+    pub success: bool,
     /// Lines that said a file was made.
     pub(crate) steps: u64,
     /// The first error, over a few lines; empty after success.
-    pub(crate) first_error: String,
+    pub first_error: String,
     pub(crate) disk_full: bool,
 }
 
@@ -68,14 +69,14 @@ impl Make<'_> {
     pub(crate) fn run(
         &self,
         targets: &[&str],
-        (stage, what): (Stage, &str),
+        what: &str,
         expected: Option<u64>,
         on_event: &dyn Fn(Event),
         cancel: &Cancel,
     ) -> Result<Outcome, RunError> {
         let log = File::options().create(true).append(true).open(self.log)?;
         let mut log = BufWriter::new(log);
-        let mut meter = Meter::start(on_event, stage, what);
+        let mut meter = Meter::start(on_event, what);
         let mut steps = 0;
         let mut errors = FirstError::default();
         let mut wrote: io::Result<()> = Ok(());

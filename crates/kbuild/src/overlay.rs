@@ -6,14 +6,11 @@ use std::collections::BTreeMap;
 /// A file as the arm wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// With this content.
     File {
-        /// All of it.
         data: Vec<u8>,
         /// Whether its mode has the x bits.
         executable: bool,
     },
-    /// Not there.
     Absent,
 }
 
@@ -39,7 +36,7 @@ impl Overlay {
     }
 
     /// Feeds everything into a hash.
-    pub(crate) fn hash(&self, hasher: &mut blake3::Hasher) {
+    pub fn feed(&self, hasher: &mut blake3::Hasher) {
         for (path, content) in self.iter() {
             hasher.update(&(path.len() as u64).to_le_bytes());
             hasher.update(path.as_bytes());

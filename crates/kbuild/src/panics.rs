@@ -9,11 +9,11 @@
 //! `slice_index_fail`) or what a panic prints.
 
 use crate::toolchain::in_path;
-use proc::{Cancel, RunError, run_lines};
+use proc::{Cancel, RunError, ask, shell};
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::Command;
+use xshell::cmd;
 
 /// The functions that `source`'s object (`objects` is the object tree) calls in
 /// order to panic. None where it is not part of the kernel: a module of another
@@ -32,19 +32,14 @@ pub(crate) fn calls(
     }
     let nm = in_path("nm").into_iter().next();
     let nm = nm.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "nm is not in PATH"))?;
-    let mut found = Vec::new();
-    let mut command = Command::new(nm);
-    command.args(["--undefined-only", "--format=just-symbols"]).arg(&object);
-    let status = run_lines(command.env("LC_ALL", "C"), cancel, |line| {
-        if is_panic(line.trim()) {
-            found.push(line.trim().to_owned());
-        }
-    })?;
-    if !status.success() {
+    let sh = shell()?;
+    let said = ask(cmd!(sh, "{nm} --undefined-only --format=just-symbols {object}"), cancel)?;
+    if !said.success {
         let what = format!("nm cannot read {}", object.display());
         return Err(io::Error::other(what).into());
     }
-    Ok(found)
+    let symbols = said.out.lines().map(str::trim).filter(|symbol| is_panic(symbol));
+    Ok(symbols.map(str::to_owned).collect())
 }
 
 /// Whether a symbol, which is not defined where it is used, is a way to panic.
@@ -69,6 +64,7 @@ fn is_linked(object: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     /// A folder of a kernel's object tree with one object, compiled as the
     /// kernel's are.

@@ -6,7 +6,7 @@
 
 use crate::Dirs;
 use crate::files::remove_dir;
-use crate::lock::Lock;
+use proc::FileLock;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,6 @@ const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 3600);
 /// One directory or file that may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Old {
-    /// Where.
     pub path: PathBuf,
     /// Since it was used last.
     pub age: Duration,
@@ -76,7 +75,7 @@ fn candidates(place: &Path, age: Duration) -> io::Result<Vec<Old>> {
 
 /// What keeps a build away while its directory goes; `None` when a process
 /// has it. An image is whole or gone and needs none.
-fn lock(dirs: &Dirs, place: &Path, path: &Path) -> io::Result<Option<Option<Lock>>> {
+fn lock(dirs: &Dirs, place: &Path, path: &Path) -> io::Result<Option<Option<FileLock>>> {
     if *place == dirs.images() {
         return Ok(Some(None));
     }
@@ -91,7 +90,7 @@ fn lock(dirs: &Dirs, place: &Path, path: &Path) -> io::Result<Option<Option<Lock
         None => Ok(Some(None)),
         Some(source) => {
             let path = dirs.sources().join(source).join("lock");
-            Ok(Lock::try_take(&path)?.map(Some))
+            Ok(FileLock::try_take(&path)?.map(Some))
         }
     }
 }
@@ -140,7 +139,7 @@ mod tests {
         assert!(dirs.cache.join("sources/a/file").exists(), "only looked at");
 
         // A build holds the source: neither it nor its objects may go.
-        let held = Lock::try_take(&dirs.cache.join("sources/a/lock")).unwrap().unwrap();
+        let held = FileLock::try_take(&dirs.cache.join("sources/a/lock")).unwrap().unwrap();
         age(&dirs, "sources/a", 31);
         assert_eq!(pruned(&dirs, false), ["images/.tmpX", "images/k"]);
         drop(held);

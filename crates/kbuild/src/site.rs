@@ -2,18 +2,17 @@
 //! Where a kernel is built: a source with an overlay in it, and an object tree.
 
 use crate::Dirs;
-use crate::build::BuildError;
 use crate::config::{self, Request};
-use crate::event::{Event, Stage};
+use crate::error::BuildError;
+use crate::event::{Event, waiting};
 use crate::files::free_space;
 use crate::kconfig::Kconfig;
-use crate::lock::{Lock, LockError};
 use crate::make::{Make, Outcome};
 use crate::objects::Objects;
 use crate::overlay::Overlay;
 use crate::source::Source;
 use crate::toolchain::{ToolchainError, Tools};
-use proc::{Cancel, RunError};
+use proc::{Cancel, FileLock};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,49 +25,53 @@ const COLD_STEPS: u64 = 1300;
 
 /// Waits until nobody else builds from `source`. Its files are ours as long
 /// as the lock is held.
-pub(crate) fn lock(
+///
+/// # Errors
+/// Cancelled, or the file system's.
+pub fn lock(
     source: &Source,
     on_event: &dyn Fn(Event),
     cancel: &Cancel,
-) -> Result<Lock, BuildError> {
+) -> Result<FileLock, BuildError> {
     let path = source.entry.lock_path();
-    let what = "another build of this source";
-    Lock::take(&path, what, on_event, cancel).map_err(|error| match error {
-        LockError::Io(error) => BuildError::io(&path)(error),
-        LockError::Cancelled(cancelled) => cancelled.into(),
-    })
+    let told = waiting(on_event, "another build of this source");
+    FileLock::take(&path, cancel, told).map_err(|error| error.or(BuildError::io(&path)))
 }
 
 /// What is to be built, and who is told.
-pub(crate) struct Order<'a> {
-    pub(crate) dirs: &'a Dirs,
-    pub(crate) source: &'a Source,
-    pub(crate) overlay: &'a Overlay,
-    pub(crate) requests: &'a [Request],
-    pub(crate) tools: &'a Tools,
+pub struct Order<'a> {
+    pub dirs: &'a Dirs,
+    pub source: &'a Source,
+    /// What is put into it.
+    pub overlay: &'a Overlay,
+    pub requests: &'a [Request],
+    pub tools: &'a Tools,
     /// The object trees' folder: the name of a configuration, or of another
     /// use that shares none with it.
-    pub(crate) name: &'a str,
+    pub name: &'a str,
     /// The object tree in there.
-    pub(crate) group: &'a str,
+    pub group: &'a str,
     /// Everything that make says is added to it.
-    pub(crate) log: &'a Path,
-    /// For progress.
-    pub(crate) what: &'a str,
-    pub(crate) on_event: &'a dyn Fn(Event),
-    pub(crate) cancel: &'a Cancel,
+    pub log: &'a Path,
+    pub what: &'a str,
+    pub on_event: &'a dyn Fn(Event),
+    /// The user's wish to stop.
+    pub cancel: &'a Cancel,
 }
 
 /// A source made what the order says, and its object tree; the caller holds
 /// the source's lock.
-pub(crate) struct Site<'a> {
+pub struct Site<'a> {
     order: &'a Order<'a>,
     pub(crate) objects: Objects,
 }
 
 impl<'a> Site<'a> {
     /// Puts the overlay into the source and opens the object tree.
-    pub(crate) fn open(order: &'a Order<'a>) -> Result<Self, BuildError> {
+    ///
+    /// # Errors
+    /// No room, or a source that was changed meanwhile.
+    pub fn open(order: &'a Order<'a>) -> Result<Self, BuildError> {
         let entry = &order.source.entry;
         let now = entry.provenance().map(|provenance| provenance.hash);
         if now.as_ref() != Some(&order.source.provenance.hash) {
@@ -81,11 +84,8 @@ impl<'a> Site<'a> {
         }
         let key = entry.dir.file_name().unwrap_or_default().to_string_lossy();
         let root = all.join(format!("{key}-{}", order.name));
-        let objects =
-            Objects::open(&root, order.group, order.cancel).map_err(|error| match error {
-                RunError::Io(error) => BuildError::io(&root)(error),
-                RunError::Cancelled(cancelled) => cancelled.into(),
-            })?;
+        let objects = Objects::open(&root, order.group, order.cancel)
+            .map_err(|error| error.or(BuildError::io(&root)))?;
         let tree = order.source.tree();
         tree.sync(order.overlay)
             .and_then(|_| tree.settle(&objects.times()))
@@ -99,7 +99,10 @@ impl<'a> Site<'a> {
     }
 
     /// Declares that what was asked for has been made.
-    pub(crate) fn finish(&self) -> Result<(), BuildError> {
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn finish(&self) -> Result<(), BuildError> {
         self.objects.finish().map_err(BuildError::io(&self.objects.dir))
     }
 
@@ -109,24 +112,18 @@ impl<'a> Site<'a> {
     }
 
     /// Runs make; its failure is an outcome, a full disk is not.
-    pub(crate) fn make(
-        &self,
-        targets: &[&str],
-        stage: Stage,
-        expected: Option<u64>,
-    ) -> Result<Outcome, BuildError> {
+    fn make(&self, targets: &[&str], expected: Option<u64>) -> Result<Outcome, BuildError> {
         let order = self.order;
         let tree = order.source.entry.tree();
         let make =
             Make { tree: &tree, objects: &self.objects.dir, tools: order.tools, log: order.log };
         let outcome = make
-            .run(targets, (stage, order.what), expected, order.on_event, order.cancel)
-            .map_err(|error| match error {
-                RunError::Cancelled(cancelled) => cancelled.into(),
-                RunError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-                    ToolchainError { what: "make".into() }.into()
-                }
-                RunError::Io(error) => BuildError::io(order.log)(error),
+            .run(targets, order.what, expected, order.on_event, order.cancel)
+            .map_err(|error| {
+                error.or(|error| match error.kind() {
+                    io::ErrorKind::NotFound => ToolchainError { what: "make".into() }.into(),
+                    _ => BuildError::io(order.log)(error),
+                })
             })?;
         if outcome.disk_full {
             return Err(BuildError::DiskFull(self.objects.dir.clone()));
@@ -137,7 +134,10 @@ impl<'a> Site<'a> {
     /// allnoconfig with our requests on top, then the check that they took.
     /// Skipped while neither they nor any Kconfig file changed. A make that
     /// failed is an outcome.
-    pub(crate) fn configure(&self) -> Result<Option<Outcome>, BuildError> {
+    ///
+    /// # Errors
+    /// [`BuildError::Config`] for options that did not take, a full disk.
+    pub fn configure(&self) -> Result<Option<Outcome>, BuildError> {
         let io = |error| BuildError::io(&self.objects.dir)(error);
         let requests = config::text(self.order.requests);
         let state = self.state(&requests);
@@ -149,7 +149,7 @@ impl<'a> Site<'a> {
         let preset = self.product(".lab-requests");
         fs::write(&preset, &requests).map_err(io)?;
         let preset = format!("KCONFIG_ALLCONFIG={}", preset.display());
-        let outcome = self.make(&[&preset, "allnoconfig"], Stage::Configure, None)?;
+        let outcome = self.make(&[&preset, "allnoconfig"], None)?;
         if !outcome.success {
             return Ok(Some(outcome));
         }
@@ -172,16 +172,19 @@ impl<'a> Site<'a> {
                 kconfig.set(path, content.clone());
             }
         }
-        kconfig.hash(&mut hasher);
+        kconfig.feed(&mut hasher);
         hasher.finalize().to_hex().to_string()
     }
 
     /// Runs make for `targets` and remembers how many steps that takes.
-    pub(crate) fn compile(&self, targets: &[&str]) -> Result<Outcome, BuildError> {
+    ///
+    /// # Errors
+    /// A full disk, or no make; its failure is an outcome.
+    pub fn compile(&self, targets: &[&str]) -> Result<Outcome, BuildError> {
         let note = if self.product("vmlinux").exists() { "steps-warm" } else { "steps-cold" };
         let known = self.objects.note(note).and_then(|text| text.parse().ok());
         let expected = known.or((note == "steps-cold").then_some(COLD_STEPS));
-        let outcome = self.make(targets, Stage::Compile, expected)?;
+        let outcome = self.make(targets, expected)?;
         if outcome.success {
             self.objects
                 .set_note(note, &outcome.steps.to_string())

@@ -2,11 +2,11 @@
 //! The compilers that a kernel is built with.
 
 use crate::Dirs;
-use proc::{Cancel, run_lines};
+use proc::{first_line, shell};
 use serde::{Deserialize, Serialize};
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use xshell::cmd;
 
 /// Versions, for the record and for the image's key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,10 +36,13 @@ pub(crate) const LIBCLANG_MAJORS: [u32; 7] = [22, 21, 20, 19, 18, 17, 16];
 
 /// A Rust compiler with the sources of its library.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Rustc {
-    pub(crate) path: PathBuf,
-    pub(crate) sysroot: PathBuf,
-    pub(crate) version: String,
+pub struct Rustc {
+    /// The compiler, not rustup's proxy.
+    pub path: PathBuf,
+    /// Where its library is.
+    pub sysroot: PathBuf,
+    /// First line of `--version`.
+    pub version: String,
 }
 
 /// A program and its version.
@@ -53,7 +56,6 @@ pub(crate) struct Tool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum CcKind {
-    /// The distribution's.
     #[default]
     Gcc,
     /// The newest that is there; KASAN together with Rust needs it.
@@ -62,8 +64,9 @@ pub enum CcKind {
 
 /// All that make is told about compilers.
 #[derive(Debug, Clone)]
-pub(crate) struct Tools {
-    pub(crate) versions: Toolchain,
+pub struct Tools {
+    /// For the record, and for keys.
+    pub versions: Toolchain,
     /// `bin/` of LLVM, where clang is used.
     llvm: Option<PathBuf>,
     rust: Option<(Rustc, Tool, PathBuf)>,
@@ -71,12 +74,15 @@ pub(crate) struct Tools {
 
 impl Tools {
     /// Finds what a kernel with or without Rust needs.
-    pub(crate) fn find(dirs: &Dirs, rust: bool, kind: CcKind) -> Result<Self, ToolchainError> {
+    ///
+    /// # Errors
+    /// [`ToolchainError`] for the first that is missing.
+    pub fn find(dirs: &Dirs, rust: bool, kind: CcKind) -> Result<Self, ToolchainError> {
         let missing = |what: &str| ToolchainError { what: what.into() };
         let (cc, ld, llvm) = match kind {
             CcKind::Gcc => {
-                let cc = first_line("gcc").ok_or_else(|| missing("gcc"))?;
-                let ld = first_line("ld").ok_or_else(|| missing("ld (binutils)"))?;
+                let cc = version_in_path("gcc").ok_or_else(|| missing("gcc"))?;
+                let ld = version_in_path("ld").ok_or_else(|| missing("ld (binutils)"))?;
                 (cc, ld, None)
             }
             CcKind::Clang => find_llvm().ok_or_else(|| {
@@ -141,14 +147,15 @@ pub(crate) fn find_llvm() -> Option<(String, String, Option<PathBuf>)> {
         let bin = PathBuf::from(format!("/usr/lib/llvm-{major}/bin"));
         let complete = ["ld.lld", "llvm-ar", "llvm-nm"].iter().all(|tool| bin.join(tool).exists());
         let cc = version_of(&bin.join("clang"), MIN_CLANG).filter(|_| complete)?;
-        let ld = output(Command::new(bin.join("ld.lld")).arg("--version"))?;
+        let ld = version(&bin.join("ld.lld"))?;
         Some((cc, ld, Some(bin)))
     })
 }
 
 /// The first compiler that is new enough and has its library's sources:
 /// the distribution's, then the one in use, then any of rustup's.
-pub(crate) fn find_rustc() -> Option<Rustc> {
+#[must_use]
+pub fn find_rustc() -> Option<Rustc> {
     let mut candidates = vec![PathBuf::from("/usr/bin/rustc")];
     candidates.extend(in_path("rustc"));
     let home = env::var_os("RUSTUP_HOME")
@@ -165,7 +172,8 @@ pub(crate) fn find_rustc() -> Option<Rustc> {
 
 fn rustc(path: &Path) -> Option<Rustc> {
     let version = version_of(path, MIN_RUSTC)?;
-    let sysroot = PathBuf::from(output(Command::new(path).args(["--print", "sysroot"]))?);
+    let sh = shell().ok()?;
+    let sysroot = PathBuf::from(first_line(cmd!(sh, "{path} --print sysroot"))?);
     let library = sysroot.join("lib/rustlib/src/rust/library/core/src/lib.rs");
     // rustup's proxy picks by directory; the compiler itself does not.
     let real = sysroot.join("bin/rustc");
@@ -206,7 +214,8 @@ fn has_libclang(dir: &Path) -> bool {
 }
 
 /// All programs of that name in `PATH`, and where root's tools are.
-pub(crate) fn in_path(name: &str) -> Vec<PathBuf> {
+#[must_use]
+pub fn in_path(name: &str) -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let dirs = env::split_paths(&path);
     let more = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
@@ -218,12 +227,13 @@ fn version_of(path: &Path, least: [u32; 3]) -> Option<String> {
     if !path.is_file() {
         return None;
     }
-    let line = output(Command::new(path).arg("--version"))?;
+    let line = version(path)?;
     (numbers(&line)? >= least).then_some(line)
 }
 
 /// `1.96.0` in `rustc 1.96.0 (ac68faa20 2026-05-25)`
-pub(crate) fn numbers(line: &str) -> Option<[u32; 3]> {
+#[must_use]
+pub fn numbers(line: &str) -> Option<[u32; 3]> {
     line.split_whitespace().find_map(|word| {
         let mut parts = word.split(['.', '-', '+']);
         let mut next = || parts.next()?.parse().ok();
@@ -231,18 +241,15 @@ pub(crate) fn numbers(line: &str) -> Option<[u32; 3]> {
     })
 }
 
-pub(crate) fn first_line(program: &str) -> Option<String> {
-    let path = in_path(program).into_iter().next()?;
-    output(Command::new(path).arg("--version"))
+fn version_in_path(program: &str) -> Option<String> {
+    version(in_path(program).first()?)
 }
 
-/// The first line that a quick command prints, if it succeeds.
-fn output(command: &mut Command) -> Option<String> {
-    let mut first = None;
-    let status = run_lines(command.env("LC_ALL", "C"), &Cancel::new(), |line| {
-        first.get_or_insert_with(|| line.to_owned());
-    });
-    first.filter(|_| status.is_ok_and(|status| status.success()))
+/// The first line of `--version`.
+#[must_use]
+pub fn version(program: &Path) -> Option<String> {
+    let sh = shell().ok()?;
+    first_line(cmd!(sh, "{program} --version"))
 }
 
 #[cfg(test)]

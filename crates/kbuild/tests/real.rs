@@ -130,7 +130,7 @@ fn an_edit_of_bcache_is_an_image_within_few_steps() {
              @@ -1 +1,2 @@\n {first}\n+/* {word} */\n"
         );
         fs::write(&path, text).unwrap();
-        Arm::from_path("edit", &path).unwrap()
+        Arm::from_path(&dirs, "edit", &path).unwrap()
     };
     // A comment that was never there before, so that it is built now.
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();

@@ -86,7 +86,7 @@ impl Drop for Guarded {
     }
 }
 
-/// Why a logged command did not run to its end.
+/// Why something that takes its time did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The program could not be started or waited for, or its log not opened.
@@ -95,6 +95,16 @@ pub enum RunError {
     /// The user asked to stop; the group is dead.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+impl RunError {
+    /// As the caller's own error; `io` makes it of what the system said.
+    pub fn or<E: From<Cancelled>>(self, io: impl FnOnce(io::Error) -> E) -> E {
+        match self {
+            Self::Io(error) => io(error),
+            Self::Cancelled(cancelled) => cancelled.into(),
+        }
+    }
 }
 
 /// Runs `command` to its end with both outputs appended to `log`.

@@ -8,13 +8,19 @@
 
 #![allow(missing_docs)] // a comment stands where a name does not say it
 
+mod ask;
 mod cancel;
 mod guarded;
 mod lines;
+mod lock;
 mod scratch;
+mod tail;
 mod watchdog;
 
+pub use ask::{Said, ask, ask_about, first_line, shell};
 pub use cancel::{Cancel, Cancelled};
 pub use guarded::{Guarded, RunError, run_logged};
 pub use lines::{run_heard, run_lines};
+pub use lock::FileLock;
 pub use scratch::Scratch;
+pub use tail::Tail;

@@ -20,13 +20,9 @@ Exit codes: 0 measured; 2 wrong usage; 3 set-up incomplete; 4 the harness failed
 #[derive(Debug, Clone, Args)]
 #[command(after_help = PERF_EXAMPLES)]
 pub struct PerfArgs {
-    /// Arms, the first being the reference; NAME=PATH for your own.
-    #[arg(
-        long,
-        value_name = "A,B",
-        value_delimiter = ',',
-        default_value = "base,c,rust,ordered,two-pass"
-    )]
+    /// Arms, the first being the reference; NAME=PATH for your own [default: those whose file
+    /// says so].
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub arms: Vec<String>,
     /// Boots of every arm [default: 6, with --quick 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]

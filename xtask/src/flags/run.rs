@@ -14,8 +14,9 @@ Examples:
   cargo xtask run --scenario L1 --quick            fio under load: every arm, three runs of each
   cargo xtask run --scenario L3 --arm rust --hours 8   power cuts under load, all night
 
-A patch, mbox, quilt folder or arm.toml can be given as PATH. An arm of yours is expected to be
-clean everywhere; `base` is expected to fail.";
+A patch, an mbox (.gz too), a folder of mails or of a quilt series, or an arm.toml (it may stand on
+an arm of the project) can be given as PATH. An arm of yours is expected to be clean everywhere;
+`base` is expected to fail.";
 
 #[derive(Debug, Clone, Args)]
 #[command(after_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]

@@ -48,7 +48,7 @@ pub struct SeriesArgs {
 }
 
 fn person(text: &str) -> Result<String, String> {
-    if kbuild::series::is_person(text) {
+    if ::series::is_person(text) {
         Ok(text.to_owned())
     } else {
         Err("'NAME <ADDRESS>' is expected".to_owned())

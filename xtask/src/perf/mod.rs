@@ -11,6 +11,7 @@ use crate::run;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
 use evidence::{Perf, RunRecord, RunStatus, Store};
+use kbuild::Occasion;
 use measure::Bed;
 use plan::{Extent, Plan, Task};
 use proc::Cancel;
@@ -27,7 +28,10 @@ pub fn main(args: &PerfArgs, cancel: &Cancel) -> Result<ExitCode> {
     if !(args.margin > 0.0 && args.margin < 100.0) {
         return Err(exit::usage("--margin is in per cent, above 0 and below 100"));
     }
-    let arms = prepare::choose_arms(&dirs, &args.arms)?;
+    let arms = match args.arms.as_slice() {
+        [] => prepare::arms_of(&dirs, Occasion::Perf)?,
+        named => prepare::choose_arms(&dirs, named)?,
+    };
     prepare::check_kernel_args(&dirs, &args.session.kernel)?;
     let out = args.session.out.clone().unwrap_or_else(|| {
         let time = lab::now().replace([':', '-'], "").to_lowercase();
@@ -47,7 +51,7 @@ pub fn main(args: &PerfArgs, cancel: &Cancel) -> Result<ExitCode> {
     }
     let pairs = args.pairs.unwrap_or(if args.quick { 4 } else { 6 });
     let extent = Extent { pairs, quick: args.quick, parts: args.only.clone() };
-    let plan = Plan::new(&names, &extent);
+    let plan = Plan::new(&arms, &extent);
     let bed = Bed::new(&dirs, &ready, args, &ui, cancel)?;
     let result = play(&mut record, &plan, &names, &bed, &store, &ui, cancel);
     let perf = record.perf.clone().unwrap_or_default();

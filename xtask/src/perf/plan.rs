@@ -3,6 +3,7 @@
 
 use crate::flags::PerfPart;
 use evidence::{Perf, again};
+use kbuild::{Arm, Tracker};
 
 /// An arm as it is measured: the reference is there twice, an arm with a
 /// switch once for each position.
@@ -50,9 +51,9 @@ const TIB: u64 = 1 << 40;
 pub const PEAK: u32 = 1024;
 
 impl Plan {
-    /// `arms` are the names in order, the first being the reference.
+    /// Of `arms`, the first is the reference.
     #[must_use]
-    pub fn new(arms: &[String], extent: &Extent) -> Self {
+    pub fn new(arms: &[Arm], extent: &Extent) -> Self {
         let variants = variants(arms);
         let wants = |part| extent.parts.is_empty() || extent.parts.contains(&part);
         let mut tasks = Vec::new();
@@ -62,7 +63,7 @@ impl Plan {
             });
         }
         // Only arms with a tracker; the reference is the control, without one.
-        let tracked = |arm: &usize| *arm > 0 && arms[*arm] != "two-pass" && arms[*arm] != "v1";
+        let tracked = |arm: &usize| *arm > 0 && arms[*arm].tracker != Tracker::None;
         if wants(PerfPart::Memory) {
             for tib in if extent.quick { vec![1, 100] } else { vec![1, 10, 100] } {
                 for arm in (0..arms.len()).filter(|arm| *arm == 0 || tracked(arm)) {
@@ -74,8 +75,12 @@ impl Plan {
             let points: &[u32] =
                 if extent.quick { &[8, 32, 256] } else { &[8, 16, 32, 64, 128, 256, 512, 1024] };
             for &in_flight in points {
-                let same_as_rust = |arm: &usize| arms[*arm] == "ordered";
-                let wanted = |arm: &usize| *arm == 0 || (tracked(arm) && !same_as_rust(arm));
+                // One arm for each tracker: what is skipped is the tracker's doing.
+                let first = |arm: &usize| {
+                    let same = |other: &Arm| other.tracker == arms[*arm].tracker;
+                    arms[*arm].tracker == Tracker::Unknown || !arms[1..*arm].iter().any(same)
+                };
+                let wanted = |arm: &usize| *arm == 0 || (tracked(arm) && first(arm));
                 for arm in (0..arms.len()).filter(wanted) {
                     tasks.push(Task::Hits { arm, in_flight });
                 }
@@ -142,19 +147,19 @@ impl Plan {
     }
 }
 
-fn variants(arms: &[String]) -> Vec<Variant> {
-    let plain = |(arm, name): (usize, &String)| Variant {
-        label: name.clone(),
-        arm,
-        attributes: Vec::new(),
-    };
+/// The arms, then their switches in other positions, then the reference again.
+fn variants(arms: &[Arm]) -> Vec<Variant> {
+    let plain =
+        |(arm, of): (usize, &Arm)| Variant { label: of.name.clone(), arm, attributes: Vec::new() };
     let mut variants: Vec<Variant> = arms.iter().enumerate().map(plain).collect();
-    if let Some(at) = arms.iter().position(|name| name == "ordered") {
-        let attributes = vec![("ordered_invalidation".to_owned(), "0".to_owned())];
-        variants.push(Variant { label: "ordered (off)".to_owned(), arm: at, attributes });
+    for (arm, of) in arms.iter().enumerate() {
+        variants.extend(of.variants.iter().map(|variant| Variant {
+            label: format!("{} ({})", of.name, variant.name),
+            arm,
+            attributes: variant.sysfs.clone().into_iter().collect(),
+        }));
     }
-    let again = again(&arms[0]);
-    variants.push(Variant { label: again, arm: 0, attributes: Vec::new() });
+    variants.push(Variant { label: again(&arms[0].name), arm: 0, attributes: Vec::new() });
     variants
 }
 
@@ -173,9 +178,10 @@ mod tests {
     use evidence::Series;
 
     fn plan(quick: bool, parts: Vec<PerfPart>) -> (Vec<String>, Plan) {
-        let arms = ["base", "rust", "ordered"].map(str::to_owned).to_vec();
+        let dirs = crate::prepare::dirs().unwrap();
+        let arms = ["base", "rust", "ordered"].map(|name| Arm::load(&dirs, name).unwrap());
         let plan = Plan::new(&arms, &Extent { pairs: 2, quick, parts });
-        (arms, plan)
+        (arms.map(|arm| arm.name).to_vec(), plan)
     }
 
     #[test]
@@ -211,6 +217,24 @@ mod tests {
             plan.tasks.iter().filter(|task| !plan.is_done(task, &arms, &perf)).collect();
         assert_eq!(left.len(), 9);
         assert!(!left.contains(&&Task::Count { variant: 1, round: 0 }));
+    }
+
+    #[test]
+    fn memory_and_hits_are_of_what_has_a_tracker_and_hits_of_each_tracker_once() {
+        let dirs = crate::prepare::dirs().unwrap();
+        let arms = ["base", "v1", "c", "ordered", "rust"];
+        let arms = arms.map(|name| Arm::load(&dirs, name).unwrap());
+        let parts = vec![PerfPart::Memory, PerfPart::Hits];
+        let plan = Plan::new(&arms, &Extent { pairs: 1, quick: true, parts });
+        let (mut memory, mut hits) = (Vec::new(), Vec::new());
+        for task in plan.tasks {
+            match task {
+                Task::Memory { arm, bytes } if bytes == TIB => memory.push(arm),
+                Task::Hits { arm, in_flight: 8 } => hits.push(arm),
+                _ => {}
+            }
+        }
+        assert_eq!((memory, hits), (vec![0, 2, 3, 4], vec![0, 2, 3]));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! reading it from files checks; building it runs the kernel's own Makefiles
 //! with its patches in them, so whoever builds a stranger's arm trusts it.
 
-use super::{Arm, ArmError, Layer, check_name};
+use super::error::ArmError;
+use super::stack::{Arm, Layer, check_name};
 use crate::patch::{self, Fuzz, Patch, PatchError};
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +22,17 @@ pub struct PortableArm {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 enum PortableLayer {
-    Patch { name: String, lenient: bool, text: String },
-    File { to: String, text: String },
+    Patch {
+        name: String,
+        lenient: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        strip: Option<usize>,
+        text: String,
+    },
+    File {
+        to: String,
+        text: String,
+    },
 }
 
 impl Arm {
@@ -33,6 +43,7 @@ impl Arm {
             Layer::Patch { patch, fuzz } => Some(PortableLayer::Patch {
                 name: patch.name.clone(),
                 lenient: *fuzz == Fuzz::Lenient,
+                strip: patch.strip,
                 text: patch.text.clone(),
             }),
             Layer::File { to, data } => {
@@ -65,9 +76,11 @@ impl Arm {
             Err(ArmError::Option { place: place.clone(), line: line.clone() })
         };
         let layer = |layer: &PortableLayer| match layer {
-            PortableLayer::Patch { name, lenient, text } => {
+            PortableLayer::Patch { name, lenient, strip, text } => {
                 let fuzz = if *lenient { Fuzz::Lenient } else { Fuzz::Strict };
-                Ok(Layer::Patch { patch: Patch::parse(name, text)?, fuzz })
+                let mut patch = Patch::parse(name, text)?;
+                patch.strip = *strip;
+                Ok(Layer::Patch { patch, fuzz })
             }
             PortableLayer::File { to, text } => match patch::check_path(to) {
                 Ok(()) => Ok(Layer::File { to: to.clone(), data: text.clone().into_bytes() }),
@@ -83,6 +96,7 @@ impl Arm {
             needs_rust: portable.needs_rust,
             options: portable.options.iter().map(option).collect::<Result<_, _>>()?,
             layers: portable.layers.iter().map(layer).collect::<Result<_, _>>()?,
+            ..Self::default()
         })
     }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Patches from somebody else. `KBUILD_FUZZ=1000000` asks for as many inputs;
-//! a failure names its seed, and `KBUILD_FUZZ_SEED` begins there.
+//! Patches from somebody else. `KBUILD_FUZZ=100000` asks for as many inputs (git
+//! is started for each); a failure names its seed, and `KBUILD_FUZZ_SEED` begins
+//! there.
 
-use super::{Fuzz, apply, check_path, split_mbox};
+use super::{Fuzz, apply, check_path, read};
 use crate::overlay::Overlay;
 use fastrand::Rng;
 use std::fs;
@@ -11,7 +12,7 @@ use std::path::Path;
 fn seeds() -> std::ops::Range<u64> {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let first = number("KBUILD_FUZZ_SEED").unwrap_or(0);
-    first..first + number("KBUILD_FUZZ").unwrap_or(10_000)
+    first..first + number("KBUILD_FUZZ").unwrap_or(1_000)
 }
 
 fn below(rng: &mut Rng, limit: usize) -> usize {
@@ -22,7 +23,7 @@ fn pick<'a>(rng: &mut Rng, list: &[&'a str]) -> &'a str {
     list[below(rng, list.len())]
 }
 
-const LINES: [&str; 34] = [
+const LINES: [&str; 35] = [
     "--- a/d/f",
     "+++ b/d/f",
     "--- /dev/null",
@@ -55,6 +56,7 @@ const LINES: [&str; 34] = [
     "GIT binary patch",
     "From 1 Mon Sep 17 00:00:00 2001",
     "Subject: [PATCH 99999999999/é] x",
+    "Subject: [PATCH v99999999999,1/4294967295] x",
     "Content-Transfer-Encoding: quoted-printable",
     "Content-Transfer-Encoding: base64",
 ];
@@ -99,19 +101,18 @@ fn input(rng: &mut Rng, real: &[String]) -> String {
 fn one(seed: u64, real: &[String]) -> (usize, usize) {
     let mut rng = Rng::with_seed(seed);
     let text = input(&mut rng, real);
-    let Ok(patches) = split_mbox("p", &text) else { return (0, 0) };
+    let Ok(mailed) = read(&[("p".to_owned(), text.into_bytes())]) else { return (0, 0) };
     let mut applied = 0;
-    for patch in &patches {
+    for patch in &mailed.patches {
         let mut overlay = Overlay::default();
         let fuzz = if below(&mut rng, 2) == 0 { Fuzz::Strict } else { Fuzz::Lenient };
         let file = |path: &str| (path == "d/f").then(|| b"1\n2\n3\n4\n".to_vec());
         applied += usize::from(apply(patch, fuzz, &mut overlay, &file).is_ok());
-        // Also of a patch that failed half-way: nothing outside the tree.
         for (path, _) in overlay.iter() {
             assert!(check_path(path).is_ok(), "{path:?}");
         }
     }
-    (patches.len(), applied)
+    (mailed.patches.len(), applied)
 }
 
 #[test]
@@ -129,5 +130,5 @@ fn no_patch_of_somebody_elses_brings_the_tool_down_or_leaves_the_tree() {
         applied += fits;
     }
     eprintln!("{parsed} patches parsed and {applied} applied of {} texts", seeds().count());
-    assert!(parsed > 500 && applied > 100, "the generator has lost its way");
+    assert!(parsed > 200 && applied > 20, "the generator has lost its way");
 }

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! bindgen, compiled for the lab alone where no package is new enough.
 
-use super::SetupError;
+use super::error::SetupError;
 use crate::Dirs;
-use crate::event::{Event, Meter, Stage};
-use crate::lock::{Lock, LockError};
+use crate::event::{Event, Meter, waiting};
 use crate::toolchain::in_path;
-use proc::{Cancel, run_lines};
-use std::collections::VecDeque;
+use proc::{Cancel, FileLock, Tail, run_lines};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -39,12 +37,8 @@ pub(super) fn install(
     };
     let root = dirs.tools();
     let lock = root.join("lock");
-    let _lock = Lock::take(&lock, "another installation of bindgen", on_event, cancel).map_err(
-        |error| match error {
-            LockError::Io(error) => SetupError::Io { path: lock.clone(), error },
-            LockError::Cancelled(cancelled) => cancelled.into(),
-        },
-    )?;
+    let told = waiting(on_event, "another installation of bindgen");
+    let _lock = FileLock::take(&lock, cancel, told).map_err(SetupError::run(&lock))?;
     if crate::toolchain::find_bindgen(dirs).is_some() {
         return Ok(());
     }
@@ -65,18 +59,15 @@ pub(super) fn install(
     for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "CARGO_TARGET_DIR"] {
         command.env_remove(name);
     }
-    let mut meter = Meter::start(on_event, Stage::Tool, "bindgen");
-    let mut tail: VecDeque<String> = VecDeque::new();
+    let mut meter = Meter::start(on_event, "bindgen");
+    let mut tail = Tail::default();
     let mut compiled = 0;
     let status = run_lines(&mut command, cancel, |line| {
         if line.trim_start().starts_with("Compiling ") {
             compiled += 1;
             meter.at(compiled, Some(CRATES));
         }
-        if tail.len() == 15 {
-            tail.pop_front();
-        }
-        tail.push_back(line.to_owned());
+        tail.push(line);
     })
     .map_err(SetupError::run("cargo"))?;
     // 300 MB that nobody needs again.
@@ -85,5 +76,5 @@ pub(super) fn install(
         return Ok(());
     }
     let command = format!("cargo {} {}", args.join(" "), root.display());
-    Err(SetupError::classify("bindgen".into(), command, Vec::from(tail).join("\n")))
+    Err(SetupError::classify("bindgen".into(), command, tail.text()))
 }

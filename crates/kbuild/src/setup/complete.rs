@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Makes a survey complete.
 
-use super::install::{Root, apt, candidate, install_args, lists_are_empty, update_args};
+use super::bindgen;
+use super::error::SetupError;
+use super::install::{Root, apt, install_args, update_args};
 use super::needs::QEMU;
-use super::survey::{Fix, Survey};
-use super::{Scope, SetupError, bindgen, survey};
+use super::packages::{candidate, lists_are_empty};
+use super::scope::Scope;
+use super::survey::{Fix, Survey, survey};
 use crate::Dirs;
 use crate::event::{Event, from_debian};
 use debian::{AptError, PrivateApt, Release};

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Installs Debian packages into the system, never at the cost of another.
 
-use super::SetupError;
-use crate::event::{Event, Meter, Stage};
-use proc::{Cancel, run_lines};
-use std::collections::VecDeque;
-use std::path::Path;
+use super::error::SetupError;
+use crate::event::{Event, Meter};
+use proc::{Cancel, Tail, ask, run_lines, shell};
 use std::process::Command;
+use xshell::cmd;
 
 /// How we become root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Root {
-    /// We are.
     Already,
     /// `sudo -n` works.
     Sudo,
@@ -23,8 +21,9 @@ impl Root {
         if rustix::process::geteuid().is_root() {
             return Some(Self::Already);
         }
-        let sudo = run_lines(Command::new("sudo").args(["-n", "true"]), cancel, |_| {});
-        sudo.is_ok_and(|status| status.success()).then_some(Self::Sudo)
+        let sh = shell().ok()?;
+        let sudo = ask(cmd!(sh, "sudo -n true"), cancel);
+        sudo.is_ok_and(|said| said.success).then_some(Self::Sudo)
     }
 
     fn command(self, args: &[String]) -> Command {
@@ -86,9 +85,8 @@ pub(super) fn apt(
         // DPkg::Lock::Timeout waits without a word, and not for all locks.
         for _ in 0..20 {
             cancel.check()?;
-            let meter = waiting.get_or_insert_with(|| {
-                Meter::start(on_event, Stage::Wait, "another package manager")
-            });
+            let meter =
+                waiting.get_or_insert_with(|| Meter::start(on_event, "another package manager"));
             meter.at(0, None);
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
@@ -98,14 +96,13 @@ pub(super) fn apt(
 /// Compilers that an installation would replace, though nobody named them.
 /// What they are is part of every image's key.
 fn replaced(args: &[String], cancel: &Cancel) -> Result<Vec<String>, SetupError> {
-    let mut found = Vec::new();
-    let mut command = Command::new(&args[0]);
+    let sh = shell().map_err(|error| SetupError::Io { path: "apt-get".into(), error })?;
+    let (program, args) = (&args[0], &args[1..]);
     // Looks only, for which nobody has to be root.
-    command.env("LC_ALL", "C").arg("--simulate").args(&args[1..]);
-    let look = |line: &str| found.extend(replaced_compiler(line).map(str::to_owned));
-    run_lines(&mut command, cancel, look).map_err(SetupError::run("apt-get"))?;
-    found.retain(|package| !args.contains(package));
-    Ok(found)
+    let said = ask(cmd!(sh, "{program} --simulate {args...}"), cancel)
+        .map_err(SetupError::run("apt-get"))?;
+    let found = said.out.lines().filter_map(replaced_compiler).map(str::to_owned);
+    Ok(found.filter(|package| !args.contains(package)).collect())
 }
 
 /// The package of a line such as `Inst rustc-web [1.85.0] (1.96.0 Debian)`;
@@ -126,19 +123,14 @@ fn apt_once(
     on_event: &dyn Fn(Event),
     cancel: &Cancel,
 ) -> Result<Option<String>, SetupError> {
-    let mut meter = Meter::start(on_event, Stage::Install, what);
-    let mut tail: VecDeque<String> = VecDeque::new();
+    let mut meter = Meter::start(on_event, what);
+    let mut tail = Tail::default();
     let status = run_lines(&mut root.command(args), cancel, |line| match percent(line) {
         Some(percent) => meter.at(percent, Some(100)),
-        None => {
-            if tail.len() == 15 {
-                tail.pop_front();
-            }
-            tail.push_back(line.to_owned());
-        }
+        None => tail.push(line),
     })
     .map_err(SetupError::run("apt-get"))?;
-    Ok((!status.success()).then(|| Vec::from(tail).join("\n")))
+    Ok((!status.success()).then(|| tail.text()))
 }
 
 /// Fetching is the first half, unpacking the second.
@@ -151,28 +143,6 @@ fn percent(line: &str) -> Option<u64> {
     // The package's name may hold a colon (gcc:amd64).
     let value = rest.split(':').skip(1).find_map(|word| word.parse::<f64>().ok())?;
     Some((offset + value / 2.0).clamp(0.0, 100.0) as u64)
-}
-
-/// The version that apt would install; `None` for an unknown package.
-pub(super) fn candidate(package: &str) -> Option<String> {
-    let mut version = None;
-    let mut command = Command::new("apt-cache");
-    command.env("LC_ALL", "C").args(["policy", package]);
-    run_lines(&mut command, &Cancel::new(), |line| {
-        if let Some(found) = line.trim().strip_prefix("Candidate: ") {
-            version = Some(found.to_owned());
-        }
-    })
-    .ok()?;
-    version.filter(|version| version != "(none)")
-}
-
-/// A fresh container has no package lists.
-pub(super) fn lists_are_empty() -> bool {
-    let lists = Path::new("/var/lib/apt/lists").read_dir();
-    !lists.is_ok_and(|entries| {
-        entries.flatten().any(|entry| entry.file_name().to_string_lossy().contains("Packages"))
-    })
 }
 
 #[cfg(test)]

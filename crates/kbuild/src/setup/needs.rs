@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The list itself. A line here is all that a new need takes.
 
-use super::Scope;
+use super::scope::Scope;
 
 /// How one sees whether something is there.
 #[derive(Debug, Clone, Copy)]
@@ -14,9 +14,7 @@ pub(super) enum Probe {
     File(&'static [&'static str]),
     /// A Rust compiler with its library's sources.
     Rustc,
-    /// libclang.
     Libclang,
-    /// bindgen, new enough.
     Bindgen,
     /// clang, new enough, with the linker and the tools of its release.
     Llvm,
@@ -85,7 +83,9 @@ pub(super) const NEEDS: &[Need] = &[
         Probe::File(&["/usr/include/gelf.h", "/usr/include/libelf.h"]),
         &["libelf-dev"],
     ),
+    run("git", "takes mails apart, applies patches", Probe::Program("git"), &["git"]),
     run("tar", "unpacks the kernel source", Probe::Program("tar"), &["tar"]),
+    run("gzip", "unpacks mailboxes", Probe::Program("gzip"), &["gzip"]),
     run("xz", "unpacks the kernel source", Probe::Program("xz"), &["xz-utils"]),
     run(
         "Rust for the kernel",

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Looks at the machine, without changing anything.
 
-use super::Scope;
 use super::bindgen;
-use super::install::candidate;
-use super::installed;
 use super::needs::{NEEDS, Need, Probe};
+use super::packages::{candidate, installed, lists_are_empty};
+use super::scope::Scope;
 use crate::Dirs;
 use crate::toolchain::{
     LIBCLANG_MAJORS, MIN_BINDGEN, MIN_CLANG, MIN_RUSTC, find_bindgen, find_libclang, find_llvm,
-    find_rustc, in_path, numbers,
+    find_rustc, in_path, numbers, version,
 };
-use proc::{Cancel, run_lines};
+use proc::{first_line, shell};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use xshell::cmd;
 
 /// What makes something that is missing appear.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,21 +28,17 @@ pub enum Fix {
 /// Whether something is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// It is.
     Found {
-        /// Where.
         path: PathBuf,
         /// Its own words; empty where it has none.
         version: String,
     },
-    /// It is not.
     Missing(Fix),
 }
 
 /// One thing that the machine must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// For the table.
     pub name: &'static str,
     /// Why it is wanted.
     pub purpose: &'static str,
@@ -101,44 +96,42 @@ pub fn survey(dirs: &Dirs, scope: Scope) -> Survey {
 
 fn look(dirs: &Dirs, need: &Need) -> Item {
     let packages = || Fix::Packages(need.packages.iter().map(|&name| name.to_owned()).collect());
-    let found = |path: PathBuf, version: String| State::Found { path, version };
-    let state = match need.probe {
-        Probe::Program(program) => in_path(program)
-            .into_iter()
-            .next()
-            .map(|path| {
-                let version = version(Command::new(&path).arg("--version")).unwrap_or_default();
-                found(path, version)
-            })
-            .unwrap_or_else(|| State::Missing(packages())),
-        Probe::Mute(program) => in_path(program)
-            .into_iter()
-            .next()
-            .map_or_else(|| State::Missing(packages()), |path| found(path, String::new())),
-        Probe::File(places) => places
-            .iter()
-            .map(Path::new)
-            .find(|path| path.exists())
-            .map_or_else(|| State::Missing(packages()), |path| found(path.into(), String::new())),
-        Probe::Rustc => find_rustc()
-            .map_or_else(|| State::Missing(rust_fix()), |rustc| found(rustc.path, rustc.version)),
-        Probe::Libclang => find_libclang()
-            .map_or_else(|| State::Missing(libclang_fix()), |dir| found(dir, String::new())),
-        Probe::Bindgen => find_bindgen(dirs)
-            .map_or_else(|| State::Missing(bindgen_fix()), |tool| found(tool.path, tool.version)),
-        Probe::Llvm => find_llvm().map_or_else(
-            || State::Missing(llvm_fix()),
-            |(cc, _, bin)| found(bin.unwrap_or_default(), cc),
-        ),
-        Probe::Python(module) => {
-            let import = format!("import {module}; print({module}.__file__)");
-            version(Command::new("/usr/bin/python3").args(["-c", &import])).map_or_else(
-                || State::Missing(packages()),
-                |file| found(PathBuf::from(file), String::new()),
-            )
+    // Where, and its own words.
+    let found: Option<(PathBuf, String)> = match need.probe {
+        Probe::Program(program) => in_path(program).into_iter().next().map(|path| {
+            let version = version(&path).unwrap_or_default();
+            (path, version)
+        }),
+        Probe::Mute(program) => {
+            in_path(program).into_iter().next().map(|path| (path, String::new()))
         }
+        Probe::File(places) => {
+            let place = places.iter().map(Path::new).find(|path| path.exists());
+            place.map(|path| (path.into(), String::new()))
+        }
+        Probe::Rustc => find_rustc().map(|rustc| (rustc.path, rustc.version)),
+        Probe::Libclang => find_libclang().map(|dir| (dir, String::new())),
+        Probe::Bindgen => find_bindgen(dirs).map(|tool| (tool.path, tool.version)),
+        Probe::Llvm => find_llvm().map(|(cc, _, bin)| (bin.unwrap_or_default(), cc)),
+        Probe::Python(module) => python_module(module).map(|file| (file, String::new())),
+    };
+    let state = match found {
+        Some((path, version)) => State::Found { path, version },
+        None => State::Missing(match need.probe {
+            Probe::Rustc => rust_fix(),
+            Probe::Libclang => libclang_fix(),
+            Probe::Bindgen => bindgen_fix(),
+            Probe::Llvm => llvm_fix(),
+            _ => packages(),
+        }),
     };
     Item { name: need.name, purpose: need.purpose, state }
+}
+
+fn python_module(name: &str) -> Option<PathBuf> {
+    let import = format!("import {name}; print({name}.__file__)");
+    let sh = shell().ok()?;
+    first_line(cmd!(sh, "/usr/bin/python3 -c {import}")).map(PathBuf::from)
 }
 
 /// A compiler with sources: Debian 12 has it for its web browsers, Debian 13
@@ -158,7 +151,7 @@ fn rust_fix() -> Fix {
             return Fix::Packages(vec![compiler.into(), sources.into()]);
         }
     }
-    if super::install::lists_are_empty() {
+    if lists_are_empty() {
         // Nothing is known yet; the list is read again after an update.
         return Fix::Packages(vec!["rustc-web".into(), "rust-web-src".into()]);
     }
@@ -191,11 +184,5 @@ fn bindgen_fix() -> Fix {
     }
 }
 
-/// The first line that a program prints, if it succeeds.
-fn version(command: &mut Command) -> Option<String> {
-    let mut first = None;
-    let status = run_lines(command.env("LC_ALL", "C"), &Cancel::new(), |line| {
-        first.get_or_insert_with(|| line.to_owned());
-    });
-    status.is_ok_and(|status| status.success()).then_some(first).flatten()
-}
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Kernel sources in a tarball.
 
+use super::error::SourceError;
+use super::job::Job;
+use super::provenance::Provenance;
 use super::store::Entry;
-use super::{Job, Provenance, SourceError};
-use crate::event::{Meter, Stage};
+use crate::event::Meter;
 use evidence::Origin;
 use proc::run_lines;
 use std::fs::{self, File};
@@ -15,11 +17,11 @@ pub(super) fn obtain(job: &Job, path: &Path) -> Result<(Entry, Provenance), Sour
     let file = File::open(path).map_err(SourceError::io(path))?;
     hasher.update_reader(file).map_err(SourceError::io(path))?;
     let hash = hasher.finalize().to_hex();
-    let entry = job.entry(&format!("tar-{}", &hash[..16]));
+    let entry = Entry::new(job.dirs, &format!("tar-{}", &hash[..16]));
     let origin = Origin::Tarball { path: path.display().to_string() };
-    let hash = || Ok(format!("blake3:{hash}"));
-    let provenance = entry
-        .fill_once(job, &origin, &hash, &|partial| untar(job, path, &partial.join("source")))?;
+    let hash = format!("blake3:{hash}");
+    let provenance =
+        entry.fill_once(job, origin, hash, &|partial| untar(job, path, &partial.join("source")))?;
     Ok((entry, provenance))
 }
 
@@ -29,7 +31,7 @@ const KERNEL_RECORDS: u64 = 165_000;
 /// Unpacks `tarball` into `into` and returns the tree's top.
 pub(super) fn untar(job: &Job, tarball: &Path, into: &Path) -> Result<PathBuf, SourceError> {
     let name = tarball.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut meter = Meter::start(job.on_event, Stage::Unpack, &name);
+    let mut meter = Meter::start(job.on_event, &name);
     fs::create_dir_all(into).map_err(SourceError::io(into))?;
     let mut command = Command::new("tar");
     command

@@ -5,9 +5,12 @@
 //! neither read nor copied again, so that after an edit only what depends on
 //! it is compiled.
 
+use super::error::SourceError;
+use super::job::Job;
+use super::provenance::Provenance;
 use super::store::Entry;
-use super::{Job, Provenance, SourceError};
-use crate::event::{Meter, Stage};
+use super::version;
+use crate::event::Meter;
 use crate::files::write_atomically;
 use crate::overlay::Overlay;
 use crate::tree::WorkTree;
@@ -27,7 +30,7 @@ struct Known {
 pub(super) fn obtain(job: &Job, path: &Path) -> Result<(Entry, Provenance), SourceError> {
     let path = fs::canonicalize(path).map_err(SourceError::io(path))?;
     let key = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
-    let entry = job.entry(&format!("dir-{}", &key[..16]));
+    let entry = Entry::new(job.dirs, &format!("dir-{}", &key[..16]));
     if job.dirs.cache.starts_with(&path) {
         return Err(SourceError::Spec {
             given: path.display().to_string(),
@@ -35,7 +38,7 @@ pub(super) fn obtain(job: &Job, path: &Path) -> Result<(Entry, Provenance), Sour
         });
     }
     // A directory that is no kernel at all need not be read through.
-    super::version::check(&path, &path.display().to_string())?;
+    version::check(&path, &path.display().to_string())?;
     let _lock = entry.lock(job)?;
     if !entry.tree().exists() {
         job.check_space()?;
@@ -43,7 +46,7 @@ pub(super) fn obtain(job: &Job, path: &Path) -> Result<(Entry, Provenance), Sour
     let origin = Origin::Directory { path: path.display().to_string() };
     let mut copy = Copy {
         job,
-        meter: Meter::start(job.on_event, Stage::Unpack, "copy of the kernel source"),
+        meter: Meter::start(job.on_event, "copy of the kernel source"),
         from: &path,
         to: entry.tree(),
         known: read_manifest(&entry.dir.join("manifest")),

@@ -6,16 +6,19 @@
 //! only read, and the next commit changes only the files that differ, so that
 //! the kernel build stays incremental.
 
+use super::error::SourceError;
+use super::job::Job;
+use super::provenance::Provenance;
 use super::store::Entry;
-use super::{Job, Provenance, SourceError};
-use crate::event::{Event, Meter, Stage};
+use crate::event::{Event, Meter};
 use crate::overlay::Overlay;
 use crate::tree::WorkTree;
 use evidence::Origin;
-use proc::run_lines;
+use proc::{Said, ask, run_lines, shell};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use xshell::{Cmd, Shell, cmd};
 
 pub(super) fn obtain(
     job: &Job,
@@ -23,19 +26,19 @@ pub(super) fn obtain(
     rev: Option<&str>,
 ) -> Result<(Entry, Provenance), SourceError> {
     let path = fs::canonicalize(path).map_err(SourceError::io(path))?;
-    let git = Git { job, path: &path };
+    let sh = shell().map_err(SourceError::io(&path))?;
+    let git = Git { job, path: &path, sh };
     if rev.is_none() {
         git.check_clean()?;
     }
     let wanted = format!("{}^{{commit}}", rev.unwrap_or("HEAD"));
-    let commit = git.one_line(&["rev-parse", "--verify", "--end-of-options", &wanted])?;
-    let tree = git.one_line(&["rev-parse", &format!("{commit}^{{tree}}")])?;
-    let repository = path.display().to_string();
-    let origin = Origin::GitCommit { commit: commit.clone(), repository };
+    let commit = git.ask(&["rev-parse", "--verify", "--end-of-options", &wanted])?;
+    let tree = git.ask(&["rev-parse", &format!("{commit}^{{tree}}")])?;
+    let origin = Origin::GitCommit { commit, repository: path.display().to_string() };
     let hash = format!("git-tree:{tree}");
 
     let key = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
-    let entry = job.entry(&format!("git-{}", &key[..16]));
+    let entry = Entry::new(job.dirs, &format!("git-{}", &key[..16]));
     let now = |entry: &Entry| {
         entry.provenance().filter(|was| was.hash == hash).map(|was| Provenance {
             // Another commit may have the same tree.
@@ -51,7 +54,7 @@ pub(super) fn obtain(
         return Ok((entry, provenance));
     }
     job.check_space()?;
-    let _meter = Meter::start(job.on_event, Stage::Unpack, "git tree");
+    let _meter = Meter::start(job.on_event, "git tree");
     // The tree must be as the index believes before git changes it.
     let work = WorkTree::new(&entry.dir);
     work.sync(&Overlay::default()).map_err(SourceError::io(&entry.dir))?;
@@ -66,54 +69,46 @@ pub(super) fn obtain(
 struct Git<'a> {
     job: &'a Job<'a>,
     path: &'a Path,
+    sh: Shell,
 }
 
 impl Git<'_> {
     /// git on the user's repository, promising not to write to it.
-    fn command(&self) -> Command {
-        let mut command = Command::new("git");
+    fn command(&self, args: &[&str]) -> Cmd<'_> {
+        let path = self.path;
+        // A repository's own hooks and monitors are programs to run.
+        let deaf = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"];
+        let mut cmd = cmd!(self.sh, "git -C {path} {deaf...} {args...}");
         for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
-            command.env_remove(name);
+            cmd = cmd.env_remove(name);
         }
-        command
-            .env("LC_ALL", "C")
-            .env("GIT_OPTIONAL_LOCKS", "0")
-            .env("GIT_NO_LAZY_FETCH", "1")
-            .arg("-C")
-            .arg(self.path)
-            // A repository's own hooks and monitors are programs to run.
-            .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]);
-        command
+        cmd.env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0").env("GIT_NO_LAZY_FETCH", "1")
     }
 
-    fn run(&self, what: &str, command: &mut Command) -> Result<Vec<String>, SourceError> {
-        let mut lines = Vec::new();
-        let status = run_lines(command, self.job.cancel, |line| lines.push(line.to_owned()))
-            .map_err(SourceError::run("git"))?;
-        if status.success() {
-            return Ok(lines);
-        }
-        let what = format!("git {what} in {}", self.path.display());
-        Err(SourceError::Tool { what, tail: lines.join("\n") })
+    fn failed(&self, what: &str, tail: String) -> SourceError {
+        SourceError::Tool { what: format!("git {what} in {}", self.path.display()), tail }
     }
 
-    fn one_line(&self, args: &[&str]) -> Result<String, SourceError> {
-        let lines = self.run(args[0], self.command().args(args))?;
-        Ok(lines.into_iter().next().unwrap_or_default())
+    /// What it prints, less the last newline.
+    fn ask(&self, args: &[&str]) -> Result<String, SourceError> {
+        let said = ask(self.command(args), self.job.cancel).map_err(SourceError::run("git"))?;
+        match said {
+            Said { success: true, out, .. } => Ok(out.trim_end().to_owned()),
+            said => Err(self.failed(args[0], said.text())),
+        }
     }
 
     /// Changes of known files count; unknown files are no part of a commit
     /// and worth only a word.
     fn check_clean(&self) -> Result<(), SourceError> {
-        if self.one_line(&["rev-parse", "--is-bare-repository"])? == "true" {
+        if self.ask(&["rev-parse", "--is-bare-repository"])? == "true" {
             return Ok(());
         }
-        let status = ["status", "--porcelain", "--untracked-files=normal"];
-        let lines = self.run("status", self.command().args(status))?;
-        let (unknown, changes): (Vec<_>, Vec<_>) =
-            lines.into_iter().partition(|line| line.starts_with("??"));
+        let status = self.ask(&["status", "--porcelain", "--untracked-files=normal"])?;
+        let (unknown, changes): (Vec<&str>, Vec<&str>) =
+            status.lines().partition(|line| line.starts_with("??"));
         if !changes.is_empty() {
-            let mut shown = changes.iter().take(10).cloned().collect::<Vec<_>>().join("\n");
+            let mut shown = changes.iter().take(10).copied().collect::<Vec<_>>().join("\n");
             if changes.len() > 10 {
                 shown.push_str(&format!("\n… and {} more", changes.len() - 10));
             }
@@ -129,25 +124,22 @@ impl Git<'_> {
         Ok(())
     }
 
-    /// Makes our work tree the given tree, touching only what differs.
+    /// Makes our work tree the given tree, touching only what differs. Thousands
+    /// of files at first: watched, and killed on Ctrl-C.
     fn check_out(&self, tree: &str, entry: &Entry) -> Result<(), SourceError> {
-        let index = entry.dir.join("index");
-        let mut command = self.command();
-        command.env("GIT_WORK_TREE", entry.tree()).env("GIT_INDEX_FILE", &index).args([
-            "-c",
-            "core.bare=false",
-            "read-tree",
-            "--reset",
-            "-u",
-            tree,
-        ]);
-        let git_dir = self.one_line(&["rev-parse", "--absolute-git-dir"])?;
-        command.env("GIT_DIR", git_dir);
+        let git_dir = self.ask(&["rev-parse", "--absolute-git-dir"])?;
+        let args = ["-c", "core.bare=false", "read-tree", "--reset", "-u", tree];
+        let mut command = Command::from(self.command(&args));
+        command.env("GIT_DIR", git_dir).env("GIT_WORK_TREE", entry.tree());
+        command.env("GIT_INDEX_FILE", entry.dir.join("index"));
         // A half-made index of a run that was killed.
         let stale = entry.dir.join("index.lock");
         if stale.exists() {
             fs::remove_file(&stale).map_err(SourceError::io(&stale))?;
         }
-        self.run("read-tree", &mut command).map(|_| ())
+        let mut said = Vec::new();
+        let status = run_lines(&mut command, self.job.cancel, |line| said.push(line.to_owned()))
+            .map_err(SourceError::run("git"))?;
+        if status.success() { Ok(()) } else { Err(self.failed("read-tree", said.join("\n"))) }
     }
 }

@@ -2,8 +2,10 @@
 //! Kernel sources that Debian signed: the `linux-source-*` packages.
 
 use super::archive::untar;
+use super::error::SourceError;
+use super::job::Job;
+use super::provenance::Provenance;
 use super::store::Entry;
-use super::{Job, Provenance, SourceError};
 use crate::event::{Event, from_debian};
 use crate::files::{remove_dir, write_atomically};
 use debian::{AptError, PrivateApt, unpack_deb};
@@ -52,7 +54,8 @@ fn obtain(job: &Job, wish: &str) -> Result<(Entry, Provenance), SourceError> {
     let memo = job.dirs.sources().join("resolved").join(format!("{}.json", safe(wish)));
     let known: Option<Resolved> =
         fs::read(&memo).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    let entry = |r: &Resolved| job.entry(&format!("{}_{}", safe(&r.package), safe(&r.version)));
+    let entry =
+        |r: &Resolved| Entry::new(job.dirs, &format!("{}_{}", safe(&r.package), safe(&r.version)));
     let origin = |r: &Resolved| {
         let (package, version) = (r.package.clone(), r.version.clone());
         Origin::DebianPackage { package, version }
@@ -94,14 +97,13 @@ fn obtain(job: &Job, wish: &str) -> Result<(Entry, Provenance), SourceError> {
     write_atomically(&memo, &text).map_err(SourceError::io(&memo))?;
 
     let entry = entry(&resolved);
+    let exact = format!("{}={}", resolved.package, resolved.version);
     let origin = origin(&resolved);
     // The archive's signature vouches that a version is one content.
-    let hash = || Ok(format!("deb:{}={}", resolved.package, resolved.version));
-    let provenance = entry.fill_once(job, &origin, &hash, &|partial| {
-        let exact = format!("{}={}", resolved.package, resolved.version);
+    let provenance = entry.fill_once(job, origin, format!("deb:{exact}"), &|partial| {
         let downloads = partial.join("deb");
         let deb = apt.download(&exact, &downloads)?;
-        unpack_deb(&deb.path, &partial.join("root"), &on_event, job.cancel)?;
+        unpack_deb(&deb, &partial.join("root"), &on_event, job.cancel)?;
         remove_dir(&downloads).map_err(SourceError::io(&downloads))?;
         let tarball = find_tarball(&partial.join("root/usr/src"))?;
         untar(job, &tarball, &partial.join("source"))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What `--kernel-src` says.
 
-use super::SourceError;
+use super::error::SourceError;
 use std::path::{Path, PathBuf};
 
 /// Where a kernel source comes from.

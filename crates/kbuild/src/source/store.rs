@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One source's directory in the cache.
 
-use super::{Job, Provenance, SourceError, version};
+use super::error::SourceError;
+use super::job::Job;
+use super::provenance::Provenance;
+use super::version;
+use crate::Dirs;
+use crate::event::waiting;
 use crate::files::{remove_dir, write_atomically};
-use crate::lock::Lock;
 use evidence::Origin;
+use proc::FileLock;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +21,10 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    pub(super) fn new(dirs: &Dirs, key: &str) -> Self {
+        Self { dir: dirs.sources().join(key) }
+    }
+
     pub(crate) fn tree(&self) -> PathBuf {
         self.dir.join("tree")
     }
@@ -29,10 +38,10 @@ impl Entry {
         serde_json::from_slice(&fs::read(self.meta()).ok()?).ok()
     }
 
-    pub(super) fn lock(&self, job: &Job) -> Result<Lock, SourceError> {
-        let path = self.dir.join("lock");
-        let what = "the kernel source (another run uses it)";
-        Lock::take(&path, what, job.on_event, job.cancel).map_err(SourceError::lock(&path))
+    pub(super) fn lock(&self, job: &Job) -> Result<FileLock, SourceError> {
+        let path = self.lock_path();
+        let told = waiting(job.on_event, "the kernel source (another run uses it)");
+        FileLock::take(&path, job.cancel, told).map_err(SourceError::run(&path))
     }
 
     /// The lock of the tree for as long as arms are applied and built.
@@ -66,8 +75,8 @@ impl Entry {
     pub(super) fn fill_once(
         &self,
         job: &Job,
-        origin: &Origin,
-        hash: &dyn Fn() -> Result<String, SourceError>,
+        origin: Origin,
+        hash: String,
         fill: &dyn Fn(&Path) -> Result<PathBuf, SourceError>,
     ) -> Result<Provenance, SourceError> {
         // An older version of the tool may have filled it, and told less.
@@ -87,7 +96,7 @@ impl Entry {
         fs::create_dir_all(&partial).map_err(SourceError::io(&partial))?;
         let done = fill(&partial).and_then(|top| {
             fs::rename(&top, self.tree()).map_err(SourceError::io(&top))?;
-            self.seal(origin.clone(), hash()?)
+            self.seal(origin.clone(), hash.clone())
         });
         // Whatever came of it, what is left over is of no use.
         let cleaned = remove_dir(&partial).map_err(SourceError::io(&partial));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What kind of kernel a tree holds.
 
-use super::{RustSupport, SourceError};
+use super::error::SourceError;
+use super::provenance::RustSupport;
 use std::fs;
 use std::path::Path;
 
