@@ -77,7 +77,7 @@ fn a_panicking_kernel_is_harness_trouble_with_its_console() {
     let Outcome::Harness { what, console_tail, next_step, .. } = &case.outcome else {
         panic!("{:?}", case.outcome)
     };
-    assert_eq!(*what, evidence::Trouble::Panicked);
+    assert_eq!(*what, evidence::HarnessFailure::Panicked);
     assert!(console_tail.contains("panics on purpose"), "{console_tail}");
     assert!(!next_step.is_empty());
 }
