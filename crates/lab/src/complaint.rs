@@ -33,10 +33,10 @@ pub fn judge(
     }
 }
 
-/// Nothing can be clean on a guest whose kernel has complained.
+/// Nothing is clean on a guest whose kernel has complained.
 ///
 /// # Errors
-/// Trouble with the report's text.
+/// Trouble with the report's text; a stall, too.
 pub fn none(logs: &Path, tools: &Tools) -> Result<(), Stop> {
     let Some(report) = judge(Ok(()), logs, &tools.known_reports, &mut Vec::new())? else {
         return Ok(());

@@ -32,5 +32,5 @@ pub use provenance::{host, now, tool};
 pub use run::{RunError, run, run_some};
 pub use saved::SavedGuests;
 pub use shell::{Shell, ShellError, ShellSpec};
-pub use tools::{ArmImage, Tools};
+pub use tools::{ArmImage, Tools, known_reports};
 pub use trouble::{Stop, Trouble};

@@ -75,8 +75,7 @@ impl Tools {
     /// it. Its logs go to `logs`.
     #[must_use]
     pub fn guest(&self, kernel: &Path, logs: PathBuf) -> VmConfig {
-        let mut guest =
-            VmConfig::new(kernel.to_owned(), self.initramfs.clone(), self.accel, logs);
+        let mut guest = VmConfig::new(kernel.to_owned(), self.initramfs.clone(), self.accel, logs);
         guest.memory_mib = self.memory_mib;
         guest.cpus = self.cpus;
         guest.cmdline_extra.clone_from(&self.cmdline);

@@ -3,7 +3,7 @@
 
 use crate::saved::SavedGuests;
 use judge::kernel_report::KnownReport;
-use kbuild::{Fail, KernelConfig};
+use kbuild::{Fail, KernelConfig, Known};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vm::Accel;
@@ -44,7 +44,6 @@ impl Tools {
     #[must_use]
     pub fn new(config: KernelConfig, initramfs: PathBuf, accel: Accel, workloads: &Path) -> Self {
         let usual = Self::default();
-        let known = config.known.into_iter();
         Self {
             initramfs,
             accel,
@@ -52,9 +51,7 @@ impl Tools {
             cmdline: config.cmdline,
             slowness: config.slowness,
             fail: config.fail,
-            known_reports: known
-                .map(|known| KnownReport { kind: known.kind, at: known.at })
-                .collect(),
+            known_reports: known_reports(&config.known),
             profiles: workloads.join("disks"),
             ..usual
         }
@@ -87,6 +84,13 @@ impl Default for Tools {
             profiles: PathBuf::new(),
         }
     }
+}
+
+/// What a configuration's kernels report without a patch of ours.
+#[must_use]
+pub fn known_reports(known: &[Known]) -> Vec<KnownReport> {
+    let report = |known: &Known| KnownReport { kind: known.kind.clone(), at: known.at.clone() };
+    known.iter().map(report).collect()
 }
 
 /// An arm that is ready to boot.
