@@ -34,7 +34,7 @@ pub fn debugging(dirs: &Dirs) -> Vec<String> {
 /// be late to hear of clang.
 pub fn set_up(dirs: &Dirs, names: &[String], ui: &Ui, cancel: &Cancel) -> Result<()> {
     for name in names {
-        prepare::set_up_for_config(dirs, &kernel(name), false, ui, cancel)?;
+        prepare::set_up(dirs, &kernel(name), false, ui, cancel)?;
     }
     Ok(())
 }
@@ -122,7 +122,7 @@ fn unpatched(
 ) -> Result<bool> {
     let ran = run(name, &["--arm", "base"], out, cancel)?;
     let mut good = true;
-    for (known, given) in prepare::known_reports(config).iter().zip(&config.known) {
+    for (known, given) in lab::known_reports(&config.known).iter().zip(&config.known) {
         let cases = ran.observations.iter().filter(|seen| known.is_named_in(seen)).count();
         let word = if cases > 0 { "as it is said to" } else { "NEVER, so it may be ours" };
         ui.say(&format!(

@@ -5,16 +5,14 @@ mod bundle;
 pub mod inputs;
 mod kernel;
 
-use crate::flags::{AccelArg, ReplayArgs};
+use crate::flags::{AccelArg, KernelArgs, ReplayArgs};
 use crate::ui::Ui;
-use crate::{exit, prepare, runs};
+use crate::{exit, prepare, runner, runs};
 use anyhow::{Context, Result};
 pub use bundle::Bundle;
-use evidence::{
-    Case, Outcome, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, Store, Summary,
-};
+use evidence::{Case, Outcome, RunRecord, RunStatus, SCHEMA_VERSION, Summary};
 use kbuild::Dirs;
-use lab::{ArmImage, CaseSpec, Event, Left, Tools};
+use lab::{ArmImage, CaseSpec, Event, Left};
 use proc::Cancel;
 use scenario::Scenario;
 use std::path::Path;
@@ -95,7 +93,9 @@ fn play(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<ExitCode> {
-    prepare::set_up(dirs, args.no_install, ui, cancel)?;
+    let config = bundle.config.name.clone();
+    let given = KernelArgs { kernel_src: None, config };
+    prepare::set_up(dirs, &given, args.no_install, ui, cancel)?;
     let image = kernel::same(args, bundle, dirs, ui, cancel)?;
     let guest = prepare::guest_image(dirs, ui, cancel)?;
     if guest.key != bundle.guest.hash {
@@ -121,13 +121,14 @@ fn play(
             now.version, now.accelerator, then.version, then.accelerator
         ));
     }
-    let tools = Tools { initramfs: guest.path.clone(), accel, ..Tools::default() };
+    let config = prepare::load_config(dirs, &bundle.config.name)?;
+    let tools = prepare::tools(dirs, config, guest.path.clone(), accel);
     let arm = ArmImage { name: bundle.arm.name.clone(), kernel: image.path.clone() };
     let out = args.out.clone().unwrap_or_else(|| {
         let time = lab::now().replace([':', '-'], "").to_lowercase();
         dirs.repo.join("results").join(format!("replay-{time}"))
     });
-    let store = Store::open(&out).map_err(|error| exit::usage(error.to_string()))?;
+    let store = runner::open(&out)?;
     if let Some(left) = &left {
         ui.say(&format!("from its log, without the load: {}", left.events.display()));
     }
@@ -198,12 +199,7 @@ fn record(
         toolchain: bundle.toolchain.clone(),
         guest,
         arms: vec![bundle.arm.clone()],
-        scenarios: vec![ScenarioRecord {
-            id: scenario.id.clone(),
-            name: scenario.name.clone(),
-            title: scenario.title.clone(),
-            hash: scenario.hash.clone(),
-        }],
+        scenarios: vec![runner::scenario_record(scenario)],
         attempts: 1,
         cases: vec![case],
         perf: None,
