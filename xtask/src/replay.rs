@@ -12,11 +12,12 @@ use anyhow::{Context, Result};
 pub use bundle::Bundle;
 use evidence::{Case, Outcome, RunRecord, RunStatus, SCHEMA_VERSION, Summary};
 use kbuild::Dirs;
-use lab::{ArmImage, CaseSpec, Event, Left};
+use lab::{ArmImage, CaseSpec, Event, Left, Tools};
 use proc::Cancel;
 use scenario::Scenario;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use vm::Accel;
 
 pub fn main(args: &ReplayArgs, cancel: &Cancel) -> Result<ExitCode> {
     let ui = Ui::new();
@@ -121,8 +122,7 @@ fn play(
             now.version, now.accelerator, then.version, then.accelerator
         ));
     }
-    let config = prepare::load_config(dirs, &bundle.config.name)?;
-    let tools = prepare::tools(dirs, config, guest.path.clone(), accel);
+    let tools = tools(bundle, dirs, guest.path.clone(), accel)?;
     let arm = ArmImage { name: bundle.arm.name.clone(), kernel: image.path.clone() };
     let out = args.out.clone().unwrap_or_else(|| {
         let time = lab::now().replace([':', '-'], "").to_lowercase();
@@ -146,6 +146,12 @@ fn play(
     store.save(&record(bundle, scenario, case, qemu, guest, dirs, &out))?;
     println!("results: {}", out.join("run.json").display());
     Ok(code)
+}
+
+/// What the case was played with, as its configuration says.
+fn tools(bundle: &Bundle, dirs: &Dirs, initramfs: PathBuf, accel: Accel) -> Result<Tools> {
+    let config = prepare::load_config(dirs, &bundle.config.name)?;
+    Ok(prepare::tools(dirs, config, initramfs, accel))
 }
 
 /// Says whether the outcome came back.
@@ -207,4 +213,25 @@ fn record(
     };
     record.summarise();
     record
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_played_again_on_a_guest_as_its_configuration_wants_it() {
+        let dirs = prepare::dirs().unwrap();
+        let file = dirs.repo.join("results/published/matrix/bundles/base-S1-1.json");
+        let mut bundle = Bundle::open(&file).unwrap();
+        let mut of = |config: &str| {
+            bundle.config.name = config.to_owned();
+            tools(&bundle, &dirs, PathBuf::new(), Accel::Tcg).unwrap()
+        };
+        let plain = of("plain");
+        assert!(plain.fail.is_none() && plain.slowness == 1 && plain.profiles.is_dir());
+        assert!(of("fault").fail.is_some_and(|fail| !fail.arms.is_empty()));
+        let kasan = of("kasan");
+        assert!(kasan.slowness > 1 && kasan.memory_mib > plain.memory_mib);
+    }
 }
