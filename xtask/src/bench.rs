@@ -2,7 +2,8 @@
 //! `cargo xtask bench`: the tool's own speed on this machine, now.
 
 use crate::bench_disks;
-use crate::flags::{AccelArg, BenchArgs, KernelArgs};
+use crate::figure::Figure;
+use crate::flags::{AccelArg, BenchArgs, KernelArgs, SessionArgs};
 use crate::prepare::{self, Prepared};
 use crate::ui::Ui;
 use anyhow::{Context, Result};
@@ -12,53 +13,30 @@ use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use vm::{Vm, VmConfig};
-
-/// One measured quantity: all samples, so that the reader sees the spread.
-pub struct Figure {
-    pub what: String,
-    pub unit: &'static str,
-    pub samples: Vec<f64>,
-}
-
-impl Figure {
-    fn median(&self) -> f64 {
-        let mut sorted = self.samples.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-    }
-
-    fn range(&self) -> (f64, f64) {
-        let fold = |f: fn(f64, f64) -> f64, from| self.samples.iter().copied().fold(from, f);
-        (fold(f64::min, f64::INFINITY), fold(f64::max, f64::NEG_INFINITY))
-    }
-}
+use vm::Vm;
 
 pub fn main(args: &BenchArgs, cancel: &Cancel) -> Result<ExitCode> {
     let ui = Ui::new();
     let dirs = prepare::dirs()?;
     let arms = prepare::choose_arms(&dirs, &[])?;
     let kernel = KernelArgs { kernel_src: None, config: "plain".to_owned() };
-    prepare::set_up(&dirs, false, &ui, cancel)?;
-    let ready = prepare::prepare(&dirs, &arms, &kernel, AccelArg::Auto, &ui, cancel)?;
+    let session = SessionArgs::of(kernel.clone(), AccelArg::Auto, false);
+    let ready = prepare::ready(&dirs, &arms, &session, &ui, cancel)?;
+    let (samples, all) = (args.samples, !args.disks && !args.sweep);
     let mut figures = Vec::new();
-    if args.disks {
-        figures.extend(bench_disks::disks(&ready, args.samples, &ui, cancel)?);
-        print(&figures, &ready, args.json);
-        return Ok(ExitCode::SUCCESS);
-    }
-    if args.sweep {
-        figures.push(sweeps(&ready, args.samples, &ui, cancel)?);
-        print(&figures, &ready, args.json);
-        return Ok(ExitCode::SUCCESS);
-    }
     if args.cold {
         figures.extend(builds(&dirs, &kernel, &ui, cancel)?);
     }
-    figures.extend(boots(&ready, args.samples, &ui, cancel)?);
-    figures.extend(cases(&dirs.repo, &ready, args.samples, &ui, cancel)?);
-    figures.push(sweeps(&ready, args.samples, &ui, cancel)?);
-    figures.extend(bench_disks::disks(&ready, args.samples, &ui, cancel)?);
+    if all {
+        figures.extend(boots(&ready, samples, &ui, cancel)?);
+        figures.extend(cases(&dirs.repo, &ready, samples, &ui, cancel)?);
+    }
+    if all || args.sweep {
+        figures.push(sweeps(&ready, samples, &ui, cancel)?);
+    }
+    if all || args.disks {
+        figures.extend(bench_disks::disks(&ready, samples, &ui, cancel)?);
+    }
     print(&figures, &ready, args.json);
     Ok(ExitCode::SUCCESS)
 }
@@ -72,13 +50,7 @@ fn boots(ready: &Prepared, samples: u32, ui: &Ui, cancel: &Cancel) -> Result<Vec
     let (mut seconds, mut mib) = (Vec::new(), Vec::new());
     for sample in 0..samples {
         stage.progress(u64::from(sample), u64::from(samples), "");
-        let mut config = VmConfig::new(
-            image.kernel.clone(),
-            ready.tools.initramfs.clone(),
-            ready.tools.accel,
-            work.path().into(),
-        );
-        (config.memory_mib, config.cpus) = (ready.tools.memory_mib, ready.tools.cpus);
+        let config = ready.tools.guest(&image.kernel, work.path().into());
         let began = Instant::now();
         let vm = Vm::boot(&config, cancel)?;
         seconds.push(began.elapsed().as_secs_f64());

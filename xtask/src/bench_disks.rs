@@ -2,7 +2,7 @@
 //! The virtual disks' speed beside others, in one guest: QEMU's own raw file,
 //! and a disk of nbdkit in memory.
 
-use crate::bench::Figure;
+use crate::figure::Figure;
 use crate::prepare::Prepared;
 use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use vdisk::{DiskSpec, Profile, Rig};
-use vm::{Backend, Vm, VmConfig, VmDisk};
+use vm::{Backend, Vm, VmDisk};
 use wire::{Answer, Op};
 
 const MIB: u64 = 64;
@@ -51,12 +51,7 @@ pub fn disks(ready: &Prepared, samples: u32, ui: &Ui, cancel: &Cancel) -> Result
         socket.map(Backend::Nbd),
     ];
     let image = ready.images.first().context("no kernel")?;
-    let mut config = VmConfig::new(
-        image.kernel.clone(),
-        ready.tools.initramfs.clone(),
-        ready.tools.accel,
-        work.path().join("boot"),
-    );
+    let mut config = ready.tools.guest(&image.kernel, work.path().join("boot"));
     let named = NAMES.iter().zip(backends);
     let disk = |(name, backend): (&&str, Option<Backend>)| {
         Some(VmDisk { serial: (*name).to_owned(), backend: backend? })

@@ -13,7 +13,7 @@ pub fn main(args: &BuildArgs, cancel: &Cancel) -> Result<ExitCode> {
     let dirs = prepare::dirs()?;
     let arms = prepare::choose_arms(&dirs, &args.arms)?;
     prepare::check_kernel_args(&dirs, &args.kernel)?;
-    prepare::set_up_for_config(&dirs, &args.kernel, args.no_install, &ui, cancel)?;
+    prepare::set_up(&dirs, &args.kernel, args.no_install, &ui, cancel)?;
     for image in prepare::build_arms(&dirs, &arms, &args.kernel, &ui, cancel)? {
         println!("{}\t{}", image.arm, image.path.display());
     }

@@ -28,7 +28,7 @@ pub fn debugging(dirs: &Dirs) -> Vec<String> {
 /// be late to hear of clang.
 pub fn set_up(dirs: &Dirs, names: &[String], ui: &Ui, cancel: &Cancel) -> Result<()> {
     for name in names {
-        prepare::set_up_for_config(dirs, &kernel(name), false, ui, cancel)?;
+        prepare::set_up(dirs, &kernel(name), false, ui, cancel)?;
     }
     Ok(())
 }
@@ -134,7 +134,7 @@ fn unpatched(
     let control: Vec<&str> = control.iter().flat_map(|arm| ["--arm", &arm.name]).collect();
     let ran = run(name, &control, out, cancel)?;
     let mut good = true;
-    for (known, given) in prepare::known_reports(config).iter().zip(&config.known) {
+    for (known, given) in lab::known_reports(&config.known).iter().zip(&config.known) {
         let cases = ran.observations.iter().filter(|seen| known.is_named_in(seen)).count();
         let word = if cases > 0 { "as it is said to" } else { "NEVER, so it may be ours" };
         ui.say(&format!(

@@ -7,9 +7,9 @@ mod publish;
 use crate::flags::EvidenceArgs;
 use crate::runs::{self, StoredRun};
 use crate::ui::Ui;
-use crate::{exit, prepare};
+use crate::{exit, files, prepare};
 use ::evidence::{Exhibits, GatherError, RunRecord};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -62,20 +62,9 @@ fn write(out: &Path, run: &RunRecord, exhibits: &Exhibits) -> Result<()> {
         ::evidence::ktap(run),
     ];
     for (name, text) in FILES.iter().zip(texts) {
-        write_file(&out.join(name), &text)?;
+        files::replace(&out.join(name), &text)?;
     }
     Ok(())
-}
-
-/// Writes a file, whole or not at all, in a folder that need not exist.
-fn write_file(path: &Path, text: &str) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let part = folder.join(format!(".{name}.part"));
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&part, text))
-        .and_then(|()| std::fs::rename(&part, path))
-        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// `--readme`.

@@ -15,6 +15,15 @@ pub const HARNESS: u8 = 4;
 /// Interrupted: 128 + SIGINT, as shells do it.
 pub const INTERRUPTED: u8 = 130;
 
+/// Help text.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  every verdict is as expected
+  1  a verdict contradicts its expectation
+  2  wrong usage
+  3  set-up incomplete (the command that completes it is printed)
+  4  the harness failed, or a case stayed inconclusive";
+
 /// An error with an exit code of its own; any other error is [`HARNESS`].
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]

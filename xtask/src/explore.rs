@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask explore`: every crash state of a recorded run.
 
-use crate::exit;
 use crate::flags::ExploreArgs;
-use crate::prepare;
-use crate::run;
 use crate::ui::{Stage, Ui};
+use crate::{exit, files, prepare, run, runner};
 use anyhow::{Context, Result};
 use explore::{Counterexample, Exploration, ExploreError, Outcome, Progress, Replay, Spec};
 use judge::kind::Expectations;
@@ -40,15 +38,8 @@ pub fn main(args: &ExploreArgs, cancel: &Cancel) -> Result<ExitCode> {
     let expectations =
         Expectations::load(&dirs.repo.join("workloads/explore.toml")).map_err(exit::usage)?;
     let arm_name = arms.first().map_or("", |arm| &arm.name);
-    let out = args.session.out.clone().unwrap_or_else(|| {
-        let time = lab::now().replace([':', '-'], "").to_lowercase();
-        dirs.repo.join("results").join(format!("explore-{arm_name}-{time}"))
-    });
-
-    prepare::set_up_for_config(&dirs, &args.session.kernel, args.session.no_install, &ui, cancel)?;
-    let mut ready =
-        prepare::prepare(&dirs, &arms, &args.session.kernel, args.session.accel, &ui, cancel)?;
-    ready.tools.jobs = args.session.jobs.map_or_else(run::default_jobs, |jobs| jobs as usize);
+    let out = runner::out(&dirs, &args.session, |time| format!("explore-{arm_name}-{time}"));
+    let ready = prepare::ready(&dirs, &arms, &args.session, &ui, cancel)?;
     let arm = ready.images.first().context("no kernel was built")?;
     ui.say(&format!(
         "{}: {} machines at once ({}), seed {}, results in {}",
@@ -94,7 +85,9 @@ pub fn main(args: &ExploreArgs, cancel: &Cancel) -> Result<ExitCode> {
         let found = found.map_err(usage_or_trouble)?;
         stage.done(&format!("{} states", found.tried));
         explorations.push(found);
-        save(&out, &explorations)?;
+        // One file for all scenarios.
+        let found = json!({ "schema_version": 1, "explorations": explorations });
+        files::replace(&out.join("explore.json"), &format!("{found:#}\n"))?;
     }
     explorations.iter().for_each(|found| report(found, &out));
     println!("results: {}", out.join("explore.json").display());
@@ -109,14 +102,6 @@ fn usage_or_trouble(error: ExploreError) -> anyhow::Error {
         }
         other => other.into(),
     }
-}
-
-/// One file for all scenarios, replaced by rename.
-fn save(out: &Path, explorations: &[Exploration]) -> Result<()> {
-    let (path, part) = (out.join("explore.json"), out.join("explore.json.part"));
-    let text = format!("{:#}\n", json!({ "schema_version": 1, "explorations": explorations }));
-    std::fs::write(&part, text).with_context(|| format!("cannot write {}", part.display()))?;
-    std::fs::rename(&part, &path).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Progress on the terminal.

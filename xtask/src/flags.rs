@@ -12,6 +12,7 @@ mod shard;
 mod shell;
 mod upkeep;
 
+use crate::exit::EXIT_CODES;
 use clap::{Parser, Subcommand};
 pub use explore::{ExploreArgs, LogArgs};
 pub use nightly::NightlyArgs;
@@ -23,14 +24,6 @@ pub use session::{AccelArg, KernelArgs, SessionArgs};
 pub use shard::{ShardArgs, ShardCommand, ShardMergeArgs, ShardPlanArgs, ShardRunArgs};
 pub use shell::ShellArgs;
 pub use upkeep::{BenchArgs, BuildArgs, CleanArgs, SetupArgs, TestArgs};
-
-const EXIT_CODES: &str = "\
-Exit codes:
-  0  every verdict is as expected
-  1  a verdict contradicts its expectation
-  2  wrong usage
-  3  set-up incomplete (the command that completes it is printed)
-  4  the harness failed, or a case stayed inconclusive";
 
 /// Kernels, virtual disks, power cuts: shows whether bcache serves stale data.
 #[derive(Debug, Parser)]

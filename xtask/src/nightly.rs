@@ -2,11 +2,10 @@
 //! `cargo xtask nightly`: the newest kernel, every arm that fits it, and what
 //! is different from the nights before.
 
-use crate::flags::{KernelArgs, NightlyArgs, RunArgs};
-use crate::prepare::{self, Prepared};
-use crate::shard;
+use crate::flags::{KernelArgs, NightlyArgs, SessionArgs};
+use crate::runner::{self, Content, Runner};
 use crate::ui::Ui;
-use crate::{exit, run};
+use crate::{exit, prepare, run, shard};
 use anyhow::{Context, Result};
 use evidence::nightly::{History, Night, Unbuilt, report};
 use evidence::{RunRecord, SourceRecord, Store};
@@ -34,7 +33,7 @@ pub fn main(args: &NightlyArgs, cancel: &Cancel) -> Result<ExitCode> {
     let arms = choose_arms(&dirs, &args.arms)?;
     let mut kernel = args.session.kernel.clone();
     prepare::check_kernel_args(&dirs, &kernel)?;
-    prepare::set_up(&dirs, args.session.no_install, &ui, cancel)?;
+    prepare::set_up(&dirs, &kernel, args.session.no_install, &ui, cancel)?;
     if kernel.kernel_src.is_none() {
         Source::look_again(&dirs).context("cannot look for a newer kernel")?;
     }
@@ -43,14 +42,13 @@ pub fn main(args: &NightlyArgs, cancel: &Cancel) -> Result<ExitCode> {
         ui.say(&format!("arm {} {} on Linux {}", arm.arm, arm.what, source.kernel_version));
     }
     pin(&mut kernel, &source);
-    let words = words(&arms, &args.arms);
     if let (Some(out), Some(shards)) = (&args.plan, args.shards) {
         let options = shard::Options {
             seed: args.session.seed,
             attempts: args.attempts,
             kernel,
             accel: args.session.accel,
-            arms: words,
+            arms: words(&arms, &args.arms),
             scenarios: &scenarios,
         };
         shard::plan_of(options, shards, out)?;
@@ -58,15 +56,15 @@ pub fn main(args: &NightlyArgs, cancel: &Cancel) -> Result<ExitCode> {
         println!("{}", shard::adapters::github(shards as usize));
         return Ok(ExitCode::SUCCESS);
     }
-    let out = args.session.out.clone().unwrap_or_else(|| {
-        let time = lab::now().replace([':', '-'], "").to_lowercase();
-        dirs.repo.join("results").join(format!("nightly-{time}"))
-    });
-    let store = Store::open(&out).map_err(|error| exit::usage(error.to_string()))?;
+    let out = runner::out(&dirs, &args.session, |time| format!("nightly-{time}"));
+    let store = runner::open(&out)?;
     write_unbuilt(&out, &unbuilt)?;
-    let ready = prepare::prepare(&dirs, &arms, &kernel, args.session.accel, &ui, cancel)?;
-    let record = tonight(args, kernel, words, ready, &scenarios, &store, &dirs, &ui, cancel)?;
-    compare(args, &dirs, &record, &out, &unbuilt)
+    let session = SessionArgs { kernel, ..args.session.clone() };
+    let content = Content { scenarios: &scenarios, attempts: args.attempts, perf: None };
+    let mut runner = Runner::begin(&dirs, &arms, &session, store, content, &ui, cancel)?;
+    runner.ready.tools.restore = true;
+    runner.play(&scenarios, &|_| true)?;
+    compare(args, &dirs, &runner.record, &out, &unbuilt)
 }
 
 /// All arms that say something about a kernel: not the fix broken on purpose,
@@ -92,47 +90,6 @@ fn pin(kernel: &mut KernelArgs, source: &SourceRecord) {
     if kernel.kernel_src.is_none() {
         kernel.kernel_src = source.kernel_src().map(str::to_owned);
     }
-}
-
-#[allow(clippy::too_many_arguments, reason = "the parts of one run")]
-fn tonight(
-    args: &NightlyArgs,
-    kernel: KernelArgs,
-    arms: Vec<String>,
-    mut ready: Prepared,
-    scenarios: &[scenario::Scenario],
-    store: &Store,
-    dirs: &Dirs,
-    ui: &Ui,
-    cancel: &Cancel,
-) -> Result<RunRecord> {
-    ready.tools.jobs = args.session.jobs.map_or_else(run::default_jobs, |jobs| jobs as usize);
-    ready.tools.restore = true;
-    let mut session = args.session.clone();
-    session.kernel = kernel;
-    let options = RunArgs {
-        quick: false,
-        full: false,
-        attempts: None,
-        cycles: None,
-        hours: None,
-        cold: false,
-        arms,
-        scenarios: scenarios.iter().map(|scenario| scenario.id.clone()).collect(),
-        session,
-    };
-    let mut record = run::new_record(&options, store.dir(), &dirs.repo, &ready, scenarios);
-    record.attempts = args.attempts;
-    record.summarise();
-    if let Some(earlier) = store.load()? {
-        record = run::resume(earlier, record).map_err(|why| {
-            exit::usage(format!("{} holds another run: {why}", store.dir().display()))
-        })?;
-    }
-    run::play(&mut record, store, &ready, scenarios, &|_| true, ui, cancel)?;
-    record.finished = Some(lab::now());
-    store.save(&record)?;
-    Ok(record)
 }
 
 fn read_unbuilt(dir: &Path) -> Option<Vec<Unbuilt>> {

@@ -3,20 +3,19 @@
 //! kernels, guest image, accelerator.
 
 use crate::exit;
-use crate::flags::{AccelArg, KernelArgs};
+use crate::flags::{AccelArg, KernelArgs, SessionArgs};
 use crate::ui::{Stage, Ui};
 use anyhow::{Context, Result};
 use evidence::nightly::Unbuilt;
 use evidence::{ArmRecord, ConfigRecord, GuestRecord, QemuRecord, SourceRecord, ToolchainRecord};
-use judge::kernel_report::KnownReport;
 use kbuild::setup::{self, Fix, Scope, SetupError};
 use kbuild::{
     Arm, Builder, CcKind, Dirs, Event, Image, KernelConfig, Occasion, Provenance, Source,
     SourceSpec,
 };
-use lab::{ArmImage, Fail, Tools};
+use lab::{ArmImage, Tools};
 use proc::{Cancel, first_line, shell};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vm::{Accel, Probe, ProbeEvent};
 use xshell::cmd;
@@ -105,6 +104,26 @@ pub fn check_kernel_args(dirs: &Dirs, kernel: &KernelArgs) -> Result<()> {
     Ok(())
 }
 
+/// Machines at once by default: each has two processors, but waits most of
+/// the time.
+pub fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
+}
+
+/// What is missing on this machine, then everything that `arms` need.
+pub fn ready(
+    dirs: &Dirs,
+    arms: &[Arm],
+    session: &SessionArgs,
+    ui: &Ui,
+    cancel: &Cancel,
+) -> Result<Prepared> {
+    set_up(dirs, &session.kernel, session.no_install, ui, cancel)?;
+    let mut ready = prepare(dirs, arms, &session.kernel, session.accel, ui, cancel)?;
+    ready.tools.jobs = session.jobs.map_or_else(default_jobs, |jobs| jobs as usize);
+    Ok(ready)
+}
+
 /// Everything that `arms` need, built or found in the cache.
 pub fn prepare(
     dirs: &Dirs,
@@ -115,27 +134,13 @@ pub fn prepare(
     cancel: &Cancel,
 ) -> Result<Prepared> {
     let config = load_config(dirs, &kernel.config)?;
-    let known_reports = known_reports(&config);
     let images = build_arms(dirs, arms, kernel, ui, cancel)?;
     let guest = guest_image(dirs, ui, cancel)?;
     let first = images.first().context("no arm to run")?;
     let accel = choose_accel(dirs, accel, first, &guest, ui, cancel)?;
     Ok(Prepared {
         arm_records: arms.iter().zip(&images).map(|(arm, image)| arm_record(arm, image)).collect(),
-        tools: Tools {
-            initramfs: guest.path,
-            accel,
-            memory_mib: config.memory_mib.unwrap_or(Tools::default().memory_mib),
-            cmdline: config.cmdline,
-            slowness: config.slowness,
-            known_reports,
-            fail: config.fail.map(|fail| Fail {
-                function: fail.function,
-                pages_percent: fail.pages_percent,
-                arms: fail.arms,
-            }),
-            ..Tools::default()
-        },
+        tools: tools(dirs, config, guest.path, accel),
         qemu: QemuRecord {
             version: qemu_version()?,
             accelerator: accel.to_string().to_lowercase(),
@@ -163,10 +168,9 @@ fn source_record(source: &Provenance) -> SourceRecord {
     }
 }
 
-/// What a configuration's kernels report without a patch of ours.
-pub fn known_reports(config: &KernelConfig) -> Vec<KnownReport> {
-    let known = config.known.iter();
-    known.map(|known| KnownReport { kind: known.kind.clone(), at: known.at.clone() }).collect()
+/// What kernels of a configuration are played with.
+pub fn tools(dirs: &Dirs, config: KernelConfig, initramfs: PathBuf, accel: Accel) -> Tools {
+    Tools::new(config, initramfs, accel, &dirs.repo.join("workloads"))
 }
 
 fn arm_record(arm: &Arm, image: &Image) -> ArmRecord {
@@ -214,8 +218,7 @@ pub fn build_what_fits(
     cancel: &Cancel,
 ) -> Result<(Vec<Arm>, Vec<Unbuilt>, SourceRecord)> {
     use kbuild::BuildError as E;
-    let config =
-        KernelConfig::load(dirs, &kernel.config).map_err(|error| exit::usage(error.to_string()))?;
+    let config = load_config(dirs, &kernel.config)?;
     let source = obtain_source(dirs, kernel, ui, cancel)?;
     let builder = Builder::new(dirs, &source, &config).map_err(build_error)?;
     let (mut fit, mut unbuilt) = (Vec::new(), Vec::new());
@@ -354,13 +357,9 @@ pub fn scope(config: &KernelConfig) -> Scope {
     }
 }
 
-/// Installs what a run needs; with `no_install`, says what is missing.
-pub fn set_up(dirs: &Dirs, no_install: bool, ui: &Ui, cancel: &Cancel) -> Result<()> {
-    complete(dirs, Scope::Run, no_install, ui, cancel)
-}
-
-/// As [`set_up`], with what kernels of the configuration are built with.
-pub fn set_up_for_config(
+/// Installs what a run on kernels of this configuration needs; with
+/// `no_install`, says what is missing.
+pub fn set_up(
     dirs: &Dirs,
     kernel: &KernelArgs,
     no_install: bool,

@@ -5,20 +5,19 @@ mod bundle;
 pub mod inputs;
 mod kernel;
 
-use crate::flags::{AccelArg, ReplayArgs};
+use crate::flags::{AccelArg, KernelArgs, ReplayArgs};
 use crate::ui::Ui;
-use crate::{exit, prepare, runs};
+use crate::{exit, prepare, runner, runs};
 use anyhow::{Context, Result};
 pub use bundle::Bundle;
-use evidence::{
-    Case, Outcome, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, Store, Summary,
-};
+use evidence::{Case, Outcome, RunRecord, RunStatus, SCHEMA_VERSION, Summary};
 use kbuild::Dirs;
 use lab::{ArmImage, CaseSpec, Event, Left, Tools};
 use proc::Cancel;
 use scenario::Scenario;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use vm::Accel;
 
 pub fn main(args: &ReplayArgs, cancel: &Cancel) -> Result<ExitCode> {
     let ui = Ui::new();
@@ -95,7 +94,9 @@ fn play(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<ExitCode> {
-    prepare::set_up(dirs, args.no_install, ui, cancel)?;
+    let config = bundle.config.name.clone();
+    let given = KernelArgs { kernel_src: None, config };
+    prepare::set_up(dirs, &given, args.no_install, ui, cancel)?;
     let image = kernel::same(args, bundle, dirs, ui, cancel)?;
     let guest = prepare::guest_image(dirs, ui, cancel)?;
     if guest.key != bundle.guest.hash {
@@ -121,13 +122,13 @@ fn play(
             now.version, now.accelerator, then.version, then.accelerator
         ));
     }
-    let tools = Tools { initramfs: guest.path.clone(), accel, ..Tools::default() };
+    let tools = tools(bundle, dirs, guest.path.clone(), accel)?;
     let arm = ArmImage { name: bundle.arm.name.clone(), kernel: image.path.clone() };
     let out = args.out.clone().unwrap_or_else(|| {
         let time = lab::now().replace([':', '-'], "").to_lowercase();
         dirs.repo.join("results").join(format!("replay-{time}"))
     });
-    let store = Store::open(&out).map_err(|error| exit::usage(error.to_string()))?;
+    let store = runner::open(&out)?;
     if let Some(left) = &left {
         ui.say(&format!("from its log, without the load: {}", left.events.display()));
     }
@@ -145,6 +146,12 @@ fn play(
     store.save(&record(bundle, scenario, case, qemu, guest, dirs, &out))?;
     println!("results: {}", out.join("run.json").display());
     Ok(code)
+}
+
+/// What the case was played with, as its configuration says.
+fn tools(bundle: &Bundle, dirs: &Dirs, initramfs: PathBuf, accel: Accel) -> Result<Tools> {
+    let config = prepare::load_config(dirs, &bundle.config.name)?;
+    Ok(prepare::tools(dirs, config, initramfs, accel))
 }
 
 /// Says whether the outcome came back.
@@ -198,12 +205,7 @@ fn record(
         toolchain: bundle.toolchain.clone(),
         guest,
         arms: vec![bundle.arm.clone()],
-        scenarios: vec![ScenarioRecord {
-            id: scenario.id.clone(),
-            name: scenario.name.clone(),
-            title: scenario.title.clone(),
-            hash: scenario.hash.clone(),
-        }],
+        scenarios: vec![runner::scenario_record(scenario)],
         attempts: 1,
         cases: vec![case],
         perf: None,
@@ -211,4 +213,25 @@ fn record(
     };
     record.summarise();
     record
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_played_again_on_a_guest_as_its_configuration_wants_it() {
+        let dirs = prepare::dirs().unwrap();
+        let file = dirs.repo.join("results/published/matrix/bundles/base-S1-1.json");
+        let mut bundle = Bundle::open(&file).unwrap();
+        let mut of = |config: &str| {
+            bundle.config.name = config.to_owned();
+            tools(&bundle, &dirs, PathBuf::new(), Accel::Tcg).unwrap()
+        };
+        let plain = of("plain");
+        assert!(plain.fail.is_none() && plain.slowness == 1 && plain.profiles.is_dir());
+        assert!(of("fault").fail.is_some_and(|fail| !fail.arms.is_empty()));
+        let kasan = of("kasan");
+        assert!(kasan.slowness > 1 && kasan.memory_mib > plain.memory_mib);
+    }
 }

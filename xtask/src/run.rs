@@ -4,14 +4,12 @@
 use crate::estimate;
 use crate::exit;
 use crate::flags::RunArgs;
-use crate::prepare::{self, Prepared};
+use crate::prepare;
+use crate::runner::{self, Content, Runner};
 use crate::ui::Ui;
 use anyhow::Result;
-use evidence::{
-    Case, Outcome, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, Store, Summary,
-};
+use evidence::{Case, Outcome, RunRecord, RunStatus};
 use kbuild::{Arm, Dirs, Occasion};
-use lab::Event;
 use proc::Cancel;
 use scenario::Scenario;
 use std::path::{Path, PathBuf};
@@ -23,12 +21,6 @@ pub const FULL_ATTEMPTS: u32 = 5;
 /// Attempts of loads, with `--quick` and with `--full`. A control that fails
 /// each time needs five runs for its rate to ask for fewer clean ones.
 const LOAD_ATTEMPTS: [u32; 2] = [3, 20];
-
-/// Machines at once by default: each has two processors, but waits most of
-/// the time.
-pub fn default_jobs() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
-}
 
 pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     let ui = Ui::new();
@@ -43,24 +35,13 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     lengthen(&mut scenarios, args)?;
     let arms = choose_arms(&dirs, args, &scenarios)?;
     prepare::check_kernel_args(&dirs, &args.session.kernel)?;
-    let out = args.session.out.clone().unwrap_or_else(|| {
-        dirs.repo.join("results").join(lab::now().replace([':', '-'], "").to_lowercase())
-    });
-    let store = Store::open(&out).map_err(|error| exit::usage(error.to_string()))?;
-
-    prepare::set_up_for_config(&dirs, &args.session.kernel, args.session.no_install, &ui, cancel)?;
-    let mut ready =
-        prepare::prepare(&dirs, &arms, &args.session.kernel, args.session.accel, &ui, cancel)?;
-    let mut record = new_record(args, &out, &dirs.repo, &ready, &scenarios);
-    if let Some(earlier) = store.load()? {
-        record = resume(earlier, record).map_err(|why| {
-            exit::usage(format!("{} holds another run: {why}; choose another --out", out.display()))
-        })?;
-        ui.say(&format!("resuming {}: {} cases are there", out.display(), record.cases.len()));
-    }
+    let out = runner::out(&dirs, &args.session, |time| time);
+    let (store, attempts) = (runner::open(&out)?, attempts(args, &scenarios));
+    let content = Content { scenarios: &scenarios, attempts, perf: None };
+    let mut runner = Runner::begin(&dirs, &arms, &args.session, store, content, &ui, cancel)?;
     crate::replay::inputs::keep(&out, &dirs.repo, &arms, &scenarios)?;
-    ready.tools.jobs = args.session.jobs.map_or_else(default_jobs, |jobs| jobs as usize);
-    ready.tools.restore = !args.cold;
+    runner.ready.tools.restore = !args.cold;
+    let Runner { record, ready, .. } = &runner;
     ui.say(&format!(
         "{} arms x {} scenarios x {} attempts, {} machines at once ({}), seed {}",
         record.arms.len(),
@@ -70,15 +51,11 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
         record.qemu.accelerator,
         record.seed,
     ));
-    ui.say(&estimate::words(&record, &scenarios, ready.tools.jobs, ready.tools.slowness));
-    let result = play(&mut record, &store, &ready, &scenarios, &|_| true, &ui, cancel);
-    if result.is_ok() {
-        record.finished = Some(lab::now());
-        store.save(&record)?;
-    }
-    report(&record, &out);
+    ui.say(&estimate::words(record, &scenarios, ready.tools.jobs, ready.tools.slowness));
+    let result = runner.play(&scenarios, &|_| true);
+    report(&runner.record, &out);
     result?;
-    Ok(ExitCode::from(record.exit_code()))
+    Ok(ExitCode::from(runner.record.exit_code()))
 }
 
 /// The scenarios that were asked for, by id or by name; by default all but
@@ -149,100 +126,6 @@ fn lengthen(scenarios: &mut [Scenario], args: &RunArgs) -> Result<()> {
         "--cycles and --hours are for loads with power cuts: name one with --scenario, \
                      for instance L2 or L3",
     ))
-}
-
-pub fn new_record(
-    args: &RunArgs,
-    out: &Path,
-    repo: &Path,
-    ready: &Prepared,
-    scenarios: &[Scenario],
-) -> RunRecord {
-    let mut record = RunRecord {
-        scenarios: scenarios
-            .iter()
-            .map(|s| ScenarioRecord {
-                id: s.id.clone(),
-                name: s.name.clone(),
-                title: s.title.clone(),
-                hash: s.hash.clone(),
-            })
-            .collect(),
-        attempts: attempts(args, scenarios),
-        ..blank_record(args.session.seed, out, "run", repo, ready)
-    };
-    record.summarise();
-    record
-}
-
-/// The provenance of a run that begins now, and nothing measured yet; `name` is
-/// for an `out` that has none.
-pub fn blank_record(seed: u64, out: &Path, name: &str, repo: &Path, ready: &Prepared) -> RunRecord {
-    let name = out.file_name().map_or_else(|| name.into(), |name| name.to_string_lossy());
-    RunRecord {
-        schema_version: SCHEMA_VERSION,
-        run_id: name.into_owned(),
-        status: RunStatus::Incomplete,
-        started: lab::now(),
-        finished: None,
-        seed,
-        tool: lab::tool(repo),
-        host: lab::host(),
-        qemu: ready.qemu.clone(),
-        source: ready.source.clone(),
-        config: ready.config.clone(),
-        toolchain: ready.toolchain.clone(),
-        guest: ready.guest.clone(),
-        arms: ready.arm_records.clone(),
-        scenarios: Vec::new(),
-        attempts: 0,
-        cases: Vec::new(),
-        perf: None,
-        summary: Summary::default(),
-    }
-}
-
-/// The earlier record, when it is of the same kernels, scenarios, guest and
-/// seed; otherwise what differs.
-pub fn resume(earlier: RunRecord, now: RunRecord) -> Result<RunRecord, String> {
-    match earlier.difference(&now) {
-        Some(difference) => Err(difference.to_string()),
-        None => Ok(RunRecord { started: earlier.started, cases: earlier.cases, ..now }),
-    }
-}
-
-/// Runs the cases that are `wanted` and not there yet.
-pub fn play(
-    record: &mut RunRecord,
-    store: &Store,
-    ready: &Prepared,
-    scenarios: &[Scenario],
-    wanted: &dyn Fn(&str) -> bool,
-    ui: &Ui,
-    cancel: &Cancel,
-) -> Result<()> {
-    let stage = ui.stage("running");
-    let done = std::sync::atomic::AtomicU64::new(record.cases.len() as u64);
-    let planned = record.planned_ids().filter(|id| wanted(id)).count() as u64;
-    let on_event = |event: Event<'_>| match event {
-        Event::Started { id } => {
-            stage.progress(done.load(std::sync::atomic::Ordering::Relaxed), planned, id);
-        }
-        Event::Step { id, number, of, what } => {
-            let now = format!("{id} step {number}/{of}, {what}");
-            stage.progress(done.load(std::sync::atomic::Ordering::Relaxed), planned, &now);
-        }
-        Event::Finished { case, done: finished, .. } => {
-            done.store(finished as u64, std::sync::atomic::Ordering::Relaxed);
-            let seconds = case.took_ms as f64 / 1000.0;
-            let cell = evidence::cell(&[case], 1);
-            ui.say(&format!("{:<24} {cell} ({seconds:.1} s)", case.id));
-        }
-    };
-    let (arms, tools) = (&ready.images, &ready.tools);
-    lab::run_some(record, store, arms, scenarios, tools, wanted, &on_event, cancel)?;
-    stage.done(&format!("{planned} cases"));
-    Ok(())
 }
 
 /// The table on standard output, and what needs a word.

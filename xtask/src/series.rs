@@ -4,7 +4,7 @@
 
 use crate::flags::SeriesArgs;
 use crate::ui::Ui;
-use crate::{exit, prepare};
+use crate::{exit, files, prepare};
 use anyhow::{Context, Result};
 use kbuild::{Dirs, KernelConfig, Source, SourceSpec};
 use proc::Cancel;
@@ -118,7 +118,7 @@ fn build(
             memory.borrow_mut().push(finding.clone());
         }
         let saved = save(&args.out, &report.borrow())
-            .and_then(|()| replace(&args.out, BUILDS, &json(&*memory.borrow())?));
+            .and_then(|()| files::replace(&args.out.join(BUILDS), &json(&*memory.borrow())?));
         if let Err(error) = saved {
             ui.say(&format!("{error:#}"));
         }
@@ -157,21 +157,12 @@ fn read_builds(out: &Path) -> Vec<Finding> {
 }
 
 fn save(out: &Path, report: &Report) -> Result<()> {
-    replace(out, JSON, &json(report)?)?;
-    replace(out, TEXT, &report.text())
+    files::replace(&out.join(JSON), &json(report)?)?;
+    files::replace(&out.join(TEXT), &report.text())
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String> {
     Ok(serde_json::to_string_pretty(value).context("cannot write JSON")? + "\n")
-}
-
-/// By rename: an interruption leaves the old file or the new one.
-fn replace(out: &Path, name: &str, text: &str) -> Result<()> {
-    let place = out.join(name);
-    let fresh = out.join(format!(".{name}.{}", std::process::id()));
-    std::fs::write(&fresh, text)
-        .and_then(|()| std::fs::rename(&fresh, &place))
-        .with_context(|| format!("cannot write {}", place.display()))
 }
 
 /// The exit code that an error deserves: a step that does not apply to the

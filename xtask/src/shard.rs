@@ -4,20 +4,20 @@
 //! Slurm, GitHub) only calls `shard run DIR NUMBER`.
 
 pub mod adapters;
+mod folder;
 mod local;
 mod one;
 
 use crate::flags::{AccelArg, KernelArgs, ShardArgs, ShardCommand, ShardMergeArgs, ShardPlanArgs};
-use crate::{exit, prepare, run};
+use crate::{exit, files, prepare, run};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use evidence::shard::{MergeError, PLAN_VERSION, Plan, PlanScenario, keep_logs, merge, shard_dir};
 use evidence::{RunRecord, Store};
+use folder::{PLAN, read_plan, record_of};
 use proc::Cancel;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-const PLAN: &str = "plan.json";
 
 pub fn main(args: &ShardArgs, cancel: &Cancel) -> Result<ExitCode> {
     match &args.what {
@@ -136,23 +136,7 @@ fn write_plan(out: &Path, plan: &Plan) -> Result<()> {
             )));
         }
     }
-    std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
-    let new = out.join(".plan.json.new");
-    std::fs::write(&new, plan.to_json()?)
-        .and_then(|()| std::fs::rename(&new, &path))
-        .with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn read_plan(dir: &Path) -> Result<Plan> {
-    Plan::read(&dir.join(PLAN)).map_err(|error| {
-        exit::usage(format!("{error}\n`cargo xtask shard plan --out {}` makes one", dir.display()))
-    })
-}
-
-/// A shard's record; `None` when it has not run.
-fn record_of(dir: &Path, number: usize) -> Result<Option<RunRecord>> {
-    let path = shard_dir(dir, number).join("run.json");
-    Store::read(&path).map_err(|error| exit::usage(error.to_string()))
+    files::replace(&path, &plan.to_json()?)
 }
 
 fn merge_all(args: &ShardMergeArgs) -> Result<ExitCode> {

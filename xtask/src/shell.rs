@@ -4,7 +4,7 @@
 mod console;
 mod raw;
 
-use crate::flags::ShellArgs;
+use crate::flags::{SessionArgs, ShellArgs};
 use crate::ui::Ui;
 use crate::{exit, prepare};
 use anyhow::{Context, Result};
@@ -17,8 +17,8 @@ pub fn main(args: &ShellArgs, cancel: &Cancel) -> Result<ExitCode> {
     let dirs = prepare::dirs()?;
     let arms = prepare::choose_arms(&dirs, std::slice::from_ref(&args.arm))?;
     prepare::check_kernel_args(&dirs, &args.kernel)?;
-    prepare::set_up(&dirs, args.no_install, &ui, cancel)?;
-    let ready = prepare::prepare(&dirs, &arms, &args.kernel, args.accel, &ui, cancel)?;
+    let session = SessionArgs::of(args.kernel.clone(), args.accel, args.no_install);
+    let ready = prepare::ready(&dirs, &arms, &session, &ui, cancel)?;
     let arm = ready.images.first().context("no kernel was built")?;
     // Sockets, logs; goes away when dropped.
     let dir = Scratch::new("bclab-").context("no temporary folder")?;

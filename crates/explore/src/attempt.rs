@@ -27,7 +27,7 @@ fn failure(
                 "guest-refused" if story.tears_a_set(losses, before) => {
                     Outcome::Unusable { how: "torn-set".to_owned(), message }
                 }
-                how @ ("guest-refused" | "panicked" | "oops" | "hung") => {
+                how @ ("guest-refused" | "panicked" | "oops" | "hung" | "kernel-report") => {
                     Outcome::Unusable { how: how.to_owned(), message }
                 }
                 what => Outcome::Harness { message: format!("{what}: {message}") },
@@ -52,5 +52,27 @@ pub(crate) fn attempt(
     match once()? {
         Outcome::Harness { .. } | Outcome::Unusable { .. } => once(),
         clear => Ok(clear),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lab::{Tools, complaint};
+
+    #[test]
+    fn what_the_kernel_reports_on_a_state_is_bad() {
+        let logs = tempfile::tempdir().unwrap();
+        let boot = logs.path().join("boot-1");
+        std::fs::create_dir(&boot).unwrap();
+        let judged = |console: &str| {
+            std::fs::write(boot.join("console.log"), console).unwrap();
+            let stop = complaint::none(logs.path(), &Tools::default()).err()?;
+            Some(failure(stop, &Story::default(), &Losses::default(), 1).unwrap())
+        };
+        assert_eq!(judged("[    1.0] bcache: register_bcache() registered\n"), None);
+        let outcome = judged("[    1.0] WARNING: possible circular locking dependency detected\n");
+        let kinds = outcome.unwrap().kinds();
+        assert!(kinds.iter().any(|kind| kind.0 == "unusable/kernel-report"), "{kinds:?}");
     }
 }

@@ -15,6 +15,7 @@ mod error;
 mod record;
 mod report;
 mod search;
+mod spec;
 mod station;
 mod workers;
 
@@ -23,4 +24,5 @@ pub use error::ExploreError;
 pub use judge::Recording;
 pub use judge::state::Outcome;
 pub use report::{Counterexample, Exploration, StateRecord};
-pub use search::{Progress, Spec, explore};
+pub use search::explore;
+pub use spec::{Progress, Spec};

@@ -2,17 +2,15 @@
 //! The run that is to be taken apart: a scenario up to its first cut.
 
 use crate::error::ExploreError;
-use crate::search::Spec;
+use crate::spec::Spec;
 use judge::Recording;
-use lab::Stop;
-use lab::Tools;
 use lab::session::{Session, disk_trouble};
+use lab::{Machine, Stop, complaint};
 use proc::Cancel;
 use scenario::Step;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vdisk::{CutKind, Policy};
-use vm::VmConfig;
 use wire::Device;
 
 /// Attempts at a recording whose window stays closed: a busy machine can
@@ -78,12 +76,14 @@ fn attempt(
     on_step: &dyn Fn(String),
     cancel: &Cancel,
 ) -> Result<Recording, Stop> {
-    let sockets = sockets()?;
-    let config = machine(spec, &dir.join("recording"));
-    let set_up = dir.join("recording").join("set-up-events");
-    std::fs::create_dir_all(dir.join("recording")).map_err(disk_trouble)?;
-    let mut session =
-        Session::start(spec.scenario, config, None, spec.seed, sockets.path(), &set_up, cancel)?;
+    let (tools, logs) = (spec.tools, dir.join("recording"));
+    // An attempt that failed has left its consoles.
+    let _ = std::fs::remove_dir_all(&logs);
+    std::fs::create_dir_all(&logs).map_err(disk_trouble)?;
+    let guest = tools.guest(&spec.arm.kernel, logs.clone());
+    let machine = Machine::new(guest, tools, &spec.scenario.disks).map_err(disk_trouble)?;
+    let (failing, set_up) = (tools.failing(spec.arm), logs.join("set-up-events"));
+    let mut session = Session::start(spec.scenario, machine, failing, spec.seed, &set_up, cancel)?;
     // What make-bcache and registering wrote is settled before the log
     // that counts begins: cuts during formatting are not what we are after.
     session.guest()?.flush(Device::Ssd)?;
@@ -97,8 +97,10 @@ fn attempt(
         on_step(step.describe());
         session.step(step)?;
     }
+    session.judge_failures()?;
     session.rig.cut(CutKind::Power, Policy::DropAll);
     session.machine_down();
+    complaint::none(&logs, tools)?;
     session.rig.flush_log().map_err(disk_trouble)?;
     Ok(Recording {
         arm: spec.arm.name.clone(),
@@ -115,18 +117,4 @@ fn attempt(
             .map(|proof| format!("{}: {}", proof.claim, proof.detail))
             .collect(),
     })
-}
-
-/// A folder with a short path for the disks' sockets.
-pub(crate) fn sockets() -> Result<proc::Scratch, Stop> {
-    proc::Scratch::new("bclab-").map_err(disk_trouble)
-}
-
-/// The machine that every state is tried on, without disks.
-pub(crate) fn machine(spec: &Spec<'_>, logs: &Path) -> VmConfig {
-    let Tools { initramfs, accel, memory_mib, cpus, .. } = spec.tools;
-    let mut config =
-        VmConfig::new(spec.arm.kernel.clone(), initramfs.clone(), *accel, logs.to_owned());
-    (config.memory_mib, config.cpus) = (*memory_mib, *cpus);
-    config
 }

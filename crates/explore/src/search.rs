@@ -5,14 +5,13 @@ use crate::catalogue::Catalogue;
 use crate::error::ExploreError;
 use crate::record;
 use crate::report::{Exploration, StateRecord, Tried, hex};
+use crate::spec::{Progress, Spec};
 use crate::station::Station;
-use judge::kind::{Expectations, Kind};
+use judge::kind::Kind;
 use judge::state::Court;
 use judge::state::Outcome;
 use judge::story::Story;
-use lab::{ArmImage, Tools};
 use proc::Cancel;
-use scenario::Scenario;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -23,72 +22,6 @@ use vdisk::log::{Life, Log};
 /// Named blocks up to this size (sectors) are read back whole, larger ones
 /// where they were written.
 const SMALL_BLOCK: u32 = 8192;
-
-/// What to explore.
-#[derive(Debug)]
-pub struct Spec<'a> {
-    /// The kernel.
-    pub arm: &'a ArmImage,
-    /// What is recorded.
-    pub scenario: &'a Scenario,
-    /// How to boot; `jobs` machines at once.
-    pub tools: &'a Tools,
-    /// Of everything random.
-    pub seed: u64,
-    /// At most so many distinct states.
-    pub limit: Option<usize>,
-    /// What the arms are expected to have.
-    pub expectations: &'a Expectations,
-}
-
-impl Spec<'_> {
-    /// Whether a kind of bad state is no news.
-    #[must_use]
-    pub fn allows(&self, kind: &Kind) -> bool {
-        self.expectations.allows(&self.arm.name, &self.scenario.id, kind)
-    }
-
-    /// Which states there are.
-    pub(crate) fn plan(&self) -> Plan {
-        Plan { seed: self.seed, ..Plan::default() }
-    }
-}
-
-/// What happens while an exploration goes on.
-#[derive(Debug)]
-pub enum Progress {
-    /// A step of the recording.
-    Recording(String),
-    /// How many states there are.
-    Catalogued {
-        /// Duplicates included.
-        considered: u64,
-        /// Different contents.
-        distinct: usize,
-        /// To be tried.
-        chosen: usize,
-        /// Tried in an earlier, interrupted exploration.
-        known: usize,
-    },
-    /// One more state was tried.
-    Tried {
-        /// How many so far.
-        done: usize,
-        /// Of how many.
-        of: usize,
-        /// Bad ones so far.
-        bad: usize,
-    },
-    /// A kind not seen before.
-    Found(Kind),
-    /// A bad state is being shrunk.
-    Shrinking {
-        /// What is wrong with it.
-        kind: Kind,
-        /// Lost writes of the best state so far.
-        lost: usize,
-    },
-}
 
 /// Explores every crash state of `spec` and keeps everything in `dir`, from
 /// where an interrupted exploration goes on.
@@ -210,7 +143,7 @@ impl Search<'_> {
         touched.extend(self.court.recording.history.witness_at_cut(u64::MAX).footprint());
         let logs = self.dir.join("logs").join(name);
         let run = self.court.recording.run;
-        Ok(Station::new(self.spec, &logs, &touched, run, self.cancel)?)
+        Ok(Station::new(self.spec, logs, &touched, run, self.cancel)?)
     }
 
     fn report(

@@ -2,22 +2,19 @@
 //! A place where crash states are tried: two disks of its own, and a machine
 //! from the saved one for each state.
 
-use crate::record::{machine, sockets};
-use crate::search::Spec;
+use crate::spec::Spec;
 use judge::oracle::Readback;
 use judge::ranges;
-use lab::Stop;
-use lab::bcache;
 use lab::guest::Guest;
 use lab::session::disk_trouble;
+use lab::{Machine, Stop, Tools, bcache, complaint};
 use proc::Cancel;
 use scenario::CacheMode;
 use scenario::layout;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vdisk::crash::CrashState;
-use vdisk::{DiskSpec, Profile, Rig};
-use vm::{Backend, Vm, VmConfig, VmDisk};
+use vm::Vm;
 use wire::{Content, Device, Extent, Run};
 
 /// Ranges closer than this (sectors) are read in one request.
@@ -39,56 +36,54 @@ pub enum Start<'a> {
 
 /// Disks and a configuration; no machine runs between two states.
 pub struct Station<'a> {
-    rig: Rig,
-    config: VmConfig,
+    machine: Machine,
+    tools: &'a Tools,
+    /// The consoles, a folder per boot.
+    logs: PathBuf,
     ranges: Vec<Extent>,
     run: u64,
     cancel: &'a Cancel,
-    // Goes last: the rig's sockets are in it.
-    _sockets: proc::Scratch,
 }
 
 impl<'a> Station<'a> {
     /// `touched` are the ranges of the bcache device to read back (first
     /// sector and end), `run` the number in the recording's stamps.
     pub fn new(
-        spec: &Spec<'_>,
-        logs: &Path,
+        spec: &Spec<'a>,
+        logs: PathBuf,
         touched: &[(u64, u64)],
         run: u64,
         cancel: &'a Cancel,
     ) -> Result<Self, Stop> {
-        let sockets = sockets()?;
-        let disks = spec.scenario.disks;
-        let disk = |name: &str, mib: u64| DiskSpec {
-            name: name.to_owned(),
-            sectors: mib * 2048,
-            volatile_cache: false,
-            profile: Profile::none(),
-        };
-        let specs = vec![disk("ssd", disks.ssd.mib), disk("hdd", disks.hdd.mib)];
-        let rig = Rig::new(sockets.path(), specs).map_err(disk_trouble)?;
-        let disks = ["ssd", "hdd"].map(|name| VmDisk {
-            serial: name.to_owned(),
-            backend: Backend::Nbd(rig.socket(name)),
-        });
-        let config = VmConfig { disks: disks.into(), ..machine(spec, logs) };
-        Ok(Self { rig, config, ranges: pieces(touched), run, cancel, _sockets: sockets })
+        let tools = spec.tools;
+        let guest = tools.guest(&spec.arm.kernel, logs.join("boot-1"));
+        let machine =
+            Machine::on_plain_disks(guest, tools, &spec.scenario.disks).map_err(disk_trouble)?;
+        Ok(Self { machine, tools, logs, ranges: pieces(touched), run, cancel })
     }
 
     /// Boots on blank disks and saves the machine before bcache is registered.
     pub fn save(&self, path: &Path) -> Result<(), Stop> {
-        let vm = Vm::boot(&self.config, self.cancel)?;
-        Ok(vm.save(path, self.cancel)?)
+        let vm = Vm::boot(&self.machine.config, self.cancel)?;
+        vm.save(path, self.cancel)?;
+        complaint::none(&self.logs, self.tools)
     }
 
-    /// Boots on a state, registers bcache and reads everything back.
+    /// Boots on a state, registers bcache and reads everything back. What the
+    /// kernel reports meanwhile is trouble.
     pub fn observe(&self, state: &CrashState, start: Start<'_>) -> Result<Readback, Stop> {
-        self.rig.restore(&state.snapshot());
-        self.rig.power_on();
+        let seen = self.read_back(state, start)?;
+        complaint::none(&self.logs, self.tools)?;
+        Ok(seen)
+    }
+
+    fn read_back(&self, state: &CrashState, start: Start<'_>) -> Result<Readback, Stop> {
+        let Machine { rig, config, .. } = &self.machine;
+        rig.restore(&state.snapshot());
+        rig.power_on();
         let vm = match start {
-            Start::Saved(path) => Vm::restore(&self.config, path, self.cancel)?,
-            Start::Cold => Vm::boot(&self.config, self.cancel)?,
+            Start::Saved(path) => Vm::restore(config, path, self.cancel)?,
+            Start::Cold => Vm::boot(config, self.cancel)?,
         };
         let guest = Guest::new(&vm, self.cancel);
         bcache::register(&guest).map_err(|error| {
@@ -119,7 +114,7 @@ impl<'a> Station<'a> {
         let mut runs = Vec::new();
         for range in &self.ranges {
             let mut bytes = vec![0; range.sectors as usize * wire::SECTOR];
-            self.rig.read("hdd", range.sector + layout::DATA_OFFSET, &mut bytes);
+            self.machine.rig.read("hdd", range.sector + layout::DATA_OFFSET, &mut bytes);
             runs.extend(wire::classify_all(&bytes, range.sector));
         }
         runs
@@ -170,6 +165,26 @@ fn differing(front: &[Run], back: &[Run]) -> Vec<Extent> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lab::ArmImage;
+
+    #[test]
+    fn a_kernel_that_checks_itself_is_explored_as_its_configuration_says() {
+        let text = include_str!("../../../workloads/scenarios/s2-race-cut.toml");
+        let cmdline = vec!["kasan=on".to_owned()];
+        let spec = Spec {
+            arm: &ArmImage { name: "rust".into(), kernel: "k".into() },
+            scenario: &scenario::parse(Path::new("s2"), text).unwrap(),
+            tools: &Tools { cmdline, slowness: 3, memory_mib: 2048, ..Tools::default() },
+            seed: 1,
+            limit: None,
+            expectations: &judge::kind::Expectations::default(),
+        };
+        let cancel = Cancel::new();
+        let station = Station::new(&spec, "logs".into(), &[], 1, &cancel).unwrap();
+        let guest = &station.machine.config;
+        assert_eq!(guest.cmdline_extra, ["kasan=on"]);
+        assert_eq!((guest.memory_mib, guest.slowness), (2048, 3));
+    }
 
     #[test]
     fn neighbours_are_read_together_and_long_ranges_in_pieces() {

@@ -4,7 +4,8 @@
 use crate::attempt::attempt;
 use crate::error::ExploreError;
 use crate::report::{StateRecord, Tried, hex};
-use crate::search::{Progress, Search};
+use crate::search::Search;
+use crate::spec::Progress;
 use crate::station::Start;
 use judge::kind::Kind;
 use judge::state::Outcome;

@@ -4,17 +4,17 @@
 use crate::complaint;
 use crate::event::Event;
 use crate::load;
-use crate::session::Session;
+use crate::machine::Machine;
+use crate::session::{Session, disk_trouble};
 use crate::tools::{ArmImage, Tools};
 use crate::trouble::{Stop, Trouble};
 use evidence::{Case, Outcome, SectorCounts, Verdict};
-use proc::{Cancel, Cancelled, Scratch};
+use proc::{Cancel, Cancelled};
 use scenario::Step;
 use scenario::{Disks, Scenario};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use vm::VmConfig;
 
 /// What identifies a case; how it is scheduled is no part of it.
 #[derive(Debug)]
@@ -42,10 +42,10 @@ impl<'a> CaseSpec<'a> {
     }
 
     /// What is booted, on which disks, and how often.
-    pub(crate) fn boots(&self) -> (&'a Path, Disks, usize) {
+    pub(crate) fn boots(&self) -> (&'a Path, &'a Disks, usize) {
         let again = |step: &&Step| matches!(step, Step::Boot {});
         let boots = 1 + self.scenario.steps.iter().filter(again).count();
-        (&self.arm.kernel, self.scenario.disks, boots)
+        (&self.arm.kernel, &self.scenario.disks, boots)
     }
 
     /// The seed of a case depends on the run's seed, the scenario and the
@@ -111,14 +111,13 @@ pub fn run_case(
     for (key, path) in [("logs", &logs), ("events", &events)] {
         case.files.insert(key.to_owned(), path.to_string_lossy().into_owned());
     }
-    let result = set_up(spec, tools, &run_dir.join(&logs), cancel).and_then(|(config, sockets)| {
-        let (sockets, events) = (sockets.path(), run_dir.join(&events));
-        let failing = tools.fail.as_ref().map(|fail| fail.of(&spec.arm.name));
-        let seed = spec.seed;
+    let result = set_up(spec, tools, &run_dir.join(&logs), cancel).and_then(|machine| {
+        let (seed, events) = (spec.seed, run_dir.join(&events));
         let mut session = if spec.left.is_some() {
-            Session::on_fresh_disks(scenario, config, seed, sockets, &events, cancel)
+            Session::on_fresh_disks(scenario, machine, seed, &events, cancel)
         } else {
-            Session::start(scenario, config, failing, seed, sockets, &events, cancel)
+            let failing = tools.failing(spec.arm);
+            Session::start(scenario, machine, failing, seed, &events, cancel)
         }?;
         let mut result = match &scenario.load {
             Some(plan) => {
@@ -186,39 +185,29 @@ fn drop_log(run_dir: &Path, case: &mut Case) {
     }
 }
 
-/// The machine's configuration, and a folder with a short path for the disks'
-/// sockets, which goes away when dropped.
+/// The machine that the case is played on, with empty logs.
 fn set_up(
     spec: &CaseSpec<'_>,
     tools: &Tools,
     logs: &Path,
     cancel: &Cancel,
-) -> Result<(VmConfig, Scratch), Stop> {
+) -> Result<Machine, Stop> {
     cancel.check()?;
-    let full = |what: &str, error: std::io::Error| {
+    let full = |error: std::io::Error| {
         let next = "free some space, or choose another folder with --out";
-        Trouble::new("no-space", format!("cannot create {what}: {error}"), next)
+        Trouble::new("no-space", format!("cannot create the log folder: {error}"), next)
     };
     // A case that is run again starts with empty logs.
     let _ = std::fs::remove_dir_all(logs);
-    std::fs::create_dir_all(logs).map_err(|e| full("the log folder", e))?;
-    let sockets = Scratch::new("bclab-").map_err(|e| full("a temporary folder", e))?;
-    let mut config = VmConfig::new(
-        spec.arm.kernel.clone(),
-        tools.initramfs.clone(),
-        tools.accel,
-        logs.to_owned(),
-    );
-    config.memory_mib = tools.memory_mib;
-    config.cpus = tools.cpus;
-    config.cmdline_extra.clone_from(&tools.cmdline);
-    config.slow_down(tools.slowness);
+    std::fs::create_dir_all(logs).map_err(full)?;
+    let mut guest = tools.guest(&spec.arm.kernel, logs.to_owned());
+    let disks = &spec.scenario.disks;
     if let Some(guests) = &tools.guests
         && spec.may_be_restored()
     {
-        config.saved = guests.get(&config, spec.scenario.disks, &tools.known_reports, cancel)?;
+        guest.saved = guests.get(&guest, tools, disks, cancel)?;
     }
-    Ok((config, sockets))
+    Machine::new(guest, tools, disks).map_err(disk_trouble)
 }
 
 /// A verdict without the events that it rests on would be a bare claim.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The end of a case in the light of what its kernels said on their consoles.
 
+use crate::tools::Tools;
 use crate::trouble::{Stop, Trouble};
 use evidence::Observation;
 use judge::kernel_report::{KernelReport, KnownReport, Said, read};
@@ -30,6 +31,20 @@ pub fn judge(
         }
         _ => end.map(|()| None),
     }
+}
+
+/// Nothing is clean on a guest whose kernel has complained.
+///
+/// # Errors
+/// Trouble with the report's text; a stall, too.
+pub fn none(logs: &Path, tools: &Tools) -> Result<(), Stop> {
+    let Some(report) = judge(Ok(()), logs, &tools.known_reports, &mut Vec::new())? else {
+        return Ok(());
+    };
+    let next = "read the report: a bug of the kernel under test, or of its configuration";
+    let mut trouble = Trouble::new("kernel-report", report.kind, next);
+    trouble.console_tail = report.text.join("\n");
+    Err(trouble.into())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::guest::{Guest, GuestError};
 use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
 use evidence::Opportunity;
+use kbuild::Fail;
 
 /// `failslab` in debugfs (`mm/failslab.c`).
 const SLAB: &str = "/sys/kernel/debug/failslab";
@@ -24,19 +25,8 @@ const PAGES: &str = "/sys/kernel/debug/fail_page_alloc";
 /// did, as `should_fail_ex()` counts down whether or not it says so.
 const TIMES: u64 = 1_000_000_000;
 
-/// Which allocations fail in a guest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailingAllocations {
-    /// The function that must be on the call stack.
-    pub function: String,
-    /// See [`crate::Fail`].
-    pub pages_percent: u8,
-    /// Whether the arm is known to allocate there.
-    pub must_fail: bool,
-}
-
 /// Arms the injection; whether the kernel has the function at all.
-pub(crate) fn arm(guest: &Guest<'_>, failing: &FailingAllocations) -> Result<bool, GuestError> {
+pub(crate) fn arm(guest: &Guest<'_>, failing: &Fail) -> Result<bool, GuestError> {
     let function = failing.function.as_str();
     if failing.pages_percent > 0 {
         fail(guest, PAGES, failing.pages_percent, &[])?;
@@ -97,7 +87,7 @@ impl Session<'_> {
     pub(crate) fn arm_failures(&mut self) -> Result<(), Stop> {
         let Some(failing) = self.failing.clone() else { return Ok(()) };
         let there = arm(&self.guest()?, &failing)?;
-        if !there && failing.must_fail {
+        if !there && !failing.arms.is_empty() {
             let what = format!("this kernel has no {}, whose allocations fail", failing.function);
             let next = "mend `fail` in the configuration's file";
             return Err(Trouble::new("configuration", what, next).into());
@@ -120,7 +110,10 @@ impl Session<'_> {
 
     /// Says how many failed; none, where some had to, is a window that stayed
     /// closed.
-    pub(crate) fn judge_failures(&mut self) -> Result<(), Stop> {
+    ///
+    /// # Errors
+    /// [`Stop::Closed`] there.
+    pub fn judge_failures(&mut self) -> Result<(), Stop> {
         let Some(failing) = self.failing.clone() else { return Ok(()) };
         self.count_failures()?;
         let detail = format!("{} allocations failed in {}", self.failures, failing.function);
@@ -128,7 +121,7 @@ impl Session<'_> {
             let count = self.page_failures;
             self.note(format!("{count} blocks of two pages or more were refused"));
         }
-        if !failing.must_fail {
+        if failing.arms.is_empty() {
             self.note(detail);
             return Ok(());
         }

@@ -11,10 +11,13 @@ use crate::trouble::Stop;
 use proc::Cancel;
 use std::path::Path;
 use std::time::Duration;
-use vm::{Vm, VmConfig, VmError};
+use vm::{Vm, VmError};
 
 /// Longest boot of a plain kernel, its tests included.
 const BOOT: Duration = Duration::from_secs(180);
+
+/// What the tests take, in MiB.
+const MEMORY_MIB: u32 = 1024;
 
 /// What the tests of one boot said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,17 +82,14 @@ pub fn run_kunit(
     cancel: &Cancel,
 ) -> Result<KunitRun, KunitRunError> {
     let boot = logs.join("boot-1");
-    let (kernel, initramfs) = (kernel.to_owned(), tools.initramfs.clone());
-    let mut config = VmConfig::new(kernel, initramfs, tools.accel, boot.clone());
-    config.memory_mib = config.memory_mib.max(tools.memory_mib);
-    config.cmdline_extra.clone_from(&tools.cmdline);
+    let mut config = tools.guest(kernel, boot.clone());
+    config.memory_mib = config.memory_mib.max(MEMORY_MIB);
     // KTAP is printed with KERN_INFO, which `quiet` keeps off the console.
     config.cmdline_extra.push("ignore_loglevel".to_owned());
     // Built from allnoconfig, KUnit is there but neither enabled nor started
     // by itself: without these words not one case runs, and nothing says so.
     config.cmdline_extra.extend(["kunit.enable=1", "kunit.autorun=1"].map(str::to_owned));
-    config.boot_deadline = BOOT;
-    config.slow_down(tools.slowness);
+    config.boot_deadline = config.patience(BOOT);
     drop(Vm::boot(&config, cancel)?);
     let known = &tools.known_reports;
     let report = match complaint::judge(Ok(()), logs, known, &mut Vec::new()) {

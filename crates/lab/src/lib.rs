@@ -3,7 +3,7 @@
 
 pub mod bcache;
 mod case;
-mod complaint;
+pub mod complaint;
 mod event;
 mod failing;
 pub mod guest;
@@ -11,6 +11,7 @@ mod judge_step;
 mod kunit;
 mod lifecycle;
 mod load;
+mod machine;
 mod precision;
 mod pressure;
 mod provenance;
@@ -26,9 +27,10 @@ pub use case::{CaseSpec, run_case};
 pub use event::Event;
 pub use kunit::{KunitCase, KunitEnd, KunitError, KunitRun, KunitRunError, kunit_cases, run_kunit};
 pub use load::Left;
+pub use machine::{Machine, MachineError};
 pub use provenance::{host, now, tool};
 pub use run::{RunError, run, run_some};
 pub use saved::SavedGuests;
 pub use shell::{Shell, ShellError, ShellSpec};
-pub use tools::{ArmImage, Fail, Tools};
+pub use tools::{ArmImage, Tools, known_reports};
 pub use trouble::{Stop, Trouble};

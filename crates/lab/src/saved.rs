@@ -12,16 +12,16 @@
 //! luck with either; S9 once did, and lost it in every restored guest.
 
 use crate::complaint;
+use crate::machine::Machine;
 use crate::session::disk_trouble;
-use crate::trouble::{Stop, Trouble};
-use judge::kernel_report::KnownReport;
+use crate::tools::Tools;
+use crate::trouble::Stop;
 use proc::{Cancel, Scratch};
 use scenario::Disks;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use vdisk::{DiskSpec, Profile, Rig};
-use vm::{Backend, Vm, VmConfig, VmDisk};
+use vm::{Vm, VmConfig};
 
 /// From this many boots on it pays: booting, saving and restoring takes less
 /// time than booting twice.
@@ -57,7 +57,7 @@ impl SavedGuests {
     /// The folder cannot be made.
     pub fn new<'a>(
         dir: &Path,
-        boots: impl IntoIterator<Item = (&'a Path, Disks, usize)>,
+        boots: impl IntoIterator<Item = (&'a Path, &'a Disks, usize)>,
     ) -> std::io::Result<Self> {
         // A killed run could not clean up.
         for old in std::fs::read_dir(dir)?.flatten() {
@@ -78,8 +78,8 @@ impl SavedGuests {
     pub(crate) fn get(
         &self,
         config: &VmConfig,
-        disks: Disks,
-        known: &[KnownReport],
+        tools: &Tools,
+        disks: &Disks,
         cancel: &Cancel,
     ) -> Result<Option<PathBuf>, Stop> {
         let key = key(&config.kernel, disks);
@@ -95,54 +95,18 @@ impl SavedGuests {
         if file.is_none() {
             let path = self.dir.path().join(format!("{number}.state"));
             let logs = self.dir.path().join(number.to_string());
-            save(config, disks, &logs, &path, cancel)?;
-            no_report(&logs, known)?;
+            let guest = VmConfig { work_dir: logs.join("boot-1"), ..config.clone() };
+            let machine = Machine::on_plain_disks(guest, tools, disks).map_err(disk_trouble)?;
+            Vm::boot(&machine.config, cancel)?.save(&path, cancel)?;
+            complaint::none(&logs, tools)?;
             *file = Some(path);
         }
         Ok(file.clone())
     }
 }
 
-fn key(kernel: &Path, disks: Disks) -> Key {
+fn key(kernel: &Path, disks: &Disks) -> Key {
     (kernel.to_owned(), disks.ssd.mib, disks.hdd.mib)
-}
-
-/// Boots on blank disks and saves the guest in `path`.
-fn save(
-    config: &VmConfig,
-    disks: Disks,
-    logs: &Path,
-    path: &Path,
-    cancel: &Cancel,
-) -> Result<(), Stop> {
-    let sockets = Scratch::new("bclab-").map_err(disk_trouble)?;
-    let blank = |name: &str, mib: u64| DiskSpec {
-        name: name.to_owned(),
-        sectors: mib * 2048,
-        volatile_cache: false,
-        profile: Profile::none(),
-    };
-    let specs = vec![blank("ssd", disks.ssd.mib), blank("hdd", disks.hdd.mib)];
-    let rig = Rig::new(sockets.path(), specs).map_err(disk_trouble)?;
-    let disks = ["ssd", "hdd"]
-        .map(|name| VmDisk { serial: name.to_owned(), backend: Backend::Nbd(rig.socket(name)) });
-    let work_dir = logs.join("boot-1");
-    let config = VmConfig { disks: disks.into(), work_dir, saved: None, ..config.clone() };
-    Vm::boot(&config, cancel)?.save(path, cancel)?;
-    Ok(())
-}
-
-/// A guest that has complained cannot start a case that could be clean.
-fn no_report(logs: &Path, known: &[KnownReport]) -> Result<(), Stop> {
-    match complaint::judge(Ok(()), logs, known, &mut Vec::new())? {
-        None => Ok(()),
-        Some(report) => {
-            let next = "read the report: a bug of the kernel under test, or of its configuration";
-            let mut trouble = Trouble::new("kernel-report", report.kind, next);
-            trouble.console_tail = report.text.join("\n");
-            Err(trouble.into())
-        }
-    }
 }
 
 #[cfg(test)]
@@ -153,15 +117,14 @@ mod tests {
     #[test]
     fn only_what_is_booted_often_is_saved() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = |mib| DiskSetup { mib, volatile_cache: true };
-        let disks = Disks { ssd: disk(512), hdd: disk(128) };
+        let disk = |mib| DiskSetup::plain(mib, true);
+        let disks = &Disks { ssd: disk(512), hdd: disk(128) };
+        let tools = Tools::default();
         let boots = [(Path::new("a"), disks, 1), (Path::new("b"), disks, 2)];
         let guests = SavedGuests::new(dir.path(), boots).unwrap();
-        let config = |kernel: &str| {
-            VmConfig::new(kernel.into(), "i".into(), vm::Accel::Tcg, dir.path().join("boot"))
-        };
+        let config = |kernel: &str| tools.guest(Path::new(kernel), dir.path().join("boot"));
         for kernel in ["a", "b", "c"] {
-            let found = guests.get(&config(kernel), disks, &[], &Cancel::new());
+            let found = guests.get(&config(kernel), &tools, disks, &Cancel::new());
             assert!(matches!(found, Ok(None)), "{kernel}");
         }
         drop(guests);
@@ -170,7 +133,7 @@ mod tests {
         let guests = SavedGuests::new(dir.path(), more).unwrap();
         // It tries: there is no such kernel.
         assert!(matches!(
-            guests.get(&config("a"), disks, &[], &Cancel::new()),
+            guests.get(&config("a"), &tools, disks, &Cancel::new()),
             Err(Stop::Trouble(_))
         ));
         drop(guests);

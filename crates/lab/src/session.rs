@@ -3,22 +3,23 @@
 //! been seen so far.
 
 use crate::bcache;
-use crate::failing::FailingAllocations;
 use crate::guest::{Attendant, Guest, PATIENCE};
+use crate::machine::Machine;
 use crate::trouble::{Stop, Trouble};
 use evidence::{Cut, Observation, Opportunity};
 use judge::history::{History, Told};
 use judge::watch::{NUDGE, Watch};
 use judge::witness::Witness;
-use proc::Cancel;
+use kbuild::Fail;
+use proc::{Cancel, Scratch};
 use scenario::Scenario;
 use scenario::layout;
 use scenario::{Counter, Disk};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use vdisk::{CutKind, DiskSpec, HoldId, Mark, Media, Policy, Profile, Rig, Snapshot};
-use vm::{Backend, Pending, Vm, VmConfig, VmDisk};
+use vdisk::{CutKind, HoldId, Mark, Media, Policy, Rig, Snapshot};
+use vm::{Pending, Vm, VmConfig};
 use wire::{Answer, Device, Extent, Op, Run};
 
 /// A write that was started and not yet waited for.
@@ -87,24 +88,25 @@ pub struct Session<'a> {
     pub boots_ms: Vec<u64>,
     /// Which allocations fail, whether they do in the present guest, and how
     /// many did in those before it.
-    pub failing: Option<FailingAllocations>,
+    pub failing: Option<Fail>,
     pub failures_armed: bool,
     pub failures: u64,
     pub page_failures: u64,
+    // Goes last: the disks' sockets are in it.
+    _sockets: Scratch,
 }
 
 impl<'a> Session<'a> {
     /// Fresh disks, a first boot, bcache formatted, registered and configured.
     pub fn start(
         scenario: &'a Scenario,
-        vm_config: VmConfig,
-        failing: Option<FailingAllocations>,
+        machine: Machine,
+        failing: Option<Fail>,
         seed: u64,
-        sockets: &Path,
         events: &Path,
         cancel: &'a Cancel,
     ) -> Result<Self, Stop> {
-        let mut session = Self::on_fresh_disks(scenario, vm_config, seed, sockets, events, cancel)?;
+        let mut session = Self::on_fresh_disks(scenario, machine, seed, events, cancel)?;
         session.failing = failing;
         session.boot()?;
         bcache::format(&session.guest()?, scenario.bcache.bucket_kib)?;
@@ -144,28 +146,15 @@ impl<'a> Session<'a> {
     /// Disks and what is to be booted on them, but no machine yet.
     pub fn on_fresh_disks(
         scenario: &'a Scenario,
-        vm_config: VmConfig,
+        machine: Machine,
         seed: u64,
-        sockets: &Path,
         events: &Path,
         cancel: &'a Cancel,
     ) -> Result<Self, Stop> {
-        let disk = |name: &str, setup: scenario::DiskSetup| DiskSpec {
-            name: name.to_owned(),
-            sectors: setup.mib * 2048,
-            volatile_cache: setup.volatile_cache,
-            profile: Profile::none(),
-        };
-        let specs = vec![disk("ssd", scenario.disks.ssd), disk("hdd", scenario.disks.hdd)];
-        let rig = Rig::new(sockets, specs).map_err(disk_trouble)?;
+        let Machine { config: vm_config, rig, sockets } = machine;
         rig.log_to(events).map_err(disk_trouble)?;
         let blank = rig.snapshot();
         let watch = Watch::default();
-        let disks = ["ssd", "hdd"].map(|name| VmDisk {
-            serial: name.to_owned(),
-            backend: Backend::Nbd(rig.socket(name)),
-        });
-        let vm_config = VmConfig { disks: disks.into(), ..vm_config };
         Ok(Self {
             scenario,
             cancel,
@@ -196,6 +185,7 @@ impl<'a> Session<'a> {
             failures_armed: false,
             failures: 0,
             page_failures: 0,
+            _sockets: sockets,
         })
     }
 

@@ -4,14 +4,14 @@
 
 use crate::bcache;
 use crate::guest::{Guest, GuestError};
+use crate::machine::{Machine, MachineError};
 use crate::tools::{ArmImage, Tools};
 use proc::Cancel;
-use scenario::CacheMode;
 use scenario::layout;
+use scenario::{CacheMode, DiskSetup, Disks};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use vdisk::{DiskSpec, Profile, Rig, VdiskError};
-use vm::{Backend, CallError, Pending, Vm, VmConfig, VmDisk, VmError};
+use vm::{CallError, Pending, Vm, VmError};
 use wire::Op;
 
 /// What the shell finds in its environment.
@@ -23,13 +23,10 @@ const FOR_EVER: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Why there is no shell.
 #[derive(Debug, thiserror::Error)]
 pub enum ShellError {
-    /// The disks.
     #[error(transparent)]
-    Disks(#[from] VdiskError),
-    /// The machine.
+    Machine(#[from] MachineError),
     #[error(transparent)]
     Vm(#[from] VmError),
-    /// bcache in it.
     #[error(transparent)]
     Guest(#[from] GuestError),
 }
@@ -56,7 +53,7 @@ pub struct Shell {
     // Before the disks: QEMU goes first.
     vm: Vm,
     shell: Pending,
-    _rig: Rig,
+    _machine: Machine,
     socket: PathBuf,
 }
 
@@ -68,24 +65,13 @@ impl Shell {
     /// # Errors
     /// [`ShellError`].
     pub fn start(spec: &ShellSpec<'_>, dir: &Path, cancel: &Cancel) -> Result<Self, ShellError> {
-        let disk = |name: &str, mib: u64| DiskSpec {
-            name: name.to_owned(),
-            sectors: mib * 2048,
-            volatile_cache: true,
-            profile: Profile::none(),
-        };
-        let rig = Rig::new(dir, vec![disk("ssd", spec.ssd_mib), disk("hdd", spec.hdd_mib)])?;
+        let disk = |mib| DiskSetup::plain(mib, true);
+        let disks = Disks { ssd: disk(spec.ssd_mib), hdd: disk(spec.hdd_mib) };
+        let guest = spec.tools.guest(&spec.arm.kernel, dir.join("boot"));
+        let mut machine = Machine::new(guest, spec.tools, &disks)?;
         let socket = dir.join("console.sock");
-        let (kernel, initramfs) = (spec.arm.kernel.clone(), spec.tools.initramfs.clone());
-        let mut config = VmConfig::new(kernel, initramfs, spec.tools.accel, dir.join("boot"));
-        config.memory_mib = spec.tools.memory_mib;
-        config.cpus = spec.tools.cpus;
-        config.cmdline_extra.clone_from(&spec.tools.cmdline);
-        config.slow_down(spec.tools.slowness);
+        let config = &mut machine.config;
         config.console_socket = Some(socket.clone());
-        config.disks = ["ssd", "hdd"]
-            .map(|name| VmDisk { serial: name.to_owned(), backend: Backend::Nbd(rig.socket(name)) })
-            .into();
         // What its user prints there is wanted.
         config.console_limit = 1 << 30;
         if let Some(port) = spec.gdb {
@@ -94,14 +80,14 @@ impl Shell {
             // A guest at a breakpoint answers nothing.
             config.silence = FOR_EVER;
         }
-        let vm = Vm::boot(&config, cancel)?;
+        let vm = Vm::boot(config, cancel)?;
         let guest = Guest::new(&vm, cancel);
         bcache::format(&guest, layout::BUCKET_KIB)?;
         bcache::register(&guest)?;
         bcache::set_cache_mode(&guest, CacheMode::Writethrough)?;
         guest.write_file(PROFILE, &profile(spec))?;
         let shell = vm.start(Op::Exec { argv: argv(), timeout_ms: as_ms(FOR_EVER) });
-        Ok(Self { vm, shell, _rig: rig, socket })
+        Ok(Self { vm, shell, _machine: machine, socket })
     }
 
     /// Where the console is: a Unix socket.

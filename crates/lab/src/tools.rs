@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a case is played with: kernels, the guest, and how the machine is.
 
-use crate::failing::FailingAllocations;
 use crate::saved::SavedGuests;
 use judge::kernel_report::KnownReport;
-use std::path::PathBuf;
+use kbuild::{Fail, KernelConfig, Known};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vm::Accel;
 
@@ -34,6 +34,37 @@ pub struct Tools {
     pub restore: bool,
     /// The guests that are saved already.
     pub guests: Option<Arc<SavedGuests>>,
+    /// The folder of the disks' profiles.
+    pub profiles: PathBuf,
+}
+
+impl Tools {
+    /// For kernels of this configuration. `workloads` is the folder that has the
+    /// disks' profiles.
+    #[must_use]
+    pub fn new(config: KernelConfig, initramfs: PathBuf, accel: Accel, workloads: &Path) -> Self {
+        let usual = Self::default();
+        Self {
+            initramfs,
+            accel,
+            memory_mib: config.memory_mib.unwrap_or(usual.memory_mib),
+            cmdline: config.cmdline,
+            slowness: config.slowness,
+            fail: config.fail,
+            known_reports: known_reports(&config.known),
+            profiles: workloads.join("disks"),
+            ..usual
+        }
+    }
+
+    /// The allocations that fail on this arm; no arms are named in it where none
+    /// has to.
+    #[must_use]
+    pub fn failing(&self, arm: &ArmImage) -> Option<Fail> {
+        let mut fail = self.fail.clone()?;
+        fail.arms.retain(|known| *known == arm.name);
+        Some(fail)
+    }
 }
 
 impl Default for Tools {
@@ -50,29 +81,16 @@ impl Default for Tools {
             jobs: 1,
             restore: false,
             guests: None,
+            profiles: PathBuf::new(),
         }
     }
 }
 
-/// Allocations that fail, all of them, while a function of the kernel is on the
-/// call stack.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fail {
-    /// That function.
-    pub function: String,
-    /// Of all blocks of pages that may not be waited for, in percent.
-    pub pages_percent: u8,
-    /// Arms that are known to allocate there.
-    pub arms: Vec<String>,
-}
-
-impl Fail {
-    /// What that is for one arm.
-    pub(crate) fn of(&self, arm: &str) -> FailingAllocations {
-        let must_fail = self.arms.iter().any(|known| known == arm);
-        let (function, pages_percent) = (self.function.clone(), self.pages_percent);
-        FailingAllocations { function, pages_percent, must_fail }
-    }
+/// What a configuration's kernels report without a patch of ours.
+#[must_use]
+pub fn known_reports(known: &[Known]) -> Vec<KnownReport> {
+    let report = |known: &Known| KnownReport { kind: known.kind.clone(), at: known.at.clone() };
+    known.iter().map(report).collect()
 }
 
 /// An arm that is ready to boot.

@@ -20,7 +20,7 @@ fn restored_and_booted_guests_give_the_same_verdicts() {
     let mut scenarios = scenario::load_all(&repo("workloads/scenarios")).unwrap();
     scenarios.retain(|scenario| scenario.restore);
     let out = tempfile::tempdir().unwrap();
-    let boots = scenarios.iter().map(|scenario| (arm.kernel.as_path(), scenario.disks, 3));
+    let boots = scenarios.iter().map(|scenario| (arm.kernel.as_path(), &scenario.disks, 3));
     let guests = Some(Arc::new(SavedGuests::new(out.path(), boots).unwrap()));
     let ways = [("restored", Tools { guests, ..tools() }), ("booted", tools())];
     let mut seen = Vec::new();

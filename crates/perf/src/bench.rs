@@ -4,48 +4,56 @@
 use crate::error::PerfError;
 use lab::bcache;
 use lab::guest::Guest;
-use lab::{ArmImage, Tools};
+use lab::{ArmImage, Machine, Tools};
 use proc::{Cancel, Scratch};
-use scenario::CacheMode;
 use scenario::layout;
+use scenario::{CacheMode, DiskSetup, Disks};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use vdisk::bcache_format::{Written, recognise};
-use vdisk::{DiskSpec, Kind, Op, Profile, Rig};
-use vm::{Backend, Vm, VmConfig, VmDisk};
+use vdisk::{Kind, Op, Rig};
+use vm::{Vm, VmConfig};
 use wire::{Device, Extent};
 
 /// What a machine is made of.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// Size of the cache device in MiB; 512 buckets of 512 KiB at least.
-    pub ssd_mib: u64,
-    /// Size of the backing device in bytes; sparse.
-    pub hdd_bytes: u64,
+    /// 512 buckets of 512 KiB on the cache device at least.
+    pub disks: Disks,
     /// Virtual processors.
     pub cpus: u32,
     /// Where new data go.
     pub mode: CacheMode,
-    /// How fast the cache device is.
-    pub ssd: Profile,
-    /// How fast the backing device is.
-    pub hdd: Profile,
     /// Further words for QEMU's command line.
     pub qemu_extra: Vec<String>,
 }
 
-impl Default for Setup {
+impl Setup {
     /// Writes bypass the cache, the disks are as fast as the host.
-    fn default() -> Self {
+    #[must_use]
+    pub fn new(ssd_mib: u64, hdd_mib: u64) -> Self {
+        let disk = |mib| DiskSetup::plain(mib, false);
         Self {
-            ssd_mib: 512,
-            hdd_bytes: 1 << 30,
+            disks: Disks { ssd: disk(ssd_mib), hdd: disk(hdd_mib) },
             cpus: 2,
             mode: CacheMode::Writearound,
-            ssd: Profile::none(),
-            hdd: Profile::none(),
             qemu_extra: Vec::new(),
         }
+    }
+
+    fn guest(&self, arm: &ArmImage, tools: &Tools, logs: &Path) -> VmConfig {
+        let mut guest = tools.guest(&arm.kernel, logs.to_owned());
+        guest.cpus = self.cpus;
+        guest.boot_deadline = guest.patience(Duration::from_secs(120));
+        guest.silence = guest.patience(Duration::from_secs(60));
+        guest.qemu_extra.clone_from(&self.qemu_extra);
+        guest
+    }
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self::new(512, 1024)
     }
 }
 
@@ -92,29 +100,8 @@ impl<'a> Bench<'a> {
     ) -> Result<Self, PerfError> {
         cancel.check()?;
         std::fs::create_dir_all(logs).map_err(PerfError::io(logs))?;
-        let sockets = Scratch::new("bclab-").map_err(PerfError::io(&std::env::temp_dir()))?;
-        let disk = |name: &str, sectors: u64, profile: &Profile| DiskSpec {
-            name: name.to_owned(),
-            sectors,
-            volatile_cache: profile.volatile_cache,
-            profile: profile.clone(),
-        };
-        let rig = Rig::new(
-            sockets.path(),
-            vec![
-                disk("ssd", setup.ssd_mib * 2048, &setup.ssd),
-                disk("hdd", setup.hdd_bytes / 512, &setup.hdd),
-            ],
-        )?;
-        let (kernel, initramfs) = (arm.kernel.clone(), tools.initramfs.clone());
-        let mut config = VmConfig::new(kernel, initramfs, tools.accel, logs.to_owned());
-        (config.memory_mib, config.cpus) = (tools.memory_mib, setup.cpus);
-        config.boot_deadline = Duration::from_secs(120);
-        config.silence = Duration::from_secs(60);
-        config.qemu_extra.clone_from(&setup.qemu_extra);
-        config.disks = ["ssd", "hdd"]
-            .map(|name| VmDisk { serial: name.to_owned(), backend: Backend::Nbd(rig.socket(name)) })
-            .into();
+        let Machine { config, rig, sockets } =
+            Machine::new(setup.guest(arm, tools, logs), tools, &setup.disks)?;
         let vm = Vm::boot(&config, cancel)?;
         let mut bench = Self { rig, vm, cancel, sectors: 0, primed: 0.into(), _sockets: sockets };
         let guest = bench.guest();
@@ -228,5 +215,20 @@ impl<'a> Bench<'a> {
             PerfError::Closed(format!("the kernel's {name} is not a number: {text:?}"))
         })?;
         Ok(Some(number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_that_checks_itself_is_measured_as_its_configuration_says() {
+        let cmdline = vec!["kasan=on".to_owned()];
+        let tools = Tools { cmdline, slowness: 3, memory_mib: 2048, ..Tools::default() };
+        let arm = ArmImage { name: "rust".into(), kernel: "k".into() };
+        let guest = Setup::default().guest(&arm, &tools, Path::new("logs"));
+        assert_eq!((guest.cmdline_extra, guest.memory_mib), (tools.cmdline, 2048));
+        assert_eq!((guest.slowness, guest.silence), (3, Duration::from_secs(180)));
     }
 }

@@ -15,9 +15,8 @@ pub enum PerfError {
     /// The machine failed.
     #[error(transparent)]
     Vm(#[from] VmError),
-    /// A virtual disk failed.
     #[error(transparent)]
-    Disk(#[from] vdisk::VdiskError),
+    Machine(#[from] lab::MachineError),
     /// A file of the host.
     #[error("{path}: {source}", path = path.display())]
     Io {

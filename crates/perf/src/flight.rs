@@ -25,7 +25,7 @@ const WRITE_BYTES: u64 = 4096;
 /// virtio-blk has 512 requests per queue and a queue per processor: with four,
 /// a thousand writes that wait leave room for reads.
 fn setup(hdd_bytes: u64) -> Setup {
-    Setup { cpus: 4, hdd_bytes, ..Setup::default() }
+    Setup { cpus: 4, ..Setup::new(512, hdd_bytes >> 20) }
 }
 
 /// Starts `extents.len()` writes that do not arrive, and waits until all of

@@ -47,7 +47,7 @@ pub fn sweep(
     logs: &Path,
     cancel: &Cancel,
 ) -> Result<SweepTime, PerfError> {
-    let setup = Setup { hdd_bytes: bytes, ssd_mib: 512.max(bytes >> 20), ..Setup::default() };
+    let setup = Setup::new(512.max(bytes >> 20), bytes >> 20);
     let bench = Bench::start(&setup, arm, tools, logs, cancel)?;
     let mut rng = fastrand::Rng::with_seed(bytes);
     let mut data = vec![0; 1 << 20];

@@ -118,6 +118,8 @@ base = "stale"
         assert!(message.contains("513 buckets of 512 KiB"), "{message}");
         let (line, message) = line_of(&GOOD.replace("served_by", "bucket_kib = 1\nserved_by"));
         assert!(line == 13 && message.contains("bucket_kib"), "{message}");
+        let (line, message) = line_of(&GOOD.replace("mib = 64,", "mib = 64, time_scale = 0,"));
+        assert!(line == 8 && message.contains("0.001 to 1000"), "{line} {message}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::layout::BUCKET_KIB;
 use serde::Deserialize;
 
 /// Sizes and kinds of the virtual disks.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Disks {
     /// The cache device.
@@ -15,13 +15,43 @@ pub struct Disks {
 }
 
 /// One virtual disk.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiskSetup {
     /// Size in MiB.
     pub mib: u64,
     /// Whether completed writes stay volatile until a flush.
     pub volatile_cache: bool,
+    /// How it behaves in time: a file of `workloads/disks`, without its ending.
+    /// As fast as the host can where none is named.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// The profile's times are stretched by this factor: a guest that is
+    /// emulated is slow itself.
+    #[serde(default = "as_it_is", deserialize_with = "factor")]
+    pub time_scale: f64,
+}
+
+impl DiskSetup {
+    /// A disk as fast as the host can.
+    #[must_use]
+    pub fn plain(mib: u64, volatile_cache: bool) -> Self {
+        Self { mib, volatile_cache, profile: None, time_scale: as_it_is() }
+    }
+}
+
+fn as_it_is() -> f64 {
+    1.0
+}
+
+fn factor<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let given = f64::deserialize(from)?;
+    // A case has to end: no disk is a thousand times slower than its model.
+    if (0.001..=1000.0).contains(&given) {
+        return Ok(given);
+    }
+    let why = format!("time_scale = {given} must be from 0.001 to 1000");
+    Err(serde::de::Error::custom(why))
 }
 
 /// What is set in sysfs before the first step.

@@ -2,7 +2,7 @@
 //! A run in the repository: small, and without a word about whose machine it
 //! was.
 
-use super::write_file;
+use crate::files;
 use crate::replay;
 use crate::runs::{self, StoredRun};
 use crate::{exit, prepare};
@@ -62,7 +62,7 @@ pub fn publish(
     }
     let mut bytes = 0;
     for (file, text) in &files {
-        write_file(&dir.join(file), text)?;
+        files::replace(&dir.join(file), text)?;
         bytes += text.len();
     }
     println!("{}: {} files, {} KiB", dir.display(), files.len(), bytes / 1024);
@@ -178,7 +178,7 @@ fn renew(repo: &Path, check: bool) -> Result<bool> {
     files.retain(|(path, text)| std::fs::read_to_string(path).ok().as_ref() != Some(text));
     if !check {
         for (path, text) in &files {
-            write_file(path, text)?;
+            files::replace(path, text)?;
         }
     }
     for (path, _) in files.iter().filter(|_| check) {
@@ -255,7 +255,7 @@ mod tests {
         let memory = vec![point(1, 4096), point(100, 8192)];
         record.perf = Some(Perf { memory, ..Perf::default() });
         let text = serde_json::to_string(&record).unwrap();
-        write_file(&folder.join("run.json"), &text).unwrap();
+        files::replace(&folder.join("run.json"), &text).unwrap();
         assert!(!renew(repo.path(), true).unwrap());
         assert!(renew(repo.path(), false).unwrap() && renew(repo.path(), true).unwrap());
         assert!(std::fs::read_to_string(&readme).unwrap().contains("cost/memory.svg)"));
@@ -268,8 +268,8 @@ mod tests {
         // A block in docs/ as well, by a path from there; a text without one is left alone.
         assert!(renew(repo.path(), false).unwrap() && renew(repo.path(), true).unwrap());
         let more = repo.path().join("docs/cost.md");
-        write_file(&more, block).unwrap();
-        write_file(&repo.path().join("docs/plain.md"), "plain\n").unwrap();
+        files::replace(&more, block).unwrap();
+        files::replace(&repo.path().join("docs/plain.md"), "plain\n").unwrap();
         assert!(!renew(repo.path(), true).unwrap());
         assert!(renew(repo.path(), false).unwrap() && renew(repo.path(), true).unwrap());
         let text = std::fs::read_to_string(&more).unwrap();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `explore`, and `log` for what it and other runs recorded.
 
-use super::{EXIT_CODES, SessionArgs};
+use super::SessionArgs;
+use crate::exit::EXIT_CODES;
 use clap::Args;
 use std::path::PathBuf;
 

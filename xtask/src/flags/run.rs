@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `run`.
 
-use super::{EXIT_CODES, SessionArgs};
+use super::SessionArgs;
+use crate::exit::EXIT_CODES;
 use clap::Args;
 
 const RUN_EXAMPLES: &str = "\

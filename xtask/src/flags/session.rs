@@ -27,6 +27,13 @@ pub struct SessionArgs {
     pub no_install: bool,
 }
 
+impl SessionArgs {
+    /// For a command that keeps no results.
+    pub fn of(kernel: KernelArgs, accel: AccelArg, no_install: bool) -> Self {
+        Self { kernel, seed: 1, jobs: None, out: None, accel, no_install }
+    }
+}
+
 #[derive(Debug, Clone, Args)]
 pub struct KernelArgs {
     /// Kernel source: a git tree (never touched, must be clean), a folder, a

@@ -6,8 +6,8 @@ mod plan;
 
 use crate::exit;
 use crate::flags::PerfArgs;
-use crate::prepare::{self, Prepared};
-use crate::run;
+use crate::prepare;
+use crate::runner::{self, Content, Runner};
 use crate::ui::Ui;
 use anyhow::{Context, Result};
 use evidence::{Perf, RunRecord, RunStatus, Store};
@@ -15,7 +15,6 @@ use kbuild::Occasion;
 use measure::Bed;
 use plan::{Extent, Plan, Task};
 use proc::Cancel;
-use std::path::Path;
 use std::process::ExitCode;
 use vm::Accel;
 
@@ -33,21 +32,16 @@ pub fn main(args: &PerfArgs, cancel: &Cancel) -> Result<ExitCode> {
         named => prepare::choose_arms(&dirs, named)?,
     };
     prepare::check_kernel_args(&dirs, &args.session.kernel)?;
-    let out = args.session.out.clone().unwrap_or_else(|| {
-        let time = lab::now().replace([':', '-'], "").to_lowercase();
-        dirs.repo.join("results").join(format!("{time}-perf"))
-    });
-    let store = Store::open(&out).map_err(|error| exit::usage(error.to_string()))?;
-    prepare::set_up(&dirs, args.session.no_install, &ui, cancel)?;
-    let ready =
-        prepare::prepare(&dirs, &arms, &args.session.kernel, args.session.accel, &ui, cancel)?;
     let names: Vec<String> = arms.iter().map(|arm| arm.name.clone()).collect();
-    let mut record = new_record(args, &out, &dirs.repo, &ready, &names);
-    if let Some(earlier) = store.load()? {
-        record = resume(earlier, record).map_err(|why| {
-            exit::usage(format!("{} holds another run: {why}; choose another --out", out.display()))
-        })?;
-        ui.say(&format!("resuming {}", out.display()));
+    let out = runner::out(&dirs, &args.session, |time| format!("{time}-perf"));
+    let (reference, margin) = (names[0].clone(), args.margin / 100.0);
+    let perf = Some(Perf { reference, margin, ..Perf::default() });
+    let content = Content { perf, ..Content::default() };
+    let store = runner::open(&out)?;
+    let Runner { mut record, store, ready, .. } =
+        Runner::begin(&dirs, &arms, &args.session, store, content, &ui, cancel)?;
+    if let Some(perf) = &mut record.perf {
+        perf.indicative = ready.tools.accel == Accel::Tcg;
     }
     let pairs = args.pairs.unwrap_or(if args.quick { 4 } else { 6 });
     let extent = Extent { pairs, quick: args.quick, parts: args.only.clone() };
@@ -102,35 +96,4 @@ fn play(
     }
     stage.done(&format!("{} boots", todo.len()));
     Ok(())
-}
-
-fn new_record(
-    args: &PerfArgs,
-    out: &Path,
-    repo: &Path,
-    ready: &Prepared,
-    names: &[String],
-) -> RunRecord {
-    RunRecord {
-        perf: Some(Perf {
-            indicative: ready.tools.accel == Accel::Tcg,
-            reference: names[0].clone(),
-            margin: args.margin / 100.0,
-            ..Perf::default()
-        }),
-        ..run::blank_record(args.session.seed, out, "perf", repo, ready)
-    }
-}
-
-/// The earlier record, when it is of the same kernels, tools, guest and seed;
-/// otherwise what differs.
-fn resume(earlier: RunRecord, now: RunRecord) -> Result<RunRecord, String> {
-    if let Some(difference) = earlier.difference(&now) {
-        return Err(difference.to_string());
-    }
-    let Some(perf) = earlier.perf else { return Err("no measurement".to_owned()) };
-    // The margin is of the statements, not of the samples.
-    let margin = now.perf.as_ref().map_or(perf.margin, |perf| perf.margin);
-    let perf = Some(Perf { margin, ..perf });
-    Ok(RunRecord { started: earlier.started, perf, ..now })
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The local adapter: every shard in a process of its own, several at once.
 
-use super::one::{is_finished, options};
-use super::{read_plan, record_of};
+use super::folder::{read_plan, record_of};
+use super::one::{is_finished, session};
 use crate::flags::ShardRunArgs;
 use crate::ui::Ui;
-use crate::{exit, prepare, run};
+use crate::{exit, prepare};
 use anyhow::{Context, Result};
 use proc::{Cancel, run_lines};
 use std::process::{Command, ExitCode};
@@ -26,13 +26,10 @@ pub fn all(args: &ShardRunArgs, cancel: &Cancel) -> Result<ExitCode> {
     if open > 0 {
         // Once here, instead of by every shard at the same time.
         let dirs = prepare::dirs()?;
-        let options = options(&plan, None, None, args.no_install);
-        let arms = prepare::choose_arms(&dirs, &options.arms)?;
-        prepare::set_up(&dirs, args.no_install, &ui, cancel)?;
-        let session = &options.session;
-        prepare::prepare(&dirs, &arms, &session.kernel, session.accel, &ui, cancel)?;
+        let arms = prepare::choose_arms(&dirs, &plan.arms)?;
+        prepare::ready(&dirs, &arms, &session(&plan, None, args.no_install), &ui, cancel)?;
     }
-    let jobs = args.jobs.map_or_else(run::default_jobs, |jobs| jobs as usize);
+    let jobs = args.jobs.map_or_else(prepare::default_jobs, |jobs| jobs as usize);
     let tool = std::env::current_exe().context("cannot find this program")?;
     let queue = Mutex::new(todo.into_iter());
     let worst = Mutex::new(0_u8);

@@ -1,37 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One shard, wherever it runs.
 
-use super::{read_plan, record_of};
-use crate::flags::{AccelArg, KernelArgs, RunArgs, SessionArgs, ShardRunArgs};
+use super::folder::{read_plan, record_of};
+use crate::flags::{AccelArg, KernelArgs, SessionArgs, ShardRunArgs};
+use crate::runner::{self, Content, Runner};
 use crate::ui::Ui;
 use crate::{exit, prepare, run};
 use anyhow::Result;
 use clap::ValueEnum;
 use evidence::shard::{Plan, shard_dir};
-use evidence::{Case, Outcome, RunRecord, Store};
+use evidence::{Case, Outcome, RunRecord};
 use proc::Cancel;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The options of the run that the plan is a plan of.
-pub fn options(plan: &Plan, out: Option<PathBuf>, jobs: Option<u32>, no_install: bool) -> RunArgs {
-    RunArgs {
-        quick: false,
-        full: false,
-        attempts: None,
-        cycles: None,
-        hours: None,
-        cold: false,
-        arms: plan.arms.clone(),
-        scenarios: plan.scenarios.iter().map(|scenario| scenario.id.clone()).collect(),
-        session: SessionArgs {
-            kernel: KernelArgs { kernel_src: plan.kernel_src.clone(), config: plan.config.clone() },
-            seed: plan.seed,
-            jobs,
-            out,
-            accel: AccelArg::from_str(&plan.accel, true).unwrap_or_default(),
-            no_install,
-        },
+pub fn session(plan: &Plan, jobs: Option<u32>, no_install: bool) -> SessionArgs {
+    SessionArgs {
+        kernel: KernelArgs { kernel_src: plan.kernel_src.clone(), config: plan.config.clone() },
+        seed: plan.seed,
+        jobs,
+        out: None,
+        accel: AccelArg::from_str(&plan.accel, true).unwrap_or_default(),
+        no_install,
     }
 }
 
@@ -59,34 +49,19 @@ pub fn run(args: &ShardRunArgs, cancel: &Cancel) -> Result<ExitCode> {
         ui.say(&format!("shard {number} of {of} is finished"));
         return Ok(end(number, of, own, &record));
     }
-    let options = options(&plan, Some(out.clone()), args.jobs, args.no_install);
+    let session = session(&plan, args.jobs, args.no_install);
     let dirs = prepare::dirs()?;
     let scenarios = scenarios(&plan, &dirs.repo)?;
-    let arms = prepare::choose_arms(&dirs, &options.arms)?;
-    prepare::check_kernel_args(&dirs, &options.session.kernel)?;
-    let store = Store::open(&out).map_err(|error| exit::usage(error.to_string()))?;
-    prepare::set_up(&dirs, options.session.no_install, &ui, cancel)?;
-    let session = &options.session;
-    let mut ready = prepare::prepare(&dirs, &arms, &session.kernel, session.accel, &ui, cancel)?;
-    ready.tools.jobs = session.jobs.map_or_else(run::default_jobs, |jobs| jobs as usize);
+    let arms = prepare::choose_arms(&dirs, &plan.arms)?;
+    prepare::check_kernel_args(&dirs, &session.kernel)?;
+    let content = Content { scenarios: &scenarios, attempts: plan.attempts, perf: None };
+    let store = runner::open(&out)?;
+    let mut runner = Runner::begin(&dirs, &arms, &session, store, content, &ui, cancel)?;
     // As `run` does: a shard that boots every guest takes nearly twice as long.
-    ready.tools.restore = true;
-    let mut record = run::new_record(&options, &out, &dirs.repo, &ready, &scenarios);
-    record.attempts = plan.attempts;
-    if let Some(earlier) = store.load()? {
-        record = run::resume(earlier, record).map_err(|why| {
-            exit::usage(format!("{} is of other parts: {why}; delete it", out.display()))
-        })?;
-        ui.say(&format!("resuming shard {number}: {} cases are there", record.cases.len()));
-    }
+    runner.ready.tools.restore = true;
     ui.say(&format!("shard {number} of {of}: {} of {} cases", own.len(), plan.cases().count()));
-    let wanted = |id: &str| own.iter().any(|mine| mine == id);
-    let result = run::play(&mut record, &store, &ready, &scenarios, &wanted, &ui, cancel);
-    if result.is_ok() {
-        record.finished = Some(lab::now());
-        store.save(&record)?;
-    }
-    let code = end(number, of, own, &record);
+    let result = runner.play(&scenarios, &|id| own.iter().any(|mine| mine == id));
+    let code = end(number, of, own, &runner.record);
     result?;
     Ok(code)
 }
