@@ -6,7 +6,9 @@
 //! one was acknowledged" is an exact statement.
 
 use crate::ranges::joined;
+use scenario::CacheMode;
 use std::collections::BTreeMap;
+use vdisk::CutKind;
 use wire::Extent;
 
 /// A moment, in the order in which the witness was told.
@@ -118,11 +120,20 @@ impl Witness {
         }
     }
 
-    /// The machine went down. Writes in flight are over, one way or the other.
-    /// After a power cut only durable writes bind; after a reset of a cache
-    /// mode that acknowledges from the backing device, acknowledged ones too
-    /// (`acked_survive`).
-    pub fn cut(&mut self, acked_survive: bool) {
+    /// The machine went down in a power cut: only durable writes bind.
+    pub fn power_cut(&mut self) {
+        self.end(false);
+    }
+
+    /// The machine went down. After a reset, which leaves the disks their
+    /// caches, acknowledged writes bind as well: every cache mode but writeback
+    /// acknowledges from the backing device.
+    pub fn cut(&mut self, kind: CutKind, mode: CacheMode) {
+        self.end(kind == CutKind::Reset && mode != CacheMode::Writeback);
+    }
+
+    /// Writes in flight are over, one way or the other.
+    fn end(&mut self, acked_survive: bool) {
         let now = self.tick();
         self.flushes.clear();
         for write in &mut self.writes {
@@ -262,7 +273,7 @@ mod tests {
         witness.flush_issued(1);
         witness.flush_acked(1);
         acked(&mut witness, 2);
-        witness.cut(false);
+        witness.power_cut();
         assert_eq!(witness.allowed(8), Allowed { seqs: vec![1, 2], blank: false });
         acked(&mut witness, 3);
         assert_eq!(seqs(&witness), [3]);
@@ -275,7 +286,7 @@ mod tests {
         witness.flush_issued(1);
         witness.acked(1);
         witness.flush_acked(1);
-        witness.cut(false);
+        witness.power_cut();
         assert!(witness.allowed(8).blank);
     }
 
@@ -283,12 +294,12 @@ mod tests {
     fn a_reset_keeps_acknowledged_writes_and_fua_is_durable_at_once() {
         let mut witness = Witness::new();
         acked(&mut witness, 1);
-        witness.cut(true);
+        witness.cut(CutKind::Reset, CacheMode::Writethrough);
         assert!(!witness.allowed(8).blank);
         let mut witness = Witness::new();
         witness.issued(1, AT, true);
         witness.acked(1);
-        witness.cut(false);
+        witness.power_cut();
         assert_eq!(witness.allowed(8), Allowed { seqs: vec![1], blank: false });
     }
 }

@@ -2,7 +2,7 @@
 //! The end of a case in the light of what its kernels said on their consoles.
 
 use crate::trouble::{Stop, Trouble};
-use evidence::Observation;
+use evidence::{HarnessFailure, Observation};
 use judge::kernel_report::{KernelReport, KnownReport, Said, read};
 use std::path::Path;
 
@@ -18,13 +18,14 @@ pub fn judge(
     observations: &mut Vec<Observation>,
 ) -> Result<Option<KernelReport>, Stop> {
     // An oops or a panic has a name already, unless a check foresaw it.
-    let died = matches!(&end, Err(Stop::Trouble(t)) if t.what == "oops" || t.what == "panicked");
+    let died = matches!(&end, Err(Stop::Trouble(t))
+        if matches!(t.what, HarnessFailure::Oops | HarnessFailure::Panicked));
     match read(logs, known, observations) {
         Said::Report(report) if !(died && report.kind == "bug") => Ok(Some(report)),
         Said::Stall(text) if end.is_ok() => {
             let next = "is the machine overloaded? try --jobs 1; if it stays, it is the kernel's";
             let first = text.first().cloned().unwrap_or_default();
-            let mut trouble = Trouble::new("kernel-stall", first, next);
+            let mut trouble = Trouble::new(HarnessFailure::KernelStall, first, next);
             trouble.console_tail = text.join("\n");
             Err(trouble.into())
         }

@@ -14,6 +14,7 @@
 use crate::complaint;
 use crate::session::disk_trouble;
 use crate::trouble::{Stop, Trouble};
+use evidence::HarnessFailure;
 use judge::kernel_report::KnownReport;
 use proc::{Cancel, Scratch};
 use scenario::Disks;
@@ -138,7 +139,7 @@ fn no_report(logs: &Path, known: &[KnownReport]) -> Result<(), Stop> {
         None => Ok(()),
         Some(report) => {
             let next = "read the report: a bug of the kernel under test, or of its configuration";
-            let mut trouble = Trouble::new("kernel-report", report.kind, next);
+            let mut trouble = Trouble::new(HarnessFailure::KernelReport, report.kind, next);
             trouble.console_tail = report.text.join("\n");
             Err(trouble.into())
         }

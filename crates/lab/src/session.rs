@@ -4,11 +4,12 @@
 
 use crate::bcache;
 use crate::failing::FailingAllocations;
+use crate::feed::Watched;
 use crate::guest::{Attendant, Guest, PATIENCE};
 use crate::trouble::{Stop, Trouble};
-use evidence::{Cut, Observation, Opportunity};
+use evidence::{Cut, HarnessFailure, Observation, Opportunity};
 use judge::history::{History, Told};
-use judge::watch::{NUDGE, Watch};
+use judge::watch::NUDGE;
 use judge::witness::Witness;
 use proc::Cancel;
 use scenario::Scenario;
@@ -71,7 +72,7 @@ pub struct Session<'a> {
     pub witness: Witness,
     /// What the witness was told, by event: see [`History`].
     pub history: History,
-    pub watch: Watch,
+    pub watch: Watched,
     pub versions: BTreeMap<String, u64>,
     pub background: BTreeMap<String, Background>,
     /// Reads that were started and not yet waited for.
@@ -160,7 +161,7 @@ impl<'a> Session<'a> {
         let rig = Rig::new(sockets, specs).map_err(disk_trouble)?;
         rig.log_to(events).map_err(disk_trouble)?;
         let blank = rig.snapshot();
-        let watch = Watch::default();
+        let watch = Watched::default();
         let disks = ["ssd", "hdd"].map(|name| VmDisk {
             serial: name.to_owned(),
             backend: Backend::Nbd(rig.socket(name)),
@@ -235,9 +236,12 @@ impl<'a> Session<'a> {
     /// Power back on, boot, register.
     pub fn boot_again(&mut self) -> Result<(), Stop> {
         if self.vm.is_some() {
-            return Err(
-                Trouble::new("scenario", "boot without a cut before it", MEND_SCENARIO).into()
-            );
+            return Err(Trouble::new(
+                HarnessFailure::Scenario,
+                "boot without a cut before it",
+                MEND_SCENARIO,
+            )
+            .into());
         }
         self.rig.power_on();
         self.boot()?;
@@ -276,8 +280,12 @@ impl<'a> Session<'a> {
 
     pub fn vm(&self) -> Result<&Vm, Stop> {
         self.vm.as_ref().ok_or_else(|| {
-            Trouble::new("scenario", "a step needs a running machine after a cut", MEND_SCENARIO)
-                .into()
+            Trouble::new(
+                HarnessFailure::Scenario,
+                "a step needs a running machine after a cut",
+                MEND_SCENARIO,
+            )
+            .into()
         })
     }
 
@@ -397,7 +405,7 @@ impl<'a> Session<'a> {
     pub fn read_served(&mut self, at: Extent) -> Result<(Vec<Run>, Option<Disk>), Stop> {
         let before = self.rig.now();
         let runs = self.guest()?.read(Device::Bcache, vec![at], 0)?;
-        let served = self.watch.reads_since(&self.rig, before, at);
+        let served = self.watch.on(&self.rig).reads_since(before, at);
         Ok((runs, served))
     }
 
@@ -417,7 +425,7 @@ impl<'a> Session<'a> {
             self.cancel.check()?;
             if Instant::now() > deadline {
                 return Err(Trouble::new(
-                    "never-quiet",
+                    HarnessFailure::NeverQuiet,
                     "the disks did not become quiet",
                     OVERLOADED,
                 )
@@ -463,7 +471,7 @@ const MEND_SCENARIO: &str = "mend the order of the steps in the scenario's file"
 /// A virtual disk that fails is the lab's own fault.
 pub fn disk_trouble(error: impl std::fmt::Display) -> Stop {
     Trouble::new(
-        "virtual-disk",
+        HarnessFailure::VirtualDisk,
         error.to_string(),
         "a bug of the lab, or no space: see the event log",
     )
