@@ -4,6 +4,7 @@
 use crate::history::History;
 use crate::trace::{Fate, Losses, Trace, Write};
 use scenario::Cause;
+use std::cmp::Ordering;
 use wire::Content;
 
 /// The journal writes itself after 100 ms; an invalidation that was due five
@@ -31,11 +32,10 @@ pub fn cause(
     (front, back): (Option<Content>, Option<Content>),
 ) -> Option<Cause> {
     let (front, back) = (version(front)?, version(back)?);
-    if front == back {
-        return None;
-    }
-    if front > back {
-        return Some(Cause::DiskBehind);
+    match front.cmp(&back) {
+        Ordering::Equal => return None,
+        Ordering::Greater => return Some(Cause::DiskBehind),
+        Ordering::Less => {}
     }
     let newer = history.write(back)?;
     let mut known = false;
@@ -173,5 +173,35 @@ mod tests {
         let (trace, history) = trace(true);
         let found = cause(&trace, &history, &Losses::default(), 30, 72, (A, B));
         assert_eq!(found, Some(Cause::UnjournaledDeferred));
+    }
+    #[test]
+    fn equal_contents_have_no_cause_and_zeroes_are_the_oldest() {
+        let (trace, history) = trace(true);
+        let found =
+            |front, back| cause(&trace, &history, &Losses::default(), 30, 64, (front, back));
+        assert_eq!(found(B, B), None);
+        assert_eq!(found(Some(Content::Blank), B), Some(Cause::LateFill));
+        assert_eq!(found(B, Some(Content::Blank)), Some(Cause::DiskBehind));
+        assert_eq!(found(Some(Content::Torn), B), None);
+        assert_eq!(found(A, None), None);
+    }
+
+    /// The journal's delay counts from the first request after the submission.
+    #[test]
+    fn an_invalidation_is_deferred_once_it_is_later_than_any_journal_write() {
+        let at = |earlier: Option<u64>, cut_ns| {
+            let (mut trace, history) = trace(false);
+            if let Some(issued) = earlier {
+                let write = Write { issued, issued_ns: 0, ..trace.writes[0].clone() };
+                trace.writes.insert(0, write);
+            }
+            trace.times = vec![(30, cut_ns)];
+            cause(&trace, &history, &Losses::default(), 30, 64, (A, B))
+        };
+        let (pending, deferred) = (Cause::UnjournaledPending, Cause::UnjournaledDeferred);
+        assert_eq!(at(None, 12_000_000 + JOURNAL_DELAY_NS), Some(pending));
+        assert_eq!(at(None, 12_000_001 + JOURNAL_DELAY_NS), Some(deferred));
+        assert_eq!(at(Some(10), 12_000_000 + JOURNAL_DELAY_NS), Some(pending));
+        assert_eq!(at(Some(11), 12_000_000 + JOURNAL_DELAY_NS), Some(deferred));
     }
 }

@@ -7,8 +7,8 @@
 //! stamped ones: which version the cache returns, which one the disk holds,
 //! and what became of the writes and keys in between.
 
-use crate::decode::{Seen, Written, overlap};
-use scenario::Cause;
+use crate::decode::{Seen, Written, disk, overlap};
+use scenario::{Cause, Disk};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
@@ -130,21 +130,26 @@ impl Ledger {
         let disk = log.disks.iter().position(|disk| &*disk.name == "hdd").ok_or_else(missing)?;
         let mut ledger = Self::new(since, log.beginning(life)?.swap_remove(disk));
         for event in &life.events {
-            let lands = event.seq < since && &*event.disk == "hdd" && event.kind == Kind::Media;
-            let seen = match Self::wants(event) || lands {
+            let seen = match Self::wants(event) || event.kind == Kind::Media {
                 true => Seen::of_log(log, life, event)?,
                 false => Seen::new(event.clone(), None),
             };
-            match (event.op, &seen.payload) {
-                _ if event.seq >= since => ledger.take(&seen),
-                (Some(Op::Write), Some(data)) if lands => ledger.before.write(event.sector, data),
-                (Some(Op::Trim | Op::WriteZeroes), _) if lands => {
-                    ledger.before.zero(seen.sectors());
-                }
+            ledger.follow(&seen);
+        }
+        Ok(ledger)
+    }
+
+    /// The next event of a log from its beginning.
+    fn follow(&mut self, seen: &Seen) {
+        if seen.event.seq >= self.since {
+            self.take(seen);
+        } else if seen.event.kind == Kind::Media && disk(&seen.event) == Disk::Hdd {
+            match (seen.event.op, &seen.payload) {
+                (Some(Op::Write), Some(data)) => self.before.write(seen.event.sector, data),
+                (Some(Op::Trim | Op::WriteZeroes), _) => self.before.zero(seen.sectors()),
                 _ => {}
             }
         }
-        Ok(ledger)
     }
 
     /// Whether an event's payload is wanted.
@@ -158,14 +163,14 @@ impl Ledger {
         let event = &seen.event;
         self.missed += seen.missed + u64::from(Self::wants(event) && seen.payload.is_none());
         let Some(op) = event.op.filter(|op| op.changes()) else { return };
-        match (&*event.disk, &event.kind) {
-            ("hdd", Kind::Issue) => self.change(seen),
-            ("hdd", Kind::Media) => {
+        match (disk(event), &event.kind) {
+            (Disk::Hdd, Kind::Issue) => self.change(seen),
+            (Disk::Hdd, Kind::Media) => {
                 if let Some(at) = self.on_the_way.remove(&event.request) {
                     self.changes[at].landed = Some(event.seq);
                 }
             }
-            ("ssd", Kind::Issue) if op == Op::Write => self.cache_write(seen),
+            (Disk::Ssd, Kind::Issue) if op == Op::Write => self.cache_write(seen),
             _ => {}
         }
     }

@@ -306,3 +306,105 @@ fn a_torn_set_is_one_of_which_a_part_is_there() {
     assert_eq!(life.ledger.torn_sets(&life.cut), [256]);
     assert_ne!(whole, torn);
 }
+
+#[test]
+fn what_came_before_is_what_the_disk_held() {
+    let event = |seq, disk: &str, kind, op, sector, sectors| Event {
+        seq,
+        at_ns: 0,
+        disk: Arc::from(disk),
+        kind,
+        request: seq,
+        op: Some(op),
+        sector,
+        sectors,
+        fua: false,
+        content: 0,
+        error: 0,
+    };
+    let two = [sector(5), sector(6)].concat();
+    let seen = |event, payload: &[u8]| Seen::new(event, Some(Arc::new(payload.to_vec())));
+    let mut ledger = Ledger::new(10, Media::default());
+    ledger.follow(&seen(event(1, "hdd", Kind::Media, Op::Write, AT, 2), &two));
+    ledger.follow(&Seen::new(event(2, "hdd", Kind::Media, Op::Trim, AT + 1, 1), None));
+    for (disk, kind) in [("ssd", Kind::Media), ("hdd", Kind::Issue), ("hdd", Kind::Complete)] {
+        ledger.follow(&seen(
+            event(9, disk, kind, Op::Write, AT, 2),
+            &[sector(7), sector(7)].concat(),
+        ));
+    }
+    assert!(ledger.changes.is_empty() && ledger.data.is_empty());
+    assert_eq!(ledger.before.read(AT..AT + 2), [sector(5), sector(0)].concat());
+    ledger.follow(&seen(event(10, "hdd", Kind::Issue, Op::Write, AT, 1), &sector(8)));
+    assert_eq!((ledger.changes.len(), ledger.since(), ledger.missed), (1, 10, 0));
+    // A payload that is gone, and events before it.
+    let missed = 3;
+    let gone = event(14, "hdd", Kind::Issue, Op::Write, AT, 1);
+    ledger.follow(&Seen { missed, ..Seen::new(gone, None) });
+    assert_eq!(ledger.missed, 4);
+}
+
+/// What the description says of the newest key that is left.
+#[test]
+fn a_sector_is_described_by_its_versions_and_keys() {
+    let mut life = Life::new();
+    life.write("hdd", AT, &sector(1));
+    let told = |life: &Life, front: u8, back: u8| {
+        let (front, back) = (sector(front), sector(back));
+        let mismatch = Mismatch { sector: AT, place: Some(PLACE), front: &front, back: &back };
+        life.ledger.describe(mismatch, &life.cut, &life.ssd)
+    };
+    assert_eq!(
+        told(&life, 7, 1),
+        "the cache returns no version of this sector, the disk holds version 1 of 1; 0 writes of \
+         it were lost in the cut, 0 keys over it are in the journal"
+    );
+    life.write("ssd", 8, &journal(1, AT..AT + 8));
+    assert!(
+        told(&life, 0, 1)
+            .ends_with("1 keys over it are in the journal, the newest an invalidation")
+    );
+    life.write("ssd", PLACE, &sector(2));
+    life.write("ssd", 10, &journal_dirty(2, AT..AT + 1, PLACE));
+    for (front, back, newest) in [
+        (2, 1, "of what it returns"),
+        (1, 2, "of what the disk holds"),
+        (1, 1, "of something else"),
+    ] {
+        let told = told(&life, front, back);
+        assert!(
+            told.ends_with(&format!("2 keys over it are in the journal, the newest {newest}")),
+            "{told}"
+        );
+    }
+}
+
+/// A discard is a version, too: zeroes, and only where it was.
+#[test]
+fn a_discard_leaves_zeroes() {
+    let mut life = Life::new();
+    life.write("hdd", AT, &sector(1));
+    life.requests += 1;
+    life.events += 1;
+    let event = Event {
+        seq: life.events,
+        at_ns: 0,
+        disk: Arc::from("hdd"),
+        kind: Kind::Issue,
+        request: life.requests,
+        op: Some(Op::Trim),
+        sector: AT,
+        sectors: 1,
+        fua: false,
+        content: 0,
+        error: 0,
+    };
+    life.ledger.take(&Seen::new(event.clone(), None));
+    life.ledger.take(&Seen::new(Event { seq: life.events + 1, kind: Kind::Media, ..event }, None));
+    assert_eq!(life.ledger.missed, 0);
+    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::Unjournaled, "zeroes are version 2");
+    let versions = life.ledger.versions(AT);
+    assert_eq!(life.ledger.version_of(&versions, AT, &sector(0)), Some(2));
+    assert_eq!(life.ledger.version_of(&versions, AT, &sector(1)), Some(1));
+    assert_eq!(life.ledger.versions(AT + 1).len(), 0);
+}
