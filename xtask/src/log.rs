@@ -144,8 +144,8 @@ fn carried(log: &Log, life: &Life, event: &Event) -> String {
     }
     match log.payload(life, event.request) {
         Ok(data) => {
-            let ssd = &*event.disk == "ssd";
-            format!(": {}", judge::story::what(ssd, event.sector, &data))
+            let disk = judge::decode::disk(event);
+            format!(": {}", judge::decode::Written::of(disk, event.sector, &data))
         }
         Err(_) => ": (its content is not in the log)".to_owned(),
     }

@@ -3,16 +3,18 @@
 
 use crate::error::ExploreError;
 use crate::station::{Start, Station};
-use judge::state::{Court, Instant, Outcome};
-use judge::story::{Losses, Story};
+use evidence::HarnessFailure;
+use judge::state::{Instant, Outcome, StateOracle};
+use judge::trace::{Losses, Trace};
 use lab::Stop;
+use scenario::Unusable;
 use vdisk::crash::CrashState;
 
 /// What a failure on a state, which has lost `losses` in a cut before event
 /// `before`, says about the state.
 fn failure(
     stop: Stop,
-    story: &Story,
+    trace: &Trace,
     losses: &Losses,
     before: u64,
 ) -> Result<Outcome, ExploreError> {
@@ -21,24 +23,27 @@ fn failure(
         Stop::Closed(message) => Ok(Outcome::Harness { message }),
         Stop::Trouble(trouble) => {
             let message = format!("{}\n{}", trouble.message, trouble.console_tail);
-            Ok(match trouble.what {
+            let how = match trouble.what {
                 // bch_btree_node_read_done takes a set whose checksum does not
                 // fit for a broken cache, also where it was torn on its way.
-                "guest-refused" if story.tears_a_set(losses, before) => {
-                    Outcome::Unusable { how: "torn-set".to_owned(), message }
+                HarnessFailure::GuestRefused if trace.tears_a_set(losses, before) => {
+                    Unusable::TornSet
                 }
-                how @ ("guest-refused" | "panicked" | "oops" | "hung" | "kernel-report") => {
-                    Outcome::Unusable { how: how.to_owned(), message }
-                }
-                what => Outcome::Harness { message: format!("{what}: {message}") },
-            })
+                HarnessFailure::GuestRefused => Unusable::GuestRefused,
+                HarnessFailure::Panicked => Unusable::Panicked,
+                HarnessFailure::Oops => Unusable::Oops,
+                HarnessFailure::Hung => Unusable::Hung,
+                HarnessFailure::KernelReport => Unusable::KernelReport,
+                what => return Ok(Outcome::Harness { message: format!("{what}: {message}") }),
+            };
+            Ok(Outcome::Unusable { how, message })
         }
     }
 }
 
 /// Tries a state; what is not a clear answer is asked again.
 pub(crate) fn attempt(
-    court: &Court<'_>,
+    oracle: &StateOracle<'_>,
     station: &Station<'_>,
     state: &CrashState,
     instants: &[Instant],
@@ -46,8 +51,8 @@ pub(crate) fn attempt(
 ) -> Result<Outcome, ExploreError> {
     let losses = Losses::of(state);
     let once = || match station.observe(state, start) {
-        Ok(seen) => Ok(court.judge(&seen, &losses, instants)),
-        Err(stop) => failure(stop, court.story, &losses, state.before()),
+        Ok(seen) => Ok(oracle.judge(&seen, &losses, instants)),
+        Err(stop) => failure(stop, oracle.trace, &losses, state.before()),
     };
     match once()? {
         Outcome::Harness { .. } | Outcome::Unusable { .. } => once(),
@@ -68,11 +73,11 @@ mod tests {
         let judged = |console: &str| {
             std::fs::write(boot.join("console.log"), console).unwrap();
             let stop = complaint::none(logs.path(), &Tools::default()).err()?;
-            Some(failure(stop, &Story::default(), &Losses::default(), 1).unwrap())
+            Some(failure(stop, &Trace::default(), &Losses::default(), 1).unwrap())
         };
         assert_eq!(judged("[    1.0] bcache: register_bcache() registered\n"), None);
         let outcome = judged("[    1.0] WARNING: possible circular locking dependency detected\n");
         let kinds = outcome.unwrap().kinds();
-        assert!(kinds.iter().any(|kind| kind.0 == "unusable/kernel-report"), "{kinds:?}");
+        assert!(kinds.iter().any(|kind| kind.to_string() == "unusable/kernel-report"), "{kinds:?}");
     }
 }

@@ -10,12 +10,10 @@ use crate::search::{SavedGuest, Search, lock};
 use crate::spec::{Progress, Spec};
 use crate::station::{Start, Station};
 use judge::explain;
-use judge::kind::Kind;
-use judge::state::Court;
-use judge::state::Instant;
-use judge::state::Outcome;
-use judge::story::Story;
+use judge::state::{Instant, Outcome, StateOracle};
+use judge::trace::Trace;
 use proc::Cancel;
+use scenario::Kind;
 use std::path::Path;
 use vdisk::crash::{CrashState, States};
 use vdisk::log::Log;
@@ -50,7 +48,7 @@ pub fn replay(
     let recording = record::load(dir, spec)?.ok_or_else(|| none("no recording"))?;
     let log = Log::open(&record::events(dir))?;
     let life = log.lives.first().ok_or_else(|| none("no events"))?;
-    let story = Story::read(&log, life);
+    let trace = Trace::read(&log, life);
     let search = Search {
         spec,
         dir,
@@ -58,7 +56,7 @@ pub fn replay(
         life,
         plan: spec.plan(),
         catalogue: &Catalogue::default(),
-        court: Court { recording: &recording, story: &story },
+        oracle: StateOracle { recording: &recording, trace: &trace },
         on,
         cancel,
     };
@@ -67,7 +65,7 @@ pub fn replay(
     let station = search.station("replay")?;
     station.save(&saved.path)?;
     let instants = [Instant { number, before: state.before() }];
-    let outcome = attempt(&search.court, &station, &state, &instants, Start::Cold)?;
+    let outcome = attempt(&search.oracle, &station, &state, &instants, Start::Cold)?;
     let mut counterexamples = Vec::new();
     for kind in outcome.kinds() {
         counterexamples.push(search.shrink(state.clone(), &kind, 1, &station, &saved.path)?);
@@ -124,7 +122,7 @@ impl Search<'_> {
         let (number, before) = (state.number, state.before());
         let instants = [Instant { number, before }];
         let shows = |state: &CrashState, start| {
-            let outcome = attempt(&self.court, station, state, &instants, start)?;
+            let outcome = attempt(&self.oracle, station, state, &instants, start)?;
             Ok::<_, ExploreError>((outcome.kinds().contains(kind), outcome))
         };
         let lost_before = state.lost().len();
@@ -140,8 +138,14 @@ impl Search<'_> {
         })?;
         let (confirmed, outcome) = shows(&shrunk, Start::Cold)?;
         let lost = shrunk.lost().len();
-        let story =
-            explain::tell(self.court.story, self.court.recording, &shrunk, kind, &outcome, before);
+        let story = explain::tell(
+            self.oracle.trace,
+            self.oracle.recording,
+            &shrunk,
+            kind,
+            &outcome,
+            before,
+        );
         Ok(Counterexample {
             kind: kind.clone(),
             expected: self.spec.allows(kind),

@@ -13,16 +13,13 @@ pub enum ExploreError {
     )]
     Closed(String),
     /// A machine, a guest or a virtual disk failed.
-    #[error("{what}: {message}\n{console_tail}\nnext: {next_step}")]
-    Trouble {
-        /// A word for it.
-        what: &'static str,
-        /// What failed.
+    #[error("{}: {}\n{}\nnext: {}", .0.what, .0.message, .0.console_tail, .0.next_step)]
+    Trouble(Trouble),
+    /// Too many states without a verdict.
+    #[error("too many failures: {message}\n\nnext: {next_step}", next_step = lab::session::OVERLOADED)]
+    Failures {
+        /// The last one's words.
         message: String,
-        /// The console's end.
-        console_tail: String,
-        /// What to do.
-        next_step: &'static str,
     },
     /// The event log cannot be read back.
     #[error(transparent)]
@@ -69,9 +66,7 @@ impl From<Stop> for ExploreError {
         match stop {
             Stop::Closed(why) => Self::Closed(why),
             Stop::Cancelled => Self::Cancelled(proc::Cancelled),
-            Stop::Trouble(Trouble { what, message, console_tail, next_step }) => {
-                Self::Trouble { what, message, console_tail, next_step }
-            }
+            Stop::Trouble(trouble) => Self::Trouble(trouble),
         }
     }
 }

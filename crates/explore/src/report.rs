@@ -3,8 +3,8 @@
 //! judged state, from which an interrupted exploration goes on.
 
 use crate::error::ExploreError;
-use judge::kind::Kind;
 use judge::state::Outcome;
+use scenario::Kind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};

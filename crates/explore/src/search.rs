@@ -7,11 +7,10 @@ use crate::record;
 use crate::report::{Exploration, StateRecord, Tried, hex};
 use crate::spec::{Progress, Spec};
 use crate::station::Station;
-use judge::kind::Kind;
-use judge::state::Court;
-use judge::state::Outcome;
-use judge::story::Story;
+use judge::state::{Outcome, StateOracle};
+use judge::trace::Trace;
 use proc::Cancel;
+use scenario::Kind;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -44,8 +43,8 @@ pub fn explore(
     let Some(life) = log.lives.first() else {
         return Err(ExploreError::Closed("the event log is empty".to_owned()));
     };
-    let story = Story::read(&log, life);
-    if story.items.is_empty() {
+    let trace = Trace::read(&log, life);
+    if trace.writes.is_empty() {
         return Err(ExploreError::Closed("nothing was written to the disks".to_owned()));
     }
     let plan = spec.plan();
@@ -68,7 +67,7 @@ pub fn explore(
         life,
         plan,
         catalogue: &catalogue,
-        court: Court { recording: &recording, story: &story },
+        oracle: StateOracle { recording: &recording, trace: &trace },
         on,
         cancel,
     };
@@ -130,7 +129,7 @@ pub(crate) struct Search<'a> {
     pub life: &'a Life,
     pub plan: Plan,
     pub catalogue: &'a Catalogue,
-    pub court: Court<'a>,
+    pub oracle: StateOracle<'a>,
     pub on: &'a (dyn Fn(Progress) + Sync),
     pub cancel: &'a Cancel,
 }
@@ -140,9 +139,9 @@ impl Search<'_> {
         let blocks = self.spec.scenario.blocks.values().filter(|b| b.sectors <= SMALL_BLOCK);
         let mut touched: Vec<(u64, u64)> =
             blocks.map(|b| (b.sector, b.sector + u64::from(b.sectors))).collect();
-        touched.extend(self.court.recording.history.witness_at_cut(u64::MAX).footprint());
+        touched.extend(self.oracle.recording.history.witness_at_cut(u64::MAX).footprint());
         let logs = self.dir.join("logs").join(name);
-        let run = self.court.recording.run;
+        let run = self.oracle.recording.run;
         Ok(Station::new(self.spec, logs, &touched, run, self.cancel)?)
     }
 
@@ -177,8 +176,8 @@ impl Search<'_> {
             schema_version: 1,
             scenario_hash: self.spec.scenario.hash.clone(),
             seed: self.spec.seed,
-            opportunities: self.court.recording.opportunities.clone(),
-            writes: self.court.story.items.len(),
+            opportunities: self.oracle.recording.opportunities.clone(),
+            writes: self.oracle.trace.writes.len(),
             considered: self.catalogue.considered,
             distinct: self.catalogue.order.len(),
             chosen: chosen.len(),

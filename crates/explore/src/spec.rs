@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is to be explored, and what is told while it goes on.
 
-use judge::kind::{Expectations, Kind};
 use lab::{ArmImage, Tools};
 use scenario::Scenario;
+use scenario::{Expectations, Kind};
 use vdisk::crash::Plan;
 
 /// What to explore.

@@ -177,7 +177,7 @@ mod tests {
             tools: &Tools { cmdline, slowness: 3, memory_mib: 2048, ..Tools::default() },
             seed: 1,
             limit: None,
-            expectations: &judge::kind::Expectations::default(),
+            expectations: &scenario::Expectations::default(),
         };
         let cancel = Cancel::new();
         let station = Station::new(&spec, "logs".into(), &[], 1, &cancel).unwrap();

@@ -7,8 +7,8 @@ use crate::report::{StateRecord, Tried, hex};
 use crate::search::Search;
 use crate::spec::Progress;
 use crate::station::Start;
-use judge::kind::Kind;
 use judge::state::Outcome;
+use scenario::Kind;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Mutex;
@@ -88,7 +88,7 @@ impl Search<'_> {
             let Some(state) = next else { return Ok(()) };
             let instants = self.catalogue.occurrences(state.fingerprint);
             let start = Start::Saved(saved);
-            let outcome = attempt(&self.court, &station, &state, instants, start)?;
+            let outcome = attempt(&self.oracle, &station, &state, instants, start)?;
             let Ok(mut sheet) = sheet.lock() else { return Ok(()) };
             sheet.count_failure(&outcome);
             for kind in outcome.kinds() {
@@ -136,12 +136,7 @@ impl Sheet<'_> {
         let Outcome::Harness { message } = outcome else { return };
         self.failures += 1;
         if self.failures > MOST_FAILURES {
-            self.error.get_or_insert(ExploreError::Trouble {
-                what: "too many failures",
-                message: message.clone(),
-                console_tail: String::new(),
-                next_step: lab::session::OVERLOADED,
-            });
+            self.error.get_or_insert(ExploreError::Failures { message: message.clone() });
         }
     }
 }

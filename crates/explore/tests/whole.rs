@@ -7,9 +7,9 @@
 mod support;
 
 use explore::{Exploration, Spec, explore};
-use judge::kind::Expectations;
 use lab::ArmImage;
 use proc::Cancel;
+use scenario::Expectations;
 use std::path::Path;
 use support::{image, repo, tools};
 
@@ -39,7 +39,7 @@ fn the_stale_key_of_base_is_found_confirmed_and_unexpected_elsewhere() {
     let dir = tempfile::tempdir().unwrap();
     let found = explored("ordered", "base", 12, dir.path());
     let example =
-        found.counterexamples.iter().find(|e| e.kind.0 == "stale/past-invalidation").unwrap();
+        found.counterexamples.iter().find(|e| e.kind.to_string() == "stale/late-fill").unwrap();
     assert!(example.confirmed && !example.expected);
     assert!(example.story.iter().any(|line| line.contains("let go of")), "{:?}", example.story);
     assert_eq!(found.exit_code(), 1);

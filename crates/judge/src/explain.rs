@@ -2,11 +2,11 @@
 //! A bad state told in the disk's terms: who wrote what, in which order, and
 //! which writes the cut took.
 
-use crate::kind::Kind;
+use crate::decode::{Written, on_bcache};
 use crate::recording::Recording;
 use crate::state::Outcome;
-use crate::story::{Fate, Item, Losses, Story, What};
-use scenario::layout;
+use crate::trace::{Fate, Losses, Trace, Write};
+use scenario::{Disk, Kind, layout};
 use vdisk::bcache_format::Key;
 use vdisk::crash::CrashState;
 
@@ -16,7 +16,7 @@ const TOLD: usize = 12;
 /// The story of a shrunk state that is bad in the way of `kind`.
 #[must_use]
 pub fn tell(
-    story: &Story,
+    trace: &Trace,
     recording: &Recording,
     state: &CrashState,
     kind: &Kind,
@@ -24,7 +24,7 @@ pub fn tell(
     before: u64,
 ) -> Vec<String> {
     let losses = Losses::of(state);
-    let mut lines = vec![instant(story, before)];
+    let mut lines = vec![instant(trace, before)];
     let range = match outcome {
         Outcome::Bad { ranges } => ranges.iter().find(|range| range.kind == *kind),
         _ => None,
@@ -35,8 +35,8 @@ pub fn tell(
             lines.push(format!("{kind} at sectors {first}+{sectors}: {}", range.detail));
             lines.extend(versions(recording, first, before));
             lines.push("what the disks were told about it:".to_owned());
-            lines.extend(timeline(story, recording, &losses, first, before));
-            lines.extend(replay(story, &losses, first, before));
+            lines.extend(timeline(trace, recording, &losses, first, before));
+            lines.extend(replay(trace, &losses, first, before));
         }
         (None, Outcome::Unusable { message, .. }) => {
             let mut said = message.lines();
@@ -47,12 +47,12 @@ pub fn tell(
         }
         _ => lines.push(format!("{kind} did not show again after a cold boot")),
     }
-    lines.extend(lost(story, recording, state, &losses, before));
+    lines.extend(lost(trace, recording, state, &losses, before));
     lines
 }
 
-fn instant(story: &Story, before: u64) -> String {
-    let step = story.marks.iter().rev().find(|(at, _)| *at < before);
+fn instant(trace: &Trace, before: u64) -> String {
+    let step = trace.marks.iter().rev().find(|(at, _)| *at < before);
     let step = step.map_or(String::new(), |(_, text)| format!(", after \"{text}\""));
     format!("power cut right before event {before}{step}")
 }
@@ -92,45 +92,47 @@ fn name(recording: &Recording, seq: u64) -> String {
 
 /// Everything that concerns one sector, in the order of its issue.
 fn timeline(
-    story: &Story,
+    trace: &Trace,
     recording: &Recording,
     losses: &Losses,
     sector: u64,
     before: u64,
 ) -> Vec<String> {
-    let concerns = |item: &&Item| match &item.what {
-        What::Journal { keys, .. } | What::Set { keys } => {
+    let concerns = |write: &&Write| match &write.what {
+        Written::Journal { keys, .. } | Written::Set { keys } => {
             keys.iter().any(|key| covers(key, sector))
         }
-        What::Stamped { sector: first, .. } => {
-            (*first..first + item.sectors).contains(&sector)
-                || (!item.ssd && on_hdd(item).contains(&sector))
+        Written::Data(stamps) => {
+            stamps.iter().any(|data| data.range().contains(&sector))
+                || (write.disk == Disk::Hdd
+                    && !stamps.is_empty()
+                    && on_hdd(write).contains(&sector))
         }
-        What::Housekeeping(_) => false,
+        _ => false,
     };
-    story
-        .items
+    trace
+        .writes
         .iter()
         .filter(concerns)
-        .filter(|item| losses.fate(item, before) != Fate::NotYet)
-        .map(|item| {
-            let what = describe(item, recording, Some(sector));
-            format!("  event {:>5}: {what}: {}", item.issued, fate(item, losses, before))
+        .filter(|write| losses.fate(write, before) != Fate::NotYet)
+        .map(|write| {
+            let what = describe(write, recording, Some(sector));
+            format!("  event {:>5}: {what}: {}", write.issued, fate(write, losses, before))
         })
         .collect()
 }
 
 /// What a start after the cut replays of the journal, and whether the newest
 /// invalidation of the sector is among it.
-fn replay(story: &Story, losses: &Losses, sector: u64, before: u64) -> Option<String> {
-    let kept = |item: &&Item| losses.fate(item, before) == Fate::Kept;
-    let number = |item: &Item| match item.what {
-        What::Journal { seq, last_seq, .. } => Some((seq, last_seq)),
+fn replay(trace: &Trace, losses: &Losses, sector: u64, before: u64) -> Option<String> {
+    let kept = |write: &&Write| losses.fate(write, before) == Fate::Kept;
+    let number = |write: &Write| match write.what {
+        Written::Journal { seq, last_seq, .. } => Some((seq, last_seq)),
         _ => None,
     };
-    let (newest, oldest) = story.items.iter().filter(kept).filter_map(number).max()?;
+    let (newest, oldest) = trace.writes.iter().filter(kept).filter_map(number).max()?;
     let mut line = format!("replay after the cut: journal entries {oldest} to {newest}");
-    match story.invalidations(sector, 0).filter(kept).filter_map(number).max() {
+    match trace.invalidations(sector, 0).filter(kept).filter_map(number).max() {
         None => line.push_str("; none that survived invalidates it"),
         Some((entry, _)) if entry < oldest => {
             line.push_str(&format!(
@@ -148,14 +150,13 @@ fn covers(key: &Key, sector: u64) -> bool {
     key.covers(sector + layout::DATA_OFFSET)
 }
 
-fn on_hdd(item: &Item) -> std::ops::Range<u64> {
-    let first = item.sector.saturating_sub(layout::DATA_OFFSET);
-    first..first + item.sectors
+fn on_hdd(write: &Write) -> std::ops::Range<u64> {
+    on_bcache(write.sector..write.sector + write.sectors)
 }
 
-fn fate(item: &Item, losses: &Losses, before: u64) -> &'static str {
-    let done = item.completed.is_some_and(|at| at < before);
-    match (losses.fate(item, before), done) {
+fn fate(write: &Write, losses: &Losses, before: u64) -> &'static str {
+    let done = write.completed.is_some_and(|at| at < before);
+    match (losses.fate(write, before), done) {
         (Fate::NotYet, _) => "not issued yet",
         (Fate::Kept, true) => "kept",
         (Fate::Kept, false) => "kept, though its completion was not reported",
@@ -167,8 +168,8 @@ fn fate(item: &Item, losses: &Losses, before: u64) -> &'static str {
 }
 
 /// One write, in bcache's terms; `sector` picks the keys worth a word.
-fn describe(item: &Item, recording: &Recording, sector: Option<u64>) -> String {
-    let disk = if item.ssd { "SSD" } else { "HDD" };
+fn describe(write: &Write, recording: &Recording, sector: Option<u64>) -> String {
+    let disk = if write.disk == Disk::Ssd { "SSD" } else { "HDD" };
     let keys = |keys: &[Key]| -> String {
         let Some(sector) = sector else { return format!("{} keys", keys.len()) };
         let about: Vec<String> = keys
@@ -181,32 +182,35 @@ fn describe(item: &Item, recording: &Recording, sector: Option<u64>) -> String {
             .collect();
         if about.is_empty() { format!("{} keys", keys.len()) } else { about.join(", ") }
     };
-    match &item.what {
-        What::Journal { seq, last_seq, keys: all } => {
+    match &write.what {
+        Written::Journal { seq, last_seq, keys: all } => {
             format!("{disk}: journal entry {seq} (last_seq {last_seq}) with {}", keys(all))
         }
-        What::Set { keys: all } => format!("{disk}: btree leaf set with {}", keys(all)),
-        What::Stamped { seq, sector } if item.ssd => {
-            format!(
-                "{disk}: cached data of write #{seq} ({}), sector {sector}",
-                name(recording, *seq)
-            )
+        Written::Set { keys: all } => format!("{disk}: btree leaf set with {}", keys(all)),
+        Written::Data(stamps) if let Some(first) = stamps.first() => {
+            let name = name(recording, first.seq);
+            match write.disk {
+                Disk::Ssd => {
+                    format!(
+                        "{disk}: cached data of write #{} ({name}), sector {}",
+                        first.seq, first.first
+                    )
+                }
+                Disk::Hdd => format!(
+                    "{disk}: data of write #{} ({name}), sectors {}+{} of bcache",
+                    first.seq,
+                    on_hdd(write).start,
+                    write.sectors
+                ),
+            }
         }
-        What::Stamped { seq, .. } => format!(
-            "{disk}: data of write #{seq} ({}), sectors {}+{} of bcache",
-            name(recording, *seq),
-            on_hdd(item).start,
-            item.sectors
-        ),
-        What::Housekeeping(what) => {
-            format!("{disk}: {what}, sectors {}+{}", item.sector, item.sectors)
-        }
+        what => format!("{disk}: {what}, sectors {}+{}", write.sector, write.sectors),
     }
 }
 
 /// The lost writes, one by one or counted.
 fn lost(
-    story: &Story,
+    trace: &Trace,
     recording: &Recording,
     state: &CrashState,
     losses: &Losses,
@@ -224,14 +228,16 @@ fn lost(
     )];
     for change in lost.iter().take(TOLD) {
         let request = change.change.request();
-        let Some(item) = story.items.iter().find(|item| item.request == request) else { continue };
-        let what = describe(item, recording, None);
+        let Some(write) = trace.writes.iter().find(|write| write.request == request) else {
+            continue;
+        };
+        let what = describe(write, recording, None);
         let gone: u64 = change.lost.iter().map(|part| part.end - part.start).sum();
         lines.push(format!(
             "  event {:>5}: {what}: {} ({gone} of {} sectors)",
-            item.issued,
-            fate(item, losses, before),
-            item.sectors
+            write.issued,
+            fate(write, losses, before),
+            write.sectors
         ));
     }
     if lost.len() > TOLD {
@@ -244,7 +250,7 @@ fn lost(
 mod tests {
     use super::*;
 
-    fn journal(request: u64, issued: u64, seq: u64, last_seq: u64, of: Option<u64>) -> Item {
+    fn journal(request: u64, issued: u64, seq: u64, last_seq: u64, of: Option<u64>) -> Write {
         let key = |sector| Key {
             inode: 0,
             end: sector + layout::DATA_OFFSET + 8,
@@ -252,25 +258,25 @@ mod tests {
             dirty: false,
             pointers: Vec::new(),
         };
-        Item {
+        Write {
             request,
-            ssd: true,
+            disk: Disk::Ssd,
             sector: 0,
             sectors: 8,
             issued,
             issued_ns: 0,
             completed: None,
-            what: What::Journal { seq, last_seq, keys: of.map(key).into_iter().collect() },
+            what: Written::Journal { seq, last_seq, keys: of.map(key).into_iter().collect() },
         }
     }
 
     #[test]
     fn replay_names_the_entries_and_whether_the_invalidation_is_among_them() {
-        let mut story = Story::default();
-        story.items.push(journal(1, 10, 4, 3, Some(64)));
-        story.items.push(journal(2, 20, 5, 3, None));
-        story.items.push(journal(3, 30, 6, 5, None));
-        let told = |lost: &[u64], before| replay(&story, &Losses::whole(lost), 64, before).unwrap();
+        let mut trace = Trace::default();
+        trace.writes.push(journal(1, 10, 4, 3, Some(64)));
+        trace.writes.push(journal(2, 20, 5, 3, None));
+        trace.writes.push(journal(3, 30, 6, 5, None));
+        let told = |lost: &[u64], before| replay(&trace, &Losses::whole(lost), 64, before).unwrap();
         assert!(told(&[], 99).contains("entries 5 to 6; the invalidation in entry 4 is let go of"));
         assert!(told(&[3], 99).contains("entries 3 to 5; its invalidation in entry 4 is among"));
         assert!(told(&[1], 25).contains("entries 3 to 5; none that survived"));

@@ -60,7 +60,7 @@ impl History {
         for (_, told) in &self.0[..self.version(before)] {
             told.to(&mut witness);
         }
-        witness.cut(false);
+        witness.power_cut();
         witness
     }
 
@@ -71,29 +71,31 @@ impl History {
 
     /// What is known of write `seq`.
     #[must_use]
-    pub fn write(&self, seq: u64) -> Option<Life> {
-        let mut life = None;
+    pub fn write(&self, seq: u64) -> Option<Promise> {
+        let mut promise = None;
         for (at, told) in &self.0 {
             match *told {
                 Told::Issued { seq: this, extent, fua } if this == seq => {
-                    life = Some(Life { extent, fua, issued: *at, acked: None, flushed: None });
+                    promise =
+                        Some(Promise { extent, fua, issued: *at, acked: None, flushed: None });
                 }
                 Told::Acked { seq: this } if this == seq => {
-                    if let Some(life) = &mut life {
-                        life.acked = Some(*at);
+                    if let Some(promise) = &mut promise {
+                        promise.acked = Some(*at);
                     }
                 }
                 Told::FlushAcked { id } => {
-                    if let Some(life) = life.as_mut().filter(|life| life.flushed.is_none())
+                    if let Some(promise) =
+                        promise.as_mut().filter(|promise| promise.flushed.is_none())
                         && self.covers(id, seq)
                     {
-                        life.flushed = Some(*at);
+                        promise.flushed = Some(*at);
                     }
                 }
                 _ => {}
             }
         }
-        life
+        promise
     }
 
     /// Event by which the newest write to `sector` that a cut before event
@@ -108,9 +110,9 @@ impl History {
             _ => None,
         };
         let writes = self.0.iter().filter_map(there).filter_map(|seq| self.write(seq));
-        let promised = writes.filter_map(|life| {
-            let by_fua = life.acked.filter(|_| life.fua);
-            [by_fua, life.flushed].into_iter().flatten().min()
+        let promised = writes.filter_map(|promise| {
+            let by_fua = promise.acked.filter(|_| promise.fua);
+            [by_fua, promise.flushed].into_iter().flatten().min()
         });
         promised.filter(|at| *at < before).max()
     }
@@ -127,7 +129,7 @@ impl History {
 
 /// When a write's promises were made, by event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Life {
+pub struct Promise {
     /// Where, on the bcache device.
     pub extent: Extent,
     /// Asked for FUA.

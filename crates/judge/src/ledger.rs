@@ -7,21 +7,18 @@
 //! stamped ones: which version the cache returns, which one the disk holds,
 //! and what became of the writes and keys in between.
 
-use scenario::Cause;
-use scenario::layout::SET_MAGIC;
-use std::collections::HashMap;
+use crate::decode::{Seen, Written, disk, overlap};
+use scenario::{Cause, Disk};
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::path::PathBuf;
-use vdisk::bcache_format::{Key, Written, recognise};
+use vdisk::bcache_format::Key;
 use vdisk::log::{Log, LogError};
-use vdisk::{CutReport, Event, Kind, Media, Op, Rig, Survival};
+use vdisk::{CutReport, Event, Kind, Media, Op, Survival};
 
 /// Bytes of a sector.
 const SECTOR: usize = wire::SECTOR;
-
-/// Journal entries are known by their magic number, wherever they are.
-const ANYWHERE: u64 = u64::MAX;
 
 /// A change of the backing device; sectors of that device, `data_offset` in.
 #[derive(Debug)]
@@ -69,17 +66,16 @@ impl CacheData {
 #[derive(Debug, Default)]
 pub struct Ledger {
     since: u64,
-    next: u64,
     /// What the backing device held at the beginning.
     before: Media,
     changes: Vec<Change>,
     on_the_way: HashMap<u64, usize>,
     entries: Vec<Entry>,
     data: Vec<CacheData>,
-    /// Writes of btree sets: request and length in sectors.
-    sets: HashMap<u64, u64>,
-    /// Where a content was seen on the backing device, or on its way there.
-    homes: HashMap<u64, u64>,
+    /// Requests that wrote sets of btree keys.
+    sets: HashSet<u64>,
+    /// Contents that were seen on the backing device, or on their way there.
+    homes: HashSet<u64>,
     /// Events or payloads that were forgotten before they were looked at:
     /// nothing can be explained then.
     pub missed: u64,
@@ -87,7 +83,7 @@ pub struct Ledger {
 
 /// A sector of which cache and disk do not agree, or which is not as promised.
 #[derive(Clone, Copy, Debug)]
-pub struct Doubt<'a> {
+pub struct Mismatch<'a> {
     /// On the backing device.
     pub sector: u64,
     /// Sector of the cache device that the cache returns; `None`: bcache
@@ -111,10 +107,10 @@ fn prints(payload: &[u8]) -> Vec<u64> {
 }
 
 impl Ledger {
-    /// From now on; nothing may be on its way to a disk.
-    pub fn new(rig: &Rig) -> Self {
-        let since = rig.now() + 1;
-        Self { since, next: since, before: rig.image("hdd"), ..Self::default() }
+    /// From event `since` on, when the backing device held `before` and
+    /// nothing was on its way to a disk.
+    pub fn new(since: u64, before: Media) -> Self {
+        Self { since, before, ..Self::default() }
     }
 
     /// The first event that it knows.
@@ -132,63 +128,61 @@ impl Ledger {
         let missing = || LogError::Foreign(PathBuf::new());
         let life = log.lives.first().ok_or_else(missing)?;
         let disk = log.disks.iter().position(|disk| &*disk.name == "hdd").ok_or_else(missing)?;
-        let before = log.beginning(life)?.swap_remove(disk);
-        let mut ledger = Self { next: since, since, before, ..Self::default() };
+        let mut ledger = Self::new(since, log.beginning(life)?.swap_remove(disk));
         for event in &life.events {
-            let written = event.op == Some(Op::Write);
-            let wanted = written && matches!(event.kind, Kind::Issue | Kind::Media);
-            let payload = if wanted { Some(log.payload(life, event.request)?) } else { None };
-            let payload = payload.as_ref().map_or(&[][..], |data| data.as_slice());
-            if event.seq >= since {
-                ledger.take(event, payload);
-            } else if &*event.disk == "hdd" && event.kind == Kind::Media {
-                match event.op {
-                    Some(Op::Write) => ledger.before.write(event.sector, payload),
-                    Some(Op::Trim | Op::WriteZeroes) => {
-                        ledger.before.zero(event.sector..event.sector + event.sectors);
-                    }
-                    _ => {}
-                }
-            }
+            let seen = match Self::wants(event) || event.kind == Kind::Media {
+                true => Seen::of_log(log, life, event)?,
+                false => Seen::new(event.clone(), None),
+            };
+            ledger.follow(&seen);
         }
         Ok(ledger)
     }
 
-    /// Looks at what has happened since the last call. Call it often: see
-    /// [`super::flight::Flight::update`].
-    pub fn update(&mut self, rig: &Rig) {
-        for event in rig.events_since(self.next) {
-            self.missed += event.seq - self.next;
-            self.next = event.seq + 1;
-            let wanted = event.kind == Kind::Issue && event.op == Some(Op::Write);
-            let payload = wanted.then(|| rig.payload(event.request)).flatten();
-            self.missed += u64::from(wanted && payload.is_none());
-            self.take(&event, payload.as_ref().map_or(&[], |data| data.as_slice()));
+    /// The next event of a log from its beginning.
+    fn follow(&mut self, seen: &Seen) {
+        if seen.event.seq >= self.since {
+            self.take(seen);
+        } else if seen.event.kind == Kind::Media && disk(&seen.event) == Disk::Hdd {
+            match (seen.event.op, &seen.payload) {
+                (Some(Op::Write), Some(data)) => self.before.write(seen.event.sector, data),
+                (Some(Op::Trim | Op::WriteZeroes), _) => self.before.zero(seen.sectors()),
+                _ => {}
+            }
         }
     }
 
-    fn take(&mut self, event: &Event, payload: &[u8]) {
+    /// Whether an event's payload is wanted.
+    #[must_use]
+    pub fn wants(event: &Event) -> bool {
+        event.kind == Kind::Issue && event.op == Some(Op::Write)
+    }
+
+    /// Looks at the next event, without a gap before it.
+    pub fn take(&mut self, seen: &Seen) {
+        let event = &seen.event;
+        self.missed += seen.missed + u64::from(Self::wants(event) && seen.payload.is_none());
         let Some(op) = event.op.filter(|op| op.changes()) else { return };
-        let sectors = event.sector..event.sector + event.sectors;
-        match (&*event.disk, &event.kind) {
-            ("hdd", Kind::Issue) => self.change(event.request, sectors, op, payload),
-            ("hdd", Kind::Media) => {
+        match (disk(event), &event.kind) {
+            (Disk::Hdd, Kind::Issue) => self.change(seen),
+            (Disk::Hdd, Kind::Media) => {
                 if let Some(at) = self.on_the_way.remove(&event.request) {
                     self.changes[at].landed = Some(event.seq);
                 }
             }
-            ("ssd", Kind::Issue) if op == Op::Write => self.cache_write(event, sectors, payload),
+            (Disk::Ssd, Kind::Issue) if op == Op::Write => self.cache_write(seen),
             _ => {}
         }
     }
 
-    fn change(&mut self, request: u64, sectors: Range<u64>, op: Op, payload: &[u8]) {
-        let prints = if op == Op::Write { prints(payload) } else { Vec::new() };
-        self.homes.extend(prints.iter().copied().zip(sectors.clone()));
+    fn change(&mut self, seen: &Seen) {
+        let (request, sectors) = (seen.event.request, seen.sectors());
+        let prints = seen.payload.as_ref().map_or_else(Vec::new, |data| prints(data));
+        self.homes.extend(&prints);
         let mut overlapped = false;
         for &at in self.on_the_way.values() {
             let other = &mut self.changes[at];
-            if other.sectors.start < sectors.end && sectors.start < other.sectors.end {
+            if overlap(&other.sectors, &sectors) {
                 other.overlapped = true;
                 overlapped = true;
             }
@@ -197,20 +191,22 @@ impl Ledger {
         self.changes.push(Change { request, sectors, prints, landed: None, overlapped });
     }
 
-    fn cache_write(&mut self, event: &Event, sectors: Range<u64>, payload: &[u8]) {
-        match recognise(SET_MAGIC, ANYWHERE, payload) {
-            Written::Journal(entry) => self.entries.push(Entry {
-                event: event.seq,
-                seq: entry.seq,
-                sector: event.sector,
+    fn cache_write(&mut self, seen: &Seen) {
+        let (event, request) = (seen.event.seq, seen.event.request);
+        let Some(payload) = &seen.payload else { return };
+        match &seen.written {
+            Some(Written::Journal { seq, keys, .. }) => self.entries.push(Entry {
+                event,
+                seq: *seq,
+                sector: seen.event.sector,
                 payload: payload.to_vec(),
-                keys: entry.keys,
+                keys: keys.clone(),
             }),
-            Written::Node(_) => {
-                self.sets.insert(event.request, event.sectors);
+            Some(Written::Set { .. }) => {
+                self.sets.insert(request);
             }
-            Written::Other => {
-                let (event, request, prints) = (event.seq, event.request, prints(payload));
+            Some(Written::Data(_)) => {
+                let (sectors, prints) = (seen.sectors(), prints(payload));
                 self.data.push(CacheData { event, request, sectors, prints });
             }
             _ => {}
@@ -269,13 +265,13 @@ impl Ledger {
 
     /// Whether the newest key left is of newer data than those at `place`,
     /// which the cache returns.
-    fn is_passed_over(&self, doubt: Doubt<'_>, place: u64, ssd: &Media) -> bool {
-        let keys = self.keys_left(ssd, doubt.sector);
-        let named = keys.last().and_then(|&newest| self.pointed_at(newest, doubt.sector));
+    fn is_passed_over(&self, mismatch: Mismatch<'_>, place: u64, ssd: &Media) -> bool {
+        let keys = self.keys_left(ssd, mismatch.sector);
+        let named = keys.last().and_then(|&newest| self.pointed_at(newest, mismatch.sector));
         let (Some((when, what)), Some(since)) = (named, self.stored(place, u64::MAX)) else {
             return false;
         };
-        when > since.event && what != print(doubt.front)
+        when > since.event && what != print(mismatch.front)
     }
 
     /// Whether the journal, as the cut left it, is behind the disk: what the
@@ -311,10 +307,15 @@ impl Ledger {
 
     /// The last data that went to `place`, if the cut took them and the cache
     /// returns what was there before.
-    fn hollow(&self, doubt: Doubt<'_>, place: u64, cut: &CutReport) -> Option<&CacheData> {
+    fn lost_under_key(
+        &self,
+        mismatch: Mismatch<'_>,
+        place: u64,
+        cut: &CutReport,
+    ) -> Option<&CacheData> {
         let data = self.stored(place, u64::MAX)?;
         let gone =
-            lost(cut, "ssd", data.request, place) && data.print_at(place) != print(doubt.front);
+            lost(cut, "ssd", data.request, place) && data.print_at(place) != print(mismatch.front);
         gone.then_some(data)
     }
 
@@ -327,44 +328,52 @@ impl Ledger {
 
     /// Why cache and disk are as they are. `ssd` is the cache device right
     /// after the cut; `passes` how often the arm journals a key for a write.
-    pub fn explain(&self, doubt: Doubt<'_>, cut: &CutReport, ssd: &Media, passes: usize) -> Cause {
-        let Some(place) = doubt.place.filter(|_| self.missed == 0) else { return Cause::Unknown };
-        let versions = self.versions(doubt.sector);
-        let cache = self.version_of(&versions, doubt.sector, doubt.front);
-        let disk = self.version_of(&versions, doubt.sector, doubt.back);
-        if let Some(data) = self.hollow(doubt, place, cut) {
-            let durable = self.is_journaled(data, (doubt.sector, place), ssd);
-            return if durable { Cause::Unknown } else { Cause::CacheLost };
+    pub fn explain(
+        &self,
+        mismatch: Mismatch<'_>,
+        cut: &CutReport,
+        ssd: &Media,
+        passes: usize,
+    ) -> Cause {
+        let Some(place) = mismatch.place.filter(|_| self.missed == 0) else {
+            return Cause::Unknown;
+        };
+        let versions = self.versions(mismatch.sector);
+        let cache = self.version_of(&versions, mismatch.sector, mismatch.front);
+        let disk = self.version_of(&versions, mismatch.sector, mismatch.back);
+        if let Some(data) = self.lost_under_key(mismatch, place, cut) {
+            let durable = self.is_journaled(data, (mismatch.sector, place), ssd);
+            return if durable { Cause::Unknown } else { Cause::DanglingKey };
         }
         if versions.iter().any(|change| change.overlapped) {
             return Cause::Overlap;
         }
         match (cache, disk) {
             // Whatever the disk holds: data of a durable key went missing.
-            (Some(_), _) if self.is_passed_over(doubt, place, ssd) => Cause::Revived,
+            (Some(_), _) if self.is_passed_over(mismatch, place, ssd) => Cause::LateFill,
             (Some(cache), Some(disk)) if cache > disk => {
                 let request = versions[cache - 1].request;
-                let gone = lost(cut, "hdd", request, doubt.sector);
-                match (gone, self.went_dirty(doubt.sector)) {
+                let gone = lost(cut, "hdd", request, mismatch.sector);
+                match (gone, self.went_dirty(mismatch.sector)) {
                     (true, true) => Cause::WritebackLost,
-                    (true, false) => Cause::DiskLost,
+                    (true, false) => Cause::DiskBehind,
                     (false, _) => Cause::Unknown,
                 }
             }
             (Some(cache), Some(disk)) if cache < disk => {
-                if self.is_behind((doubt.sector, doubt.front, cache), ssd, passes) {
+                if self.is_behind((mismatch.sector, mismatch.front, cache), ssd, passes) {
                     Cause::Unjournaled
                 } else {
-                    Cause::Revived
+                    Cause::LateFill
                 }
             }
             (None, Some(_)) => {
                 let put = self.stored(place, u64::MAX);
-                if put.is_some() && self.went_dirty(doubt.sector) {
+                if put.is_some() && self.went_dirty(mismatch.sector) {
                     Cause::Unmarked
-                } else if put.is_some() && !self.homes.contains_key(&print(doubt.front)) {
+                } else if put.is_some() && !self.homes.contains(&print(mismatch.front)) {
                     // Written to the cache, and not yet on its way to the disk.
-                    Cause::DiskLost
+                    Cause::DiskBehind
                 } else {
                     Cause::Unknown
                 }
@@ -374,23 +383,25 @@ impl Ledger {
     }
 
     /// What the ledger knows of a sector, for people.
-    pub fn story(&self, doubt: Doubt<'_>, cut: &CutReport, ssd: &Media) -> String {
-        let versions = self.versions(doubt.sector);
-        let number = |content: &[u8]| match self.version_of(&versions, doubt.sector, content) {
+    pub fn describe(&self, mismatch: Mismatch<'_>, cut: &CutReport, ssd: &Media) -> String {
+        let versions = self.versions(mismatch.sector);
+        let number = |content: &[u8]| match self.version_of(&versions, mismatch.sector, content) {
             Some(number) => format!("version {number} of {}", versions.len()),
             None => "no version of this sector".to_owned(),
         };
-        let taken =
-            versions.iter().filter(|change| lost(cut, "hdd", change.request, doubt.sector)).count();
-        let keys = self.keys_left(ssd, doubt.sector);
+        let taken = versions
+            .iter()
+            .filter(|change| lost(cut, "hdd", change.request, mismatch.sector))
+            .count();
+        let keys = self.keys_left(ssd, mismatch.sector);
         let newest = match keys.last() {
             None => String::new(),
             Some((_, key)) if key.pointers.is_empty() => ", the newest an invalidation".to_owned(),
-            Some(&newest) => match self.pointed_at(newest, doubt.sector) {
-                Some((_, there)) if there == print(doubt.front) => {
+            Some(&newest) => match self.pointed_at(newest, mismatch.sector) {
+                Some((_, there)) if there == print(mismatch.front) => {
                     ", the newest of what it returns"
                 }
-                Some((_, there)) if there == print(doubt.back) => {
+                Some((_, there)) if there == print(mismatch.back) => {
                     ", the newest of what the disk holds"
                 }
                 _ => ", the newest of something else",
@@ -400,8 +411,8 @@ impl Ledger {
         format!(
             "the cache returns {}, the disk holds {}; {taken} writes of it were lost in the cut, \
              {} keys over it are in the journal{newest}",
-            number(doubt.front),
-            number(doubt.back),
+            number(mismatch.front),
+            number(mismatch.back),
             keys.len(),
         )
     }
@@ -409,7 +420,7 @@ impl Ledger {
     /// Sets of btree keys of which the cut left a part only: first sector.
     pub fn torn_sets(&self, cut: &CutReport) -> Vec<u64> {
         let torn = |fate: &&Survival| {
-            fate.disk == "ssd" && !fate.kept.is_empty() && self.sets.contains_key(&fate.request)
+            fate.disk == "ssd" && !fate.kept.is_empty() && self.sets.contains(&fate.request)
         };
         cut.lost.iter().filter(torn).map(|fate| fate.sector).collect()
     }

@@ -2,6 +2,7 @@
 //! Every cause, provoked, and what must not be taken for it.
 
 use super::*;
+use scenario::layout::SET_MAGIC;
 use std::sync::Arc;
 use vdisk::CutKind;
 
@@ -72,7 +73,7 @@ impl Life {
             content: 0,
             error: 0,
         };
-        self.ledger.take(&event, payload);
+        self.ledger.take(&Seen::new(event, Some(Arc::new(payload.to_vec()))));
     }
 
     /// A write is issued; its request.
@@ -106,8 +107,8 @@ impl Life {
     }
 
     fn cause(&self, front: &[u8], back: &[u8], passes: usize) -> Cause {
-        let doubt = Doubt { sector: AT, place: Some(PLACE), front, back };
-        self.ledger.explain(doubt, &self.cut, &self.ssd, passes)
+        let mismatch = Mismatch { sector: AT, place: Some(PLACE), front, back };
+        self.ledger.explain(mismatch, &self.cut, &self.ssd, passes)
     }
 }
 
@@ -119,11 +120,11 @@ fn a_newer_cache_is_explained_only_by_a_write_that_the_disk_lost() {
     life.lose("hdd", request, AT + 1..AT + 2, None);
     assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::Unknown, "another sector was");
     life.lose("hdd", request, AT..AT + 1, None);
-    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::DiskLost);
+    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::DiskBehind);
     assert!(
         life.ledger
-            .story(
-                Doubt { sector: AT, place: Some(PLACE), front: &sector(1), back: &sector(0) },
+            .describe(
+                Mismatch { sector: AT, place: Some(PLACE), front: &sector(1), back: &sector(0) },
                 &life.cut,
                 &life.ssd
             )
@@ -144,7 +145,7 @@ fn an_older_cache_is_explained_only_while_the_key_is_not_in_the_journal() {
     life.issue("ssd", 10, &key);
     assert_eq!(life.cause(&sector(0), &sector(1), 1), Cause::Unjournaled);
     life.ssd.write(10, &key);
-    assert_eq!(life.cause(&sector(0), &sector(1), 1), Cause::Revived, "the race's mark");
+    assert_eq!(life.cause(&sector(0), &sector(1), 1), Cause::LateFill, "the race's mark");
     assert_eq!(life.cause(&sector(0), &sector(1), 2), Cause::Unjournaled, "of two-pass's two");
 }
 
@@ -156,10 +157,10 @@ fn keys_are_counted_against_writes() {
     life.write("ssd", 8, &journal(1, AT..AT + 8));
     life.write("hdd", AT, &sector(2));
     assert_eq!(life.cause(&sector(1), &sector(2), 1), Cause::Unjournaled);
-    assert_eq!(life.cause(&sector(0), &sector(2), 1), Cause::Revived);
+    assert_eq!(life.cause(&sector(0), &sector(2), 1), Cause::LateFill);
     // The place of an entry is used again; the newest alone can be missing.
     life.write("ssd", 8, &journal(2, AT..AT + 8));
-    assert_eq!(life.cause(&sector(1), &sector(2), 1), Cause::Revived);
+    assert_eq!(life.cause(&sector(1), &sector(2), 1), Cause::LateFill);
 }
 
 /// Writeback: what counts is the content that the newest key left is of. Keys
@@ -178,12 +179,12 @@ fn keys_of_cached_data_are_asked_what_they_are_of() {
     let third = journal_dirty(3, AT..AT + 1, 4112);
     life.issue("ssd", 16, &third);
     life.write("hdd", AT, &sector(3));
-    // Two keys for the first of two versions: the count would call it revived.
+    // Two keys for the first of two versions: the count would call it a late fill.
     assert_eq!(life.cause(&sector(2), &sector(3), 1), Cause::Unjournaled);
     // The newest key left is of other data than the cache returns.
-    assert_eq!(life.cause(&sector(0), &sector(3), 1), Cause::Revived);
+    assert_eq!(life.cause(&sector(0), &sector(3), 1), Cause::LateFill);
     life.ssd.write(16, &third);
-    assert_eq!(life.cause(&sector(2), &sector(3), 1), Cause::Revived);
+    assert_eq!(life.cause(&sector(2), &sector(3), 1), Cause::LateFill);
 }
 
 /// A key may be older than the events that are known: fewer keys than versions
@@ -196,10 +197,10 @@ fn few_keys_do_not_excuse_a_cache_older_than_the_newest_of_them() {
     life.write("ssd", 8, &journal_dirty(1, AT - 2..AT + 6, PLACE - 2));
     life.write("hdd", AT, &sector(2));
     // One key for version 1 of 2: the count would call it unjournaled.
-    assert_eq!(life.cause(&sector(1), &sector(2), 1), Cause::Revived);
+    assert_eq!(life.cause(&sector(1), &sector(2), 1), Cause::LateFill);
     // A key whose data nobody saw being written explains nothing.
     life.write("ssd", 10, &journal_dirty(2, AT..AT + 1, 9000));
-    assert_eq!(life.cause(&sector(1), &sector(2), 1), Cause::Revived);
+    assert_eq!(life.cause(&sector(1), &sector(2), 1), Cause::LateFill);
 }
 
 /// What the disk lost does not excuse a cache that has gone back behind a key
@@ -217,7 +218,7 @@ fn a_lost_write_back_does_not_hide_a_key_that_is_passed_over() {
     life.issue("ssd", 10, &second);
     assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::WritebackLost, "not yet there");
     life.ssd.write(10, &second);
-    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::Revived);
+    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::LateFill);
 }
 
 #[test]
@@ -228,7 +229,7 @@ fn foreign_content_is_explained_only_by_data_that_the_cache_lost() {
     life.write("hdd", AT + 50, &sector(9));
     assert_eq!(life.cause(&sector(9), &sector(1), 1), Cause::Unknown, "another sector's");
     life.lose("ssd", fill, PLACE..PLACE + 1, None);
-    assert_eq!(life.cause(&sector(9), &sector(1), 1), Cause::CacheLost);
+    assert_eq!(life.cause(&sector(9), &sector(1), 1), Cause::DanglingKey);
 }
 
 /// Writeback: the leaf with the key was durable, the data were not, and what was
@@ -239,20 +240,20 @@ fn data_lost_under_a_leaf_are_told_from_data_lost_under_the_journal() {
     let mut life = Life::new();
     life.write("hdd", AT, &sector(1));
     let second = life.write("ssd", PLACE, &sector(2));
-    let hollow = |life: &Life| life.cause(&sector(9), &sector(9), 1);
-    assert_eq!(hollow(&life), Cause::Unknown, "nothing was lost");
+    let dangling = |life: &Life| life.cause(&sector(9), &sector(9), 1);
+    assert_eq!(dangling(&life), Cause::Unknown, "nothing was lost");
     life.lose("ssd", second, PLACE..PLACE + 1, None);
-    assert_eq!(hollow(&life), Cause::CacheLost);
-    assert_eq!(life.cause(&sector(0), &sector(1), 1), Cause::CacheLost, "old data of the place");
+    assert_eq!(dangling(&life), Cause::DanglingKey);
+    assert_eq!(life.cause(&sector(0), &sector(1), 1), Cause::DanglingKey, "old data of the place");
     life.write("ssd", 8, &journal_dirty(1, AT..AT + 1, PLACE));
-    assert_eq!(hollow(&life), Cause::Unknown, "its key was in the journal");
+    assert_eq!(dangling(&life), Cause::Unknown, "its key was in the journal");
 }
 
 #[test]
 fn what_is_only_in_the_cache_was_on_its_way_to_the_disk() {
     let mut life = Life::new();
     life.write("ssd", PLACE, &sector(3));
-    assert_eq!(life.cause(&sector(3), &sector(0), 1), Cause::DiskLost);
+    assert_eq!(life.cause(&sector(3), &sector(0), 1), Cause::DiskBehind);
 }
 
 #[test]
@@ -285,7 +286,7 @@ fn two_writes_at_once_explain_nothing() {
 fn without_all_events_or_the_place_nothing_is_known() {
     let mut life = Life::new();
     life.write("hdd", AT, &sector(1));
-    let nowhere = Doubt { sector: AT, place: None, front: &sector(0), back: &sector(1) };
+    let nowhere = Mismatch { sector: AT, place: None, front: &sector(0), back: &sector(1) };
     assert_eq!(life.ledger.explain(nowhere, &life.cut, &life.ssd, 1), Cause::Unknown);
     life.ledger.missed = 1;
     assert_eq!(life.cause(&sector(0), &sector(1), 1), Cause::Unknown);
@@ -304,4 +305,106 @@ fn a_torn_set_is_one_of_which_a_part_is_there() {
     life.lose("ssd", torn, 257..260, Some(256..257));
     assert_eq!(life.ledger.torn_sets(&life.cut), [256]);
     assert_ne!(whole, torn);
+}
+
+#[test]
+fn what_came_before_is_what_the_disk_held() {
+    let event = |seq, disk: &str, kind, op, sector, sectors| Event {
+        seq,
+        at_ns: 0,
+        disk: Arc::from(disk),
+        kind,
+        request: seq,
+        op: Some(op),
+        sector,
+        sectors,
+        fua: false,
+        content: 0,
+        error: 0,
+    };
+    let two = [sector(5), sector(6)].concat();
+    let seen = |event, payload: &[u8]| Seen::new(event, Some(Arc::new(payload.to_vec())));
+    let mut ledger = Ledger::new(10, Media::default());
+    ledger.follow(&seen(event(1, "hdd", Kind::Media, Op::Write, AT, 2), &two));
+    ledger.follow(&Seen::new(event(2, "hdd", Kind::Media, Op::Trim, AT + 1, 1), None));
+    for (disk, kind) in [("ssd", Kind::Media), ("hdd", Kind::Issue), ("hdd", Kind::Complete)] {
+        ledger.follow(&seen(
+            event(9, disk, kind, Op::Write, AT, 2),
+            &[sector(7), sector(7)].concat(),
+        ));
+    }
+    assert!(ledger.changes.is_empty() && ledger.data.is_empty());
+    assert_eq!(ledger.before.read(AT..AT + 2), [sector(5), sector(0)].concat());
+    ledger.follow(&seen(event(10, "hdd", Kind::Issue, Op::Write, AT, 1), &sector(8)));
+    assert_eq!((ledger.changes.len(), ledger.since(), ledger.missed), (1, 10, 0));
+    // A payload that is gone, and events before it.
+    let missed = 3;
+    let gone = event(14, "hdd", Kind::Issue, Op::Write, AT, 1);
+    ledger.follow(&Seen { missed, ..Seen::new(gone, None) });
+    assert_eq!(ledger.missed, 4);
+}
+
+/// What the description says of the newest key that is left.
+#[test]
+fn a_sector_is_described_by_its_versions_and_keys() {
+    let mut life = Life::new();
+    life.write("hdd", AT, &sector(1));
+    let told = |life: &Life, front: u8, back: u8| {
+        let (front, back) = (sector(front), sector(back));
+        let mismatch = Mismatch { sector: AT, place: Some(PLACE), front: &front, back: &back };
+        life.ledger.describe(mismatch, &life.cut, &life.ssd)
+    };
+    assert_eq!(
+        told(&life, 7, 1),
+        "the cache returns no version of this sector, the disk holds version 1 of 1; 0 writes of \
+         it were lost in the cut, 0 keys over it are in the journal"
+    );
+    life.write("ssd", 8, &journal(1, AT..AT + 8));
+    assert!(
+        told(&life, 0, 1)
+            .ends_with("1 keys over it are in the journal, the newest an invalidation")
+    );
+    life.write("ssd", PLACE, &sector(2));
+    life.write("ssd", 10, &journal_dirty(2, AT..AT + 1, PLACE));
+    for (front, back, newest) in [
+        (2, 1, "of what it returns"),
+        (1, 2, "of what the disk holds"),
+        (1, 1, "of something else"),
+    ] {
+        let told = told(&life, front, back);
+        assert!(
+            told.ends_with(&format!("2 keys over it are in the journal, the newest {newest}")),
+            "{told}"
+        );
+    }
+}
+
+/// A discard is a version, too: zeroes, and only where it was.
+#[test]
+fn a_discard_leaves_zeroes() {
+    let mut life = Life::new();
+    life.write("hdd", AT, &sector(1));
+    life.requests += 1;
+    life.events += 1;
+    let event = Event {
+        seq: life.events,
+        at_ns: 0,
+        disk: Arc::from("hdd"),
+        kind: Kind::Issue,
+        request: life.requests,
+        op: Some(Op::Trim),
+        sector: AT,
+        sectors: 1,
+        fua: false,
+        content: 0,
+        error: 0,
+    };
+    life.ledger.take(&Seen::new(event.clone(), None));
+    life.ledger.take(&Seen::new(Event { seq: life.events + 1, kind: Kind::Media, ..event }, None));
+    assert_eq!(life.ledger.missed, 0);
+    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::Unjournaled, "zeroes are version 2");
+    let versions = life.ledger.versions(AT);
+    assert_eq!(life.ledger.version_of(&versions, AT, &sector(0)), Some(2));
+    assert_eq!(life.ledger.version_of(&versions, AT, &sector(1)), Some(1));
+    assert_eq!(life.ledger.versions(AT + 1).len(), 0);
 }

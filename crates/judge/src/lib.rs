@@ -3,18 +3,19 @@
 //! events mean, and why a cut left what it left. Nothing here boots a machine;
 //! a recorded log is enough to test all of it.
 
+pub mod cause;
+pub mod decode;
 pub mod explain;
-pub mod flight;
 pub mod history;
 pub mod kernel_report;
-pub mod kind;
 pub mod ledger;
 pub mod oracle;
 pub mod ranges;
 mod recording;
 pub mod state;
-pub mod story;
+pub mod tally;
 mod timeline;
+pub mod trace;
 pub mod watch;
 pub mod witness;
 

@@ -263,4 +263,90 @@ mod tests {
         let seen = Readback { run: RUN, clean: true, ..Readback::default() };
         assert_eq!(judge(&witness(), &seen).counts.worst(), Some(Verdict::Lost));
     }
+    fn judged(witness: &Witness, runs: Vec<Run>, differing: Vec<Extent>) -> Judgement {
+        let seen = Readback { run: RUN, bcache: runs, backing: Vec::new(), differing, clean: true };
+        judge(witness, &seen)
+    }
+
+    fn stamped(first: u64, sectors: u64, seq: u64) -> Run {
+        Run { first, sectors, content: Content::Stamped { run: RUN, seq, writer: 0 } }
+    }
+
+    #[test]
+    fn zeroes_are_ok_until_something_binding_was_written() {
+        let blank = || vec![Run { first: 8, sectors: 2, content: Content::Blank }];
+        let mut witness = Witness::new();
+        witness.issued(1, AT, false);
+        assert_eq!(judged(&witness, blank(), vec![]).counts.worst(), Some(Verdict::Ok));
+        witness.acked(1);
+        let found = judged(&witness, blank(), vec![]).findings.remove(0);
+        assert_eq!(
+            found.detail,
+            "bcache returns zeroes, the backing device holds nothing (not read), permitted #1"
+        );
+    }
+
+    #[test]
+    fn a_run_ends_where_it_ends_whatever_order_runs_come_in() {
+        let lost = |runs| judged(&witness(), runs, vec![]).findings;
+        assert!(lost(vec![stamped(9, 1, 2), stamped(8, 1, 2)]).is_empty());
+        let found = lost(vec![stamped(8, 1, 2)]);
+        assert_eq!((found.len(), found[0].first, found[0].sectors), (1, 9, 1));
+        assert_eq!(lost(vec![stamped(9, 1, 2)])[0].first, 8);
+    }
+
+    #[test]
+    fn only_neighbours_with_the_same_verdict_are_joined() {
+        let mut witness = Witness::new();
+        witness.issued(1, Extent { sector: 8, sectors: 8 }, false);
+        witness.acked(1);
+        let foreign = |first, sectors| Run { first, sectors, content: Content::Unstamped };
+        let torn = Run { first: 13, sectors: 1, content: Content::Torn };
+        let runs = vec![foreign(8, 3), stamped(11, 1, 1), foreign(12, 1), torn, stamped(14, 2, 1)];
+        let found = judged(&witness, runs, vec![]).findings;
+        let found: Vec<_> = found.iter().map(|f| (f.first, f.sectors, f.verdict)).collect();
+        let (alien, torn) = (Verdict::Alien, Verdict::Torn);
+        assert_eq!(found, [(8, 3, alien), (12, 1, alien), (13, 1, torn)]);
+    }
+
+    #[test]
+    fn a_sector_differs_where_the_extent_says_so_and_is_counted_once() {
+        let differing = vec![Extent { sector: 9, sectors: 1 }];
+        let judgement = judged(&witness(), vec![stamped(8, 2, 2)], differing.clone());
+        let of = |verdict| judgement.counts.of(verdict);
+        assert_eq!((of(Verdict::Ok), of(Verdict::Diverged)), (1, 1));
+        assert_eq!(judgement.findings[0].first, 9);
+        // A dirty cache may differ from its backing device.
+        let bcache = vec![stamped(8, 2, 2)];
+        let elsewhere = vec![Extent { sector: 4000, sectors: 3 }];
+        let seen = Readback { run: RUN, bcache, differing: elsewhere, ..Readback::default() };
+        assert!(judge(&witness(), &seen).findings.is_empty());
+    }
+
+    #[test]
+    fn a_stamp_of_another_run_or_of_another_place_is_alien() {
+        let content = Content::Stamped { run: RUN + 1, seq: 2, writer: 0 };
+        let other = vec![Run { first: 8, sectors: 2, content }];
+        assert_eq!(judged(&witness(), other, vec![]).counts.worst(), Some(Verdict::Alien));
+    }
+
+    #[test]
+    fn findings_say_what_was_seen_and_what_was_permitted() {
+        for (seen, text) in [
+            (None, "nothing (not read)"),
+            (Some(Content::Blank), "zeroes"),
+            (Some(Content::Torn), "a torn stamp"),
+            (Some(Content::Unstamped), "foreign data"),
+            (Some(Content::Stamped { run: 1, seq: 3, writer: 0 }), "write #3"),
+            (
+                Some(Content::Misplaced { run: 1, seq: 3, writer: 0, sector: 5 }),
+                "write #3 of sector 5",
+            ),
+        ] {
+            assert_eq!(words(seen), text);
+        }
+        let allowed = |seqs: &[u64], blank| crate::witness::Allowed { seqs: seqs.into(), blank };
+        assert_eq!(permitted_words(&allowed(&[1, 2], false)), "#1 or #2");
+        assert_eq!(permitted_words(&allowed(&[1], true)), "zeroes or #1");
+    }
 }

@@ -27,3 +27,24 @@ pub fn pieces(ranges: Vec<(u64, u64)>, most: u64) -> Vec<Extent> {
     };
     ranges.into_iter().flat_map(cut).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_near_becomes_one() {
+        let ranges = vec![(20, 30), (0, 8), (8, 10), (22, 25), (33, 40), (44, 50)];
+        assert_eq!(joined(ranges.clone(), 0), [(0, 10), (20, 30), (33, 40), (44, 50)]);
+        assert_eq!(joined(ranges.clone(), 3), [(0, 10), (20, 40), (44, 50)]);
+        assert_eq!(joined(ranges, 10), [(0, 50)]);
+        assert_eq!(joined(vec![], 3), []);
+    }
+
+    #[test]
+    fn pieces_are_as_long_as_they_may_be() {
+        let extent = |sector, sectors| Extent { sector, sectors };
+        let cut = pieces(vec![(10, 15), (100, 103), (7, 7)], 3);
+        assert_eq!(cut, [extent(10, 3), extent(13, 2), extent(100, 3)]);
+    }
+}

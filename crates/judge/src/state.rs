@@ -2,11 +2,12 @@
 //! A crash state judged: what was read back from it, against what had been
 //! promised when the cut came.
 
-use crate::kind::{self, Kind};
+use crate::cause;
 use crate::oracle::{self, Readback};
 use crate::recording::Recording;
-use crate::story::{Losses, Story};
+use crate::trace::{Losses, Trace};
 use evidence::Verdict;
+use scenario::{Kind, Unusable};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use wire::Content;
@@ -50,8 +51,8 @@ pub enum Outcome {
     },
     /// bcache does not come up on it, or the kernel dies.
     Unusable {
-        /// `guest-refused`, `panicked`, `oops`, `hung`.
-        how: String,
+        /// Which of the two, and how.
+        how: Unusable,
         /// In words.
         message: String,
     },
@@ -69,7 +70,7 @@ impl Outcome {
         let mut kinds = match self {
             Self::Good | Self::Harness { .. } => Vec::new(),
             Self::Bad { ranges } => ranges.iter().map(|range| range.kind.clone()).collect(),
-            Self::Unusable { how, .. } => vec![Kind::unusable(how)],
+            Self::Unusable { how, .. } => vec![Kind::Unusable(*how)],
         };
         kinds.sort();
         kinds.dedup();
@@ -77,13 +78,13 @@ impl Outcome {
     }
 }
 
-/// All that judging needs beside what was read back.
-pub struct Court<'a> {
+/// The oracle for crash states: all that it needs beside what was read back.
+pub struct StateOracle<'a> {
     pub recording: &'a Recording,
-    pub story: &'a Story,
+    pub trace: &'a Trace,
 }
 
-impl Court<'_> {
+impl StateOracle<'_> {
     /// Judges a read-back at each instant at which the content was possible.
     /// `losses` belong to the first of them.
     pub fn judge(&self, seen: &Readback, losses: &Losses, instants: &[Instant]) -> Outcome {
@@ -94,16 +95,16 @@ impl Court<'_> {
             let witness = self.recording.history.witness_at_cut(at.before);
             for finding in oracle::judge(&witness, seen).findings {
                 let here = |of: &HashMap<u64, Content>| of.get(&finding.first).copied();
-                let (story, history) = (self.story, &self.recording.history);
+                let (trace, history) = (self.trace, &self.recording.history);
                 let (first, before) = (finding.first, at.before);
                 let cause = match finding.verdict {
-                    Verdict::Lost => kind::loss(story, history, losses, before, first),
+                    Verdict::Lost => cause::loss(trace, history, losses, before, first),
                     _ => {
                         let seen = (here(&front), here(&back));
-                        kind::cause(story, history, losses, before, first, seen)
+                        cause::cause(trace, history, losses, before, first, seen)
                     }
                 };
-                let kind = Kind::of(finding.verdict, cause);
+                let kind = Kind::Bad(finding.verdict, cause);
                 // The same at a later instant is no news.
                 if ranges.iter().any(|r| r.kind == kind && r.first == finding.first) {
                     continue;
@@ -171,12 +172,12 @@ mod tests {
             clean: true,
         };
         let recording = recording();
-        let story = Story::default();
-        let court = Court { recording: &recording, story: &story };
+        let trace = Trace::default();
+        let oracle = StateOracle { recording: &recording, trace: &trace };
         let instants: Vec<Instant> =
             instants.iter().map(|&before| Instant { number: before, before }).collect();
-        let outcome = court.judge(&seen, &Losses::default(), &instants);
-        outcome.kinds().into_iter().map(|kind| kind.0).collect()
+        let outcome = oracle.judge(&seen, &Losses::default(), &instants);
+        outcome.kinds().into_iter().map(|kind| kind.to_string()).collect()
     }
 
     #[test]

@@ -4,16 +4,14 @@
 //!
 //! The opportunity of a scenario rests on this, not on what the guest says.
 
+use crate::decode::{
+    ANYWHERE, Seen, Stamped, Written, concerns, disk, on_backing, on_bcache, overlap,
+};
 use scenario::Disk;
-use scenario::layout;
 use std::ops::Range;
-use vdisk::bcache_format::{Key, Written, recognise};
-use vdisk::{Event, Kind, Op, Rig};
-use wire::{Content, SECTOR, classify};
-
-/// A sector that is not the superblock's: a journal entry is known by its magic
-/// number, wherever it is.
-const JOURNAL_ANYWHERE: u64 = u64::MAX;
+use vdisk::bcache_format::Key;
+use vdisk::{Event, Kind, Op};
+use wire::Extent;
 
 /// Sectors of either disk that neither bcache nor a scenario reads.
 pub const NUDGE: Range<u64> = 0..8;
@@ -41,47 +39,24 @@ struct Set {
 #[derive(Debug)]
 struct CacheWrite {
     at: u64,
-    /// Sequence number in the stamps.
-    seq: u64,
-    /// The first of these sectors on the bcache device.
-    first: u64,
-    /// Where they are on the SSD.
-    place: Range<u64>,
+    data: Stamped,
     /// Whether the write failed, and so they are not there.
     failed: bool,
 }
 
 impl CacheWrite {
-    /// End of these sectors on the bcache device.
-    fn end(&self) -> u64 {
-        self.first + (self.place.end - self.place.start)
-    }
-
     /// Where on the SSD those among `wanted` are.
     fn place_of(&self, wanted: &Range<u64>) -> Option<Range<u64>> {
-        let (first, end) = (self.first.max(wanted.start), self.end().min(wanted.end));
-        let place = |sector| self.place.start + (sector - self.first);
+        let ours = self.data.range();
+        let (first, end) = (ours.start.max(wanted.start), ours.end.min(wanted.end));
+        let place = |sector| self.data.place.start + (sector - ours.start);
         (first < end).then(|| place(first)..place(end))
     }
 }
 
-/// Stamps of our own writes in a payload: sequence number, sector of the bcache
-/// device, and sector within the payload.
-fn stamps(payload: &[u8]) -> impl Iterator<Item = (u64, u64, u64)> + '_ {
-    payload.chunks_exact(SECTOR).zip(0..).filter_map(|(sector, at)| {
-        // No stamp is at home there.
-        match classify(sector, u64::MAX) {
-            Content::Misplaced { seq, sector, .. } => Some((seq, sector, at)),
-            _ => None,
-        }
-    })
-}
-
-/// Follows a rig's events; brought up to date by every question.
+/// What the disks' events have shown so far.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// Next event to look at.
-    next: u64,
     entries: Vec<Entry>,
     sets: Vec<Set>,
     cache_writes: Vec<CacheWrite>,
@@ -92,61 +67,50 @@ pub struct Watch {
     reads: Vec<(u64, Disk, Range<u64>)>,
 }
 
-/// Whether a key covers any sector of the range.
-fn overlaps(key: &Key, range: &Range<u64>) -> bool {
-    key.start() < range.end && range.start < key.end
-}
-
-/// A block of the bcache device as btree keys count it: `data_offset` is in,
-/// as `cached_dev_submit_bio` adds it before anything looks at the btree.
-fn on_backing(block: wire::Extent) -> Range<u64> {
-    let first = block.sector + layout::DATA_OFFSET;
-    first..first + u64::from(block.sectors)
-}
-
 impl Watch {
-    fn update(&mut self, rig: &Rig) {
-        for event in rig.events_since(self.next) {
-            self.next = event.seq + 1;
-            self.take(&event, rig);
-        }
+    /// Whether an event's payload is wanted.
+    #[must_use]
+    pub fn wants(event: &Event) -> bool {
+        event.kind == Kind::Complete && event.op == Some(Op::Write) && disk(event) == Disk::Ssd
     }
 
-    fn take(&mut self, event: &Event, rig: &Rig) {
-        let disk = if &*event.disk == "ssd" { Disk::Ssd } else { Disk::Hdd };
+    /// Looks at the next event.
+    pub fn take(&mut self, seen: &Seen) {
+        let (event, disk) = (&seen.event, disk(&seen.event));
         match (&event.kind, event.op) {
             // The lab's own reads, which bring replies: see `Session::answer`.
             (Kind::Issue, Some(Op::Read)) if event.sector < NUDGE.end => {}
-            (Kind::Issue, Some(Op::Read)) => {
-                self.reads.push((event.seq, disk, event.sector..event.sector + event.sectors));
-            }
+            (Kind::Issue, Some(Op::Read)) => self.reads.push((event.seq, disk, seen.sectors())),
             (Kind::Issue, Some(Op::Flush)) if disk == Disk::Ssd => {
                 self.flushes.push((event.request, event.seq));
             }
             (Kind::Complete, Some(Op::Flush)) if disk == Disk::Ssd => self.take_flush(event),
-            (Kind::Complete, Some(Op::Write)) if disk == Disk::Ssd => {
-                let failed = event.error != 0;
-                if !failed {
-                    self.ssd_writes.push((event.seq, event.sector..event.sector + event.sectors));
-                }
-                let Some(payload) = rig.payload(event.request) else { return };
-                self.take_stamps(event, &payload);
-                if failed {
-                    return;
-                }
-                match recognise(layout::SET_MAGIC, event.sector, &payload) {
-                    Written::Journal(entry) => self.entries.push(Entry {
-                        at: event.seq,
-                        durable: event.fua,
-                        seq: entry.seq,
-                        last_seq: entry.last_seq,
-                        keys: entry.keys,
-                    }),
-                    Written::Node(node) if node.may_be_leaf() => {
-                        self.sets.push(Set { at: event.seq, keys: node.keys });
-                    }
-                    _ => {}
-                }
+            (Kind::Complete, Some(Op::Write)) if disk == Disk::Ssd => self.take_write(seen),
+            _ => {}
+        }
+    }
+
+    fn take_write(&mut self, seen: &Seen) {
+        let (event, failed) = (&seen.event, seen.event.error != 0);
+        if !failed {
+            self.ssd_writes.push((event.seq, seen.sectors()));
+        }
+        match &seen.written {
+            Some(Written::Data(stamps)) => {
+                let write =
+                    |data: &Stamped| CacheWrite { at: event.seq, data: data.clone(), failed };
+                self.cache_writes.extend(stamps.iter().map(write));
+            }
+            Some(Written::Journal { seq, last_seq, keys }) if !failed => self.entries.push(Entry {
+                at: event.seq,
+                durable: event.fua,
+                seq: *seq,
+                last_seq: *last_seq,
+                keys: keys.clone(),
+            }),
+            // Keys of inner nodes point at whole buckets and have no size.
+            Some(Written::Set { keys }) if !failed && keys.iter().any(|key| key.sectors > 0) => {
+                self.sets.push(Set { at: event.seq, keys: keys.clone() });
             }
             _ => {}
         }
@@ -165,77 +129,51 @@ impl Watch {
         }
     }
 
-    fn take_stamps(&mut self, event: &Event, payload: &[u8]) {
-        for (seq, home, at) in stamps(payload) {
-            let sector = event.sector + at;
-            match self.cache_writes.last_mut() {
-                Some(last)
-                    if (last.at, last.seq, last.place.end, last.end())
-                        == (event.seq, seq, sector, home) =>
-                {
-                    last.place.end += 1;
-                }
-                _ => self.cache_writes.push(CacheWrite {
-                    at: event.seq,
-                    seq,
-                    first: home,
-                    place: sector..sector + 1,
-                    failed: event.error != 0,
-                }),
-            }
-        }
-    }
-
     /// Writes to the SSD that carried data of write `seq`: sectors that are
     /// there, and writes that failed.
-    pub fn cached(&mut self, rig: &Rig, seq: u64) -> (u64, u64) {
-        self.update(rig);
-        let ours = || self.cache_writes.iter().filter(|write| write.seq == seq);
+    pub fn cached(&self, seq: u64) -> (u64, u64) {
+        let ours = || self.cache_writes.iter().filter(|write| write.data.seq == seq);
         let there = ours().filter(|write| !write.failed);
-        let sectors = there.map(|write| write.place.end - write.place.start).sum();
+        let sectors = there.map(|write| write.data.place.end - write.data.place.start).sum();
         (sectors, ours().filter(|write| write.failed).count() as u64)
     }
 
     /// The event at which the last of the SSD's sectors with data of write `seq`
     /// to `block` had been written with something else.
-    pub fn evicted(&mut self, rig: &Rig, seq: u64, block: wire::Extent) -> Option<u64> {
-        self.update(rig);
+    pub fn evicted(&self, seq: u64, block: Extent) -> Option<u64> {
         let wanted = block.sector..block.sector + u64::from(block.sectors);
-        let ours = self.cache_writes.iter().filter(|write| write.seq == seq && !write.failed);
+        let ours = self.cache_writes.iter().filter(|write| write.data.seq == seq && !write.failed);
         let parts = ours.filter_map(|write| Some((write.at, write.place_of(&wanted)?)));
         let replaced = parts.map(|(written, part)| {
-            let over = |(at, place): &&(u64, Range<u64>)| {
-                *at > written && place.start < part.end && part.start < place.end
-            };
+            let over = |(at, place): &&(u64, Range<u64>)| *at > written && overlap(place, &part);
             self.ssd_writes.iter().find(over).map(|(at, _)| *at)
         });
         replaced.collect::<Option<Vec<u64>>>()?.into_iter().max()
     }
 
     /// A test for payloads of SSD writes: does this one carry data of `block`?
-    pub fn carries(block: wire::Extent) -> impl Fn(&[u8]) -> bool + Send + 'static {
+    pub fn carries(block: Extent) -> impl Fn(&[u8]) -> bool + Send + 'static {
         let wanted = block.sector..block.sector + u64::from(block.sectors);
-        move |payload| stamps(payload).any(|(_, sector, _)| wanted.contains(&sector))
+        move |payload| match Written::of(Disk::Ssd, ANYWHERE, payload) {
+            Written::Data(stamps) => stamps.iter().any(|data| overlap(&data.range(), &wanted)),
+            _ => false,
+        }
     }
 
     /// A test for payloads of SSD writes: are these priorities of buckets?
     pub fn is_priorities(payload: &[u8]) -> bool {
-        matches!(
-            recognise(layout::SET_MAGIC, JOURNAL_ANYWHERE, payload),
-            Written::Priorities { .. }
-        )
+        Written::of(Disk::Ssd, ANYWHERE, payload) == Written::Priorities
     }
 
     /// Which disk a read of `block`, submitted after event `since`, came from.
     /// A read of the backing device says so itself; of the SSD only the fact
     /// that it was read is known, so no other read may be under way.
-    pub fn reads_since(&mut self, rig: &Rig, since: u64, block: wire::Extent) -> Option<Disk> {
-        self.update(rig);
+    pub fn reads_since(&self, since: u64, block: Extent) -> Option<Disk> {
         let wanted = on_backing(block);
         let mut ssd = false;
         for (_, disk, range) in self.reads.iter().filter(|(at, ..)| *at > since) {
             match disk {
-                Disk::Hdd if range.start < wanted.end && wanted.start < range.end => {
+                Disk::Hdd if overlap(range, &wanted) => {
                     return Some(Disk::Hdd);
                 }
                 Disk::Hdd => {}
@@ -247,20 +185,19 @@ impl Watch {
 
     /// Ranges of the bcache device (first sector and end) that were ever read from
     /// the backing device.
-    pub fn read_from_backing(&mut self, rig: &Rig) -> Vec<(u64, u64)> {
-        self.update(rig);
-        let shift = |sector: u64| sector.saturating_sub(layout::DATA_OFFSET);
+    pub fn read_from_backing(&self) -> Vec<(u64, u64)> {
         let backing = self.reads.iter().filter(|(_, disk, _)| *disk == Disk::Hdd);
-        backing.map(|(_, _, range)| (shift(range.start), shift(range.end))).collect()
+        let ranges = backing.map(|(_, _, range)| on_bcache(range.clone()));
+        ranges.map(|range| (range.start, range.end)).collect()
     }
 
     /// A test for payloads of SSD writes: does this one journal an invalidation
     /// of `block`?
-    pub fn invalidates(block: wire::Extent) -> impl Fn(&[u8]) -> bool + Send + 'static {
+    pub fn invalidates(block: Extent) -> impl Fn(&[u8]) -> bool + Send + 'static {
         let wanted = on_backing(block);
-        move |payload| match recognise(layout::SET_MAGIC, JOURNAL_ANYWHERE, payload) {
-            Written::Journal(entry) => {
-                entry.keys.iter().any(|key| key.pointers.is_empty() && overlaps(key, &wanted))
+        move |payload| match Written::of(Disk::Ssd, ANYWHERE, payload) {
+            Written::Journal { keys, .. } => {
+                keys.iter().any(|key| key.pointers.is_empty() && concerns(key, &wanted))
             }
             _ => false,
         }
@@ -268,55 +205,42 @@ impl Watch {
 
     /// Sequence number of the newest journal entry since event `since` with an
     /// invalidation of `block`; it may not be durable yet.
-    pub fn invalidation_of(&mut self, rig: &Rig, block: wire::Extent, since: u64) -> Option<u64> {
-        self.entry_with(rig, block, since, |_, key| key.pointers.is_empty())
+    pub fn invalidation_of(&self, block: Extent, since: u64) -> Option<u64> {
+        self.entry_with(block, since, |_, key| key.pointers.is_empty())
     }
 
     /// The same, of durable entries.
-    pub fn durable_invalidation_of(
-        &mut self,
-        rig: &Rig,
-        block: wire::Extent,
-        since: u64,
-    ) -> Option<u64> {
-        self.entry_with(rig, block, since, |entry, key| entry.durable && key.pointers.is_empty())
+    pub fn durable_invalidation_of(&self, block: Extent, since: u64) -> Option<u64> {
+        self.entry_with(block, since, |entry, key| entry.durable && key.pointers.is_empty())
     }
 
     /// The same, with any key of `block`.
-    pub fn durable_key_of(&mut self, rig: &Rig, block: wire::Extent, since: u64) -> Option<u64> {
-        self.entry_with(rig, block, since, |entry, _| entry.durable)
+    pub fn durable_key_of(&self, block: Extent, since: u64) -> Option<u64> {
+        self.entry_with(block, since, |entry, _| entry.durable)
     }
 
     fn entry_with(
-        &mut self,
-        rig: &Rig,
-        block: wire::Extent,
+        &self,
+        block: Extent,
         since: u64,
         wanted: fn(&Entry, &Key) -> bool,
     ) -> Option<u64> {
-        self.update(rig);
         let range = on_backing(block);
         let mut entries = self.entries.iter().rev().filter(|entry| entry.at > since);
         let hit = |entry: &&Entry| {
-            entry.keys.iter().any(|key| overlaps(key, &range) && wanted(entry, key))
+            entry.keys.iter().any(|key| concerns(key, &range) && wanted(entry, key))
         };
         entries.find(hit).map(|entry| entry.seq)
     }
 
     /// A btree set written since event `since`; with `holding`, only once any
     /// set so far holds a key with pointers for that block.
-    pub fn leaf_since(
-        &mut self,
-        rig: &Rig,
-        since: u64,
-        holding: Option<wire::Extent>,
-    ) -> Option<String> {
-        self.update(rig);
+    pub fn leaf_since(&self, since: u64, holding: Option<Extent>) -> Option<String> {
         let written = self.sets.iter().rev().find(|set| set.at > since)?;
         let what = format!("a set of {} keys at event {}", written.keys.len(), written.at);
         let Some(block) = holding else { return Some(what) };
         let wanted = on_backing(block);
-        let hit = |key: &Key| !key.pointers.is_empty() && overlaps(key, &wanted);
+        let hit = |key: &Key| !key.pointers.is_empty() && concerns(key, &wanted);
         let holds = self.sets.iter().find(|set| set.keys.iter().any(hit))?;
         Some(format!("{what}; the block's key is in the set at event {}", holds.at))
     }
@@ -324,22 +248,16 @@ impl Watch {
     /// Whether the newest leaf, rewritten whole, holds a key of `beside` and none of
     /// `at`, whose last key with pointers is in a journal entry that a replay
     /// would still read.
-    pub fn dropped(
-        &mut self,
-        rig: &Rig,
-        at: wire::Extent,
-        beside: wire::Extent,
-    ) -> Result<String, String> {
-        self.update(rig);
+    pub fn dropped(&self, at: Extent, beside: Extent) -> Result<String, String> {
         let (lost, stays) = (on_backing(at), on_backing(beside));
         let cached = |keys: &[Key], block: &Range<u64>| {
-            keys.iter().any(|key| !key.pointers.is_empty() && overlaps(key, block))
+            keys.iter().any(|key| !key.pointers.is_empty() && concerns(key, block))
         };
         let entry = self.entries.iter().rev().find(|entry| cached(&entry.keys, &lost));
         let entry = entry.ok_or("no journal entry has ever had its key")?;
         let leaf = self.sets.iter().rev().find(|set| cached(&set.keys, &stays));
         let leaf = leaf.filter(|leaf| leaf.at > entry.at).ok_or("no leaf was rewritten")?;
-        if leaf.keys.iter().any(|key| overlaps(key, &lost)) {
+        if leaf.keys.iter().any(|key| concerns(key, &lost)) {
             return Err("the leaf has its key".to_owned());
         }
         let newest = self.entries.last().filter(|newest| newest.at > leaf.at);
@@ -363,8 +281,7 @@ impl Watch {
 
     /// Whether the newest entry has let go of entry `seq`, `more` entries after
     /// event `since`; the newest entry's numbers in words.
-    pub fn journal_past(&mut self, rig: &Rig, seq: u64, since: u64, more: usize) -> Option<String> {
-        self.update(rig);
+    pub fn journal_past(&self, seq: u64, since: u64, more: usize) -> Option<String> {
         let later = self.entries.iter().filter(|entry| entry.at > since).count();
         let newest = self.entries.last()?;
         (later >= more && newest.last_seq > seq).then(|| {

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The host's memory of what the guest wrote: issued, acknowledged, flushed.
 //!
-//! What the guest forgets in a cut, the witness still knows. Time is a logical
-//! tick, advanced by everything that is recorded here, so "issued after that
-//! one was acknowledged" is an exact statement.
+//! What the guest forgets in a cut, the witness still knows. Time is how many
+//! writes are over, so "issued after that one was acknowledged" is an exact
+//! statement.
 
 use crate::ranges::joined;
+use scenario::CacheMode;
 use std::collections::BTreeMap;
+use vdisk::CutKind;
 use wire::Extent;
 
-/// A moment, in the order in which the witness was told.
-pub type Tick = u64;
+/// A moment: how many writes were over.
+type Tick = u64;
 
 /// One write to the bcache device.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +23,8 @@ pub struct WriteRecord {
     pub extent: Extent,
     /// When it was handed over.
     issued: Tick,
-    /// When it could no longer change the disk: acknowledged, or cut short.
+    /// When it could no longer change the disk, itself counted: acknowledged,
+    /// or cut short.
     ended: Option<Tick>,
     /// Acknowledged, and no cut since in which that may have been forgotten.
     binding: bool,
@@ -35,10 +38,12 @@ pub struct WriteRecord {
 /// Everything written in one case.
 #[derive(Debug, Default)]
 pub struct Witness {
-    now: Tick,
+    /// How many writes are over; those that a cut ends count as one.
+    over: Tick,
     writes: Vec<WriteRecord>,
     by_seq: BTreeMap<u64, usize>,
-    flushes: BTreeMap<u64, Tick>,
+    /// What each flush under way will have made durable.
+    flushes: BTreeMap<u64, Vec<usize>>,
 }
 
 /// What one sector may hold.
@@ -57,19 +62,13 @@ impl Witness {
         Self::default()
     }
 
-    fn tick(&mut self) -> Tick {
-        self.now += 1;
-        self.now
-    }
-
     /// A write is about to be submitted.
     pub fn issued(&mut self, seq: u64, extent: Extent, fua: bool) {
-        let issued = self.tick();
         self.by_seq.insert(seq, self.writes.len());
         self.writes.push(WriteRecord {
             seq,
             extent,
-            issued,
+            issued: self.over,
             ended: None,
             binding: false,
             durable: false,
@@ -88,45 +87,49 @@ impl Witness {
 
     /// The guest's kernel acknowledged it.
     pub fn acked(&mut self, seq: u64) {
-        let now = self.tick();
-        if let Some(&index) = self.by_seq.get(&seq) {
-            let write = &mut self.writes[index];
-            if write.ended.is_none() {
-                write.ended = Some(now);
-                // A discard promises nothing.
-                write.binding = !write.discard;
-                write.durable |= write.fua;
-            }
+        let Some(&index) = self.by_seq.get(&seq) else { return };
+        let write = &mut self.writes[index];
+        if write.ended.is_none() {
+            self.over += 1;
+            write.ended = Some(self.over);
+            // A discard promises nothing.
+            write.binding = !write.discard;
+            write.durable = write.fua;
         }
     }
 
-    /// A flush, identified by `id`, is about to be submitted.
+    /// A flush, identified by `id`, is about to be submitted: it covers every
+    /// write that has been acknowledged.
     pub fn flush_issued(&mut self, id: u64) {
-        let now = self.tick();
-        self.flushes.insert(id, now);
+        let acked = self.writes.iter().enumerate().filter(|(_, write)| write.binding);
+        self.flushes.insert(id, acked.map(|(index, _)| index).collect());
     }
 
-    /// It was acknowledged: every write acknowledged before its issue is
-    /// durable from now on.
+    /// It was acknowledged: what it covers is durable from now on.
     pub fn flush_acked(&mut self, id: u64) {
-        self.tick();
-        let Some(issued) = self.flushes.remove(&id) else { return };
-        for write in &mut self.writes {
-            if write.binding && write.ended.is_some_and(|ended| ended < issued) {
-                write.durable = true;
-            }
+        for index in self.flushes.remove(&id).unwrap_or_default() {
+            self.writes[index].durable = true;
         }
     }
 
-    /// The machine went down. Writes in flight are over, one way or the other.
-    /// After a power cut only durable writes bind; after a reset of a cache
-    /// mode that acknowledges from the backing device, acknowledged ones too
-    /// (`acked_survive`).
-    pub fn cut(&mut self, acked_survive: bool) {
-        let now = self.tick();
+    /// The machine went down in a power cut: only durable writes bind.
+    pub fn power_cut(&mut self) {
+        self.end(false);
+    }
+
+    /// The machine went down. After a reset, which leaves the disks their
+    /// caches, acknowledged writes bind as well: every cache mode but writeback
+    /// acknowledges from the backing device.
+    pub fn cut(&mut self, kind: CutKind, mode: CacheMode) {
+        self.end(kind == CutKind::Reset && mode != CacheMode::Writeback);
+    }
+
+    /// Writes in flight are over, one way or the other.
+    fn end(&mut self, acked_survive: bool) {
+        self.over += 1;
         self.flushes.clear();
         for write in &mut self.writes {
-            write.ended.get_or_insert(now);
+            write.ended.get_or_insert(self.over);
             write.binding &= write.durable || acked_survive;
         }
     }
@@ -145,7 +148,7 @@ impl Witness {
     pub fn allowed(&self, sector: u64) -> Allowed {
         let binding: Vec<Tick> =
             self.touching(sector).filter(|w| w.binding).map(|w| w.issued).collect();
-        let replaced = |ended: Tick| binding.iter().any(|&issued| issued > ended);
+        let replaced = |ended: Tick| binding.iter().any(|&issued| issued >= ended);
         let possible = |discards: bool| {
             self.touching(sector).filter(move |write| {
                 write.discard == discards && !write.ended.is_some_and(replaced)
@@ -262,7 +265,7 @@ mod tests {
         witness.flush_issued(1);
         witness.flush_acked(1);
         acked(&mut witness, 2);
-        witness.cut(false);
+        witness.power_cut();
         assert_eq!(witness.allowed(8), Allowed { seqs: vec![1, 2], blank: false });
         acked(&mut witness, 3);
         assert_eq!(seqs(&witness), [3]);
@@ -275,7 +278,7 @@ mod tests {
         witness.flush_issued(1);
         witness.acked(1);
         witness.flush_acked(1);
-        witness.cut(false);
+        witness.power_cut();
         assert!(witness.allowed(8).blank);
     }
 
@@ -283,12 +286,57 @@ mod tests {
     fn a_reset_keeps_acknowledged_writes_and_fua_is_durable_at_once() {
         let mut witness = Witness::new();
         acked(&mut witness, 1);
-        witness.cut(true);
+        witness.cut(CutKind::Reset, CacheMode::Writethrough);
         assert!(!witness.allowed(8).blank);
         let mut witness = Witness::new();
         witness.issued(1, AT, true);
         witness.acked(1);
-        witness.cut(false);
+        witness.power_cut();
         assert_eq!(witness.allowed(8), Allowed { seqs: vec![1], blank: false });
+    }
+    #[test]
+    fn a_write_is_known_by_its_number_and_place() {
+        let mut witness = Witness::new();
+        acked(&mut witness, 1);
+        assert!(witness.wrote(1, 8) && witness.wrote(1, 15));
+        assert!(!witness.wrote(2, 8) && !witness.wrote(1, 7) && !witness.wrote(1, 16));
+    }
+
+    /// What is acknowledged or flushed without ever having been issued, or a
+    /// second time, changes nothing.
+    #[test]
+    fn what_makes_no_sense_changes_nothing() {
+        let mut witness = Witness::new();
+        acked(&mut witness, 1);
+        witness.acked(7);
+        witness.flush_acked(7);
+        witness.issued(2, AT, false);
+        witness.acked(1);
+        assert_eq!(seqs(&witness), [1, 2], "issued before it was over for the second time");
+    }
+
+    #[test]
+    fn a_cut_ends_flushes_under_way_and_only_a_reset_without_writeback_keeps_more() {
+        let bound = |cut: fn(&mut Witness)| {
+            let mut witness = Witness::new();
+            acked(&mut witness, 1);
+            witness.flush_issued(1);
+            cut(&mut witness);
+            witness.flush_acked(1);
+            witness.power_cut();
+            !witness.allowed(8).blank
+        };
+        assert!(bound(|_| ()), "flushed");
+        assert!(!bound(Witness::power_cut));
+        for (kind, mode, kept) in [
+            (CutKind::Reset, CacheMode::Writearound, true),
+            (CutKind::Reset, CacheMode::Writeback, false),
+            (CutKind::Power, CacheMode::Writearound, false),
+        ] {
+            let mut witness = Witness::new();
+            acked(&mut witness, 1);
+            witness.cut(kind, mode);
+            assert_eq!(witness.allowed(8).blank, !kept, "{kind:?} {mode:?}");
+        }
     }
 }

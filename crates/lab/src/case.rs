@@ -8,7 +8,7 @@ use crate::machine::Machine;
 use crate::session::{Session, disk_trouble};
 use crate::tools::{ArmImage, Tools};
 use crate::trouble::{Stop, Trouble};
-use evidence::{Case, Outcome, SectorCounts, Verdict};
+use evidence::{Case, HarnessFailure, Outcome, SectorCounts, Verdict};
 use proc::{Cancel, Cancelled};
 use scenario::Step;
 use scenario::{Disks, Scenario};
@@ -130,7 +130,7 @@ pub fn run_case(
         };
         result = result.and_then(|()| session.judge_failures());
         if let Err(Stop::Trouble(trouble)) = &mut result
-            && trouble.what == "no-answer"
+            && trouble.what == HarnessFailure::NoAnswer
         {
             trouble.console_tail = session.diagnose();
         }
@@ -195,7 +195,8 @@ fn set_up(
     cancel.check()?;
     let full = |error: std::io::Error| {
         let next = "free some space, or choose another folder with --out";
-        Trouble::new("no-space", format!("cannot create the log folder: {error}"), next)
+        let what = format!("cannot create the log folder: {error}");
+        Trouble::new(HarnessFailure::NoSpace, what, next)
     };
     // A case that is run again starts with empty logs.
     let _ = std::fs::remove_dir_all(logs);
@@ -215,7 +216,12 @@ fn whole_log(session: &Session<'_>) -> Result<(), Stop> {
     session.rig.flush_log().map_err(|error| {
         let next = "free some space, or choose another folder with --out; only cases without a \
                     verdict are repeated";
-        Trouble::new("no-space", format!("the event log cannot be written: {error}"), next).into()
+        Trouble::new(
+            HarnessFailure::NoSpace,
+            format!("the event log cannot be written: {error}"),
+            next,
+        )
+        .into()
     })
 }
 

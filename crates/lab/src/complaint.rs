@@ -3,7 +3,7 @@
 
 use crate::tools::Tools;
 use crate::trouble::{Stop, Trouble};
-use evidence::Observation;
+use evidence::{HarnessFailure, Observation};
 use judge::kernel_report::{KernelReport, KnownReport, Said, read};
 use std::path::Path;
 
@@ -19,13 +19,14 @@ pub fn judge(
     observations: &mut Vec<Observation>,
 ) -> Result<Option<KernelReport>, Stop> {
     // An oops or a panic has a name already, unless a check foresaw it.
-    let died = matches!(&end, Err(Stop::Trouble(t)) if t.what == "oops" || t.what == "panicked");
+    let died = matches!(&end, Err(Stop::Trouble(t))
+        if matches!(t.what, HarnessFailure::Oops | HarnessFailure::Panicked));
     match read(logs, known, observations) {
         Said::Report(report) if !(died && report.kind == "bug") => Ok(Some(report)),
         Said::Stall(text) if end.is_ok() => {
             let next = "is the machine overloaded? try --jobs 1; if it stays, it is the kernel's";
             let first = text.first().cloned().unwrap_or_default();
-            let mut trouble = Trouble::new("kernel-stall", first, next);
+            let mut trouble = Trouble::new(HarnessFailure::KernelStall, first, next);
             trouble.console_tail = text.join("\n");
             Err(trouble.into())
         }
@@ -42,7 +43,7 @@ pub fn none(logs: &Path, tools: &Tools) -> Result<(), Stop> {
         return Ok(());
     };
     let next = "read the report: a bug of the kernel under test, or of its configuration";
-    let mut trouble = Trouble::new("kernel-report", report.kind, next);
+    let mut trouble = Trouble::new(HarnessFailure::KernelReport, report.kind, next);
     trouble.console_tail = report.text.join("\n");
     Err(trouble.into())
 }

@@ -11,7 +11,7 @@
 use crate::guest::{Guest, GuestError};
 use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
-use evidence::Opportunity;
+use evidence::{HarnessFailure, Opportunity};
 use kbuild::Fail;
 
 /// `failslab` in debugfs (`mm/failslab.c`).
@@ -90,7 +90,7 @@ impl Session<'_> {
         if !there && !failing.arms.is_empty() {
             let what = format!("this kernel has no {}, whose allocations fail", failing.function);
             let next = "mend `fail` in the configuration's file";
-            return Err(Trouble::new("configuration", what, next).into());
+            return Err(Trouble::new(HarnessFailure::Configuration, what, next).into());
         }
         self.failures_armed = true;
         Ok(())

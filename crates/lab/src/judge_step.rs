@@ -22,7 +22,7 @@ impl Session<'_> {
         if size <= LARGE {
             return Ok(vec![(0, size)]);
         }
-        let mut ranges = self.watch.read_from_backing(&self.rig);
+        let mut ranges = self.watch.on(&self.rig).read_from_backing();
         ranges.extend(self.witness.written());
         let ranges = ranges.into_iter().map(|(first, end)| (first, end.min(size)));
         Ok(joined(ranges.filter(|(first, end)| first < end).collect(), 0))

@@ -4,8 +4,10 @@
 pub mod bcache;
 mod case;
 pub mod complaint;
+mod cut;
 mod event;
 mod failing;
+mod feed;
 pub mod guest;
 mod judge_step;
 mod kunit;

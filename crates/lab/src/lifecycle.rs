@@ -5,7 +5,7 @@ use crate::bcache;
 use crate::guest::{GuestError, PATIENCE};
 use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
-use evidence::Fact;
+use evidence::{Fact, HarnessFailure};
 use scenario::{LifeEvent, LifeState};
 use std::time::{Duration, Instant};
 use wire::Extent;
@@ -84,7 +84,7 @@ impl Session<'_> {
                 let next = "read the blocked tasks above: something in the kernel waits for ever";
                 let what =
                     format!("the backing device is {state:?}, not {wanted:?}, after {ms} ms");
-                return Err(Trouble::new("no-answer", what, next).into());
+                return Err(Trouble::new(HarnessFailure::NoAnswer, what, next).into());
             }
             std::thread::sleep(Duration::from_millis(5));
         }

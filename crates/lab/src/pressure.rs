@@ -30,7 +30,7 @@ impl Session<'_> {
         let Some(&seq) = self.versions.get(value) else {
             return Err(format!("nothing called {value} was written"));
         };
-        match self.watch.cached(&self.rig, seq) {
+        match self.watch.on(&self.rig).cached(seq) {
             (0, 0) if must_fail => Err("no write of it to the SSD has failed".to_owned()),
             (0, 0) => Ok("it was never written to the SSD".to_owned()),
             (0, failed) => Ok(format!("{failed} writes of it to the SSD failed")),
@@ -142,7 +142,7 @@ impl Session<'_> {
         let Some(&seq) = self.versions.get(value) else {
             return Ok(Err(format!("nothing called {value} was written")));
         };
-        if self.watch.cached(&self.rig, seq).0 == 0 {
+        if self.watch.on(&self.rig).cached(seq).0 == 0 {
             return Ok(Err(format!("{value} was never written to the SSD")));
         }
         let (piece, there) = self.buckets_in(with);
@@ -151,7 +151,7 @@ impl Session<'_> {
             self.cancel.check()?;
             let read = pieces.min(first + BATCH);
             self.read_buckets(with, first..read)?;
-            if let Some(event) = self.watch.evicted(&self.rig, seq, of) {
+            if let Some(event) = self.watch.on(&self.rig).evicted(seq, of) {
                 return Ok(Ok(format!(
                     "its sectors on the SSD were written over by event {event}, after {read} \
                      pieces of {piece} sectors"

@@ -3,12 +3,13 @@
 //! been seen so far.
 
 use crate::bcache;
+use crate::feed::Watched;
 use crate::guest::{Attendant, Guest, PATIENCE};
 use crate::machine::Machine;
 use crate::trouble::{Stop, Trouble};
-use evidence::{Cut, Observation, Opportunity};
+use evidence::{Cut, HarnessFailure, Observation, Opportunity};
 use judge::history::{History, Told};
-use judge::watch::{NUDGE, Watch};
+use judge::watch::NUDGE;
 use judge::witness::Witness;
 use kbuild::Fail;
 use proc::{Cancel, Scratch};
@@ -72,7 +73,7 @@ pub struct Session<'a> {
     pub witness: Witness,
     /// What the witness was told, by event: see [`History`].
     pub history: History,
-    pub watch: Watch,
+    pub watch: Watched,
     pub versions: BTreeMap<String, u64>,
     pub background: BTreeMap<String, Background>,
     /// Reads that were started and not yet waited for.
@@ -154,7 +155,7 @@ impl<'a> Session<'a> {
         let Machine { config: vm_config, rig, sockets } = machine;
         rig.log_to(events).map_err(disk_trouble)?;
         let blank = rig.snapshot();
-        let watch = Watch::default();
+        let watch = Watched::default();
         Ok(Self {
             scenario,
             cancel,
@@ -225,9 +226,12 @@ impl<'a> Session<'a> {
     /// Power back on, boot, register.
     pub fn boot_again(&mut self) -> Result<(), Stop> {
         if self.vm.is_some() {
-            return Err(
-                Trouble::new("scenario", "boot without a cut before it", MEND_SCENARIO).into()
-            );
+            return Err(Trouble::new(
+                HarnessFailure::Scenario,
+                "boot without a cut before it",
+                MEND_SCENARIO,
+            )
+            .into());
         }
         self.rig.power_on();
         self.boot()?;
@@ -266,8 +270,12 @@ impl<'a> Session<'a> {
 
     pub fn vm(&self) -> Result<&Vm, Stop> {
         self.vm.as_ref().ok_or_else(|| {
-            Trouble::new("scenario", "a step needs a running machine after a cut", MEND_SCENARIO)
-                .into()
+            Trouble::new(
+                HarnessFailure::Scenario,
+                "a step needs a running machine after a cut",
+                MEND_SCENARIO,
+            )
+            .into()
         })
     }
 
@@ -387,7 +395,7 @@ impl<'a> Session<'a> {
     pub fn read_served(&mut self, at: Extent) -> Result<(Vec<Run>, Option<Disk>), Stop> {
         let before = self.rig.now();
         let runs = self.guest()?.read(Device::Bcache, vec![at], 0)?;
-        let served = self.watch.reads_since(&self.rig, before, at);
+        let served = self.watch.on(&self.rig).reads_since(before, at);
         Ok((runs, served))
     }
 
@@ -407,7 +415,7 @@ impl<'a> Session<'a> {
             self.cancel.check()?;
             if Instant::now() > deadline {
                 return Err(Trouble::new(
-                    "never-quiet",
+                    HarnessFailure::NeverQuiet,
                     "the disks did not become quiet",
                     OVERLOADED,
                 )
@@ -453,7 +461,7 @@ const MEND_SCENARIO: &str = "mend the order of the steps in the scenario's file"
 /// A virtual disk that fails is the lab's own fault.
 pub fn disk_trouble(error: impl std::fmt::Display) -> Stop {
     Trouble::new(
-        "virtual-disk",
+        HarnessFailure::VirtualDisk,
         error.to_string(),
         "a bug of the lab, or no space: see the event log",
     )

@@ -5,14 +5,13 @@ use crate::bcache;
 use crate::guest::{ATTEND_EVERY, Attendant};
 use crate::session::{Background, Session};
 use crate::trouble::Stop;
-use evidence::{Cut, Fact, Opportunity};
+use evidence::{Fact, Opportunity};
 use judge::history::Told;
 use judge::oracle::Judgement;
 use judge::watch::Watch;
-use scenario::CacheMode;
-use scenario::{Counter, CutKind, Disk, HoldOp, HoldPhase, OpenWrites, Step};
+use scenario::{Counter, Disk, HoldOp, HoldPhase, Step};
 use std::time::{Duration, Instant};
-use vdisk::{Hold, Mark, OpMatch, Phase, Policy};
+use vdisk::{Hold, Mark, OpMatch, Phase};
 use wire::{Answer, Content, Device, Extent, Run};
 
 /// Longer than the journal delay, so that a journal write still to come is
@@ -107,8 +106,8 @@ impl Session<'_> {
                 Err(why) => return Err(closed(self, why)),
             },
             Step::NoInvalidation { at, .. } => {
-                let since = self.on_the_way();
-                match self.watch.invalidation_of(&self.rig, self.block(at), since) {
+                let (since, block) = (self.on_the_way(), self.block(at));
+                match self.watch.on(&self.rig).invalidation_of(block, since) {
                     None => self.proved(step, "none completed on the SSD".to_owned()),
                     Some(entry) => {
                         return Err(closed(self, format!("it is in journal entry {entry}")));
@@ -156,7 +155,9 @@ impl Session<'_> {
             Step::AwaitDropped { at, beside, for_ms, .. } => {
                 let limit = self.patience(Duration::from_millis(*for_ms));
                 let (at, beside) = (self.block(at), self.block(beside));
-                match self.poll(limit, |session| session.watch.dropped(&session.rig, at, beside))? {
+                match self
+                    .poll(limit, |session| session.watch.on(&session.rig).dropped(at, beside))?
+                {
                     Ok(detail) => self.proved(step, detail),
                     Err(why) => return Err(closed(self, why)),
                 }
@@ -169,7 +170,11 @@ impl Session<'_> {
                     Err(other) => return Err(other),
                 }
             }
-            Step::Cut { kind, open } => self.cut(*kind, *open)?,
+            Step::Cut { kind, open } => {
+                let seed = self.seed;
+                let report = self.cut(*kind, *open, || seed);
+                self.witness.cut(report.kind, self.scenario.bcache.cache_mode);
+            }
             Step::Boot {} => {
                 self.boot_again()?;
                 let state = bcache::state(&self.guest()?)?;
@@ -345,10 +350,11 @@ impl Session<'_> {
         let (what, ms) = (if any { "key" } else { "invalidation" }, limit.as_millis());
         self.poll(limit, |session| {
             let since = session.on_the_way();
-            if let Some(seq) = session.watch.durable_invalidation_of(&session.rig, block, since) {
+            if let Some(seq) = session.watch.on(&session.rig).durable_invalidation_of(block, since)
+            {
                 return Ok(format!("its invalidation is in journal entry {seq}"));
             }
-            if any && let Some(seq) = session.watch.durable_key_of(&session.rig, block, since) {
+            if any && let Some(seq) = session.watch.on(&session.rig).durable_key_of(block, since) {
                 return Ok(format!("a key of it is in journal entry {seq}"));
             }
             Err(format!("no {what} of it was journaled within {ms} ms"))
@@ -402,7 +408,7 @@ impl Session<'_> {
             } else {
                 self.write(pieces, false, 8)?;
             }
-            if let Some(leaf) = self.watch.leaf_since(&self.rig, began, holding) {
+            if let Some(leaf) = self.watch.on(&self.rig).leaf_since(began, holding) {
                 return Ok(leaf);
             }
         }
@@ -411,7 +417,7 @@ impl Session<'_> {
     fn advance_journal(&mut self, with: Extent, target: Extent) -> Result<String, Stop> {
         // What is journaled is on the SSD after this.
         self.flush()?;
-        let Some(entry) = self.watch.invalidation_of(&self.rig, target, 0) else {
+        let Some(entry) = self.watch.on(&self.rig).invalidation_of(target, 0) else {
             return Ok("no journal entry has ever invalidated it".to_owned());
         };
         let began = self.rig.now();
@@ -419,31 +425,10 @@ impl Session<'_> {
             let piece = self.filler(with, 1)?;
             self.write(piece, false, 1)?;
             self.flush()?;
-            if let Some(detail) = self.watch.journal_past(&self.rig, entry, began, 2) {
+            if let Some(detail) = self.watch.on(&self.rig).journal_past(entry, began, 2) {
                 return Ok(detail);
             }
         }
-    }
-
-    fn cut(&mut self, kind: CutKind, open: OpenWrites) -> Result<(), Stop> {
-        let policy = match open {
-            OpenWrites::Drop => Policy::DropAll,
-            OpenWrites::Keep => Policy::KeepAll,
-            OpenWrites::Random => Policy::Seeded(self.seed),
-        };
-        let (kind, word) = match kind {
-            CutKind::Power => (vdisk::CutKind::Power, "power"),
-            CutKind::Reset => (vdisk::CutKind::Reset, "reset"),
-        };
-        let report = self.rig.cut(kind, policy);
-        self.machine_down();
-        // Every mode but writeback acknowledges from the backing device.
-        let kept = kind == vdisk::CutKind::Reset
-            && self.scenario.bcache.cache_mode != CacheMode::Writeback;
-        self.witness.cut(kept);
-        let lost = report.lost.len() as u64;
-        self.cuts.push(Cut { kind: word.to_owned(), at_event: report.at_event, writes_lost: lost });
-        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 //! verdict.
 
 use crate::guest::GuestError;
-use evidence::Outcome;
+use evidence::{HarnessFailure, Outcome};
 use proc::Cancelled;
 use vm::{CallError, VmError};
 
@@ -21,8 +21,8 @@ pub enum Stop {
 /// Something broke that is not bcache's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
-    /// A word for tables: `panicked`, `hung`…
-    pub what: &'static str,
+    /// What kind of trouble, for programs and tables.
+    pub what: HarnessFailure,
     /// For people.
     pub message: String,
     /// Last lines of the guest's console.
@@ -33,7 +33,7 @@ pub struct Trouble {
 
 impl Trouble {
     /// Trouble that is not the VM's.
-    pub fn new(what: &'static str, message: impl Into<String>, next_step: &'static str) -> Self {
+    pub fn new(what: HarnessFailure, message: impl Into<String>, next_step: &'static str) -> Self {
         Self { what, message: message.into(), console_tail: String::new(), next_step }
     }
 
@@ -43,18 +43,15 @@ impl Trouble {
     #[must_use]
     pub(crate) fn is_early_journal(&self) -> bool {
         let trace = ["RIP: 0010:bch_journal+", " bch_prio_write+", " bch_allocator_thread+"];
-        self.what == "oops" && trace.iter().all(|part| self.console_tail.contains(part))
+        self.what == HarnessFailure::Oops
+            && trace.iter().all(|part| self.console_tail.contains(part))
     }
 
     /// As it stands in the results.
     #[must_use]
     pub fn into_outcome(self) -> Outcome {
         Outcome::Harness {
-            // Every word parses: those that are not known are kept.
-            what: self
-                .what
-                .parse()
-                .unwrap_or_else(|_| evidence::HarnessFailure::Other(self.what.into())),
+            what: self.what,
             message: self.message,
             console_tail: self.console_tail,
             next_step: self.next_step.to_owned(),
@@ -78,7 +75,7 @@ impl From<GuestError> for Stop {
     fn from(error: GuestError) -> Self {
         match error {
             GuestError::Refused { .. } => Trouble::new(
-                "guest-refused",
+                HarnessFailure::GuestRefused,
                 error.to_string(),
                 "the guest runs, but a command in it failed: read the console log named in run.json",
             )
@@ -96,7 +93,7 @@ impl From<CallError> for Stop {
                 GuestError::Refused { doing: "a background request".to_owned(), message }.into()
             }
             CallError::Deadline { .. } => Trouble::new(
-                "no-answer",
+                HarnessFailure::NoAnswer,
                 error.to_string(),
                 "the guest did not answer in time: is the machine overloaded? try --jobs 1",
             )
@@ -114,18 +111,22 @@ impl From<VmError> for Stop {
             "run again with the same --out: only cases without a verdict are repeated";
         let (what, next_step) = match &error {
             VmError::Cancelled => return Self::Cancelled,
-            VmError::NeverStarted { .. } => ("never-started", "cargo xtask setup --check"),
-            VmError::Panicked { .. } => ("panicked", LOOK),
-            VmError::Oops { .. } => ("oops", LOOK),
-            VmError::Hung { .. } => ("hung", LOOK),
-            VmError::Flooded { .. } => ("console-flood", LOOK),
-            VmError::TripleFault { .. } => ("triple-fault", LOOK),
-            VmError::Stopped { .. } => ("stopped", "try --accel tcg"),
-            VmError::Exited { .. } => ("qemu-ended", RETRY),
-            VmError::LinkBroken { .. } => ("link-broken", RETRY),
-            VmError::BootTimeout { .. } => ("boot-timeout", BUSY),
-            VmError::ProtocolMismatch { .. } => ("old-guest-image", "cargo xtask clean --yes"),
-            _ => ("vm", RETRY),
+            VmError::NeverStarted { .. } => {
+                (HarnessFailure::NeverStarted, "cargo xtask setup --check")
+            }
+            VmError::Panicked { .. } => (HarnessFailure::Panicked, LOOK),
+            VmError::Oops { .. } => (HarnessFailure::Oops, LOOK),
+            VmError::Hung { .. } => (HarnessFailure::Hung, LOOK),
+            VmError::Flooded { .. } => (HarnessFailure::ConsoleFlood, LOOK),
+            VmError::TripleFault { .. } => (HarnessFailure::TripleFault, LOOK),
+            VmError::Stopped { .. } => (HarnessFailure::Stopped, "try --accel tcg"),
+            VmError::Exited { .. } => (HarnessFailure::QemuEnded, RETRY),
+            VmError::LinkBroken { .. } => (HarnessFailure::LinkBroken, RETRY),
+            VmError::BootTimeout { .. } => (HarnessFailure::BootTimeout, BUSY),
+            VmError::ProtocolMismatch { .. } => {
+                (HarnessFailure::OldGuestImage, "cargo xtask clean --yes")
+            }
+            _ => (HarnessFailure::Vm, RETRY),
         };
         // The console's tail has a place of its own in the results.
         let text = error.to_string();
@@ -145,7 +146,7 @@ mod tests {
         let tail = "[ 1.1]  ? prio_io+0x12b/0x150\n[ 1.1]  bch_prio_write+0x303/0x3f0\n\
                     [ 1.1]  bch_allocator_thread+0xb8e/0xbd0\n\
                     [ 1.2] RIP: 0010:bch_journal+0x90/0x390\n";
-        let mut trouble = Trouble::new("oops", "the guest's kernel oopsed", "");
+        let mut trouble = Trouble::new(HarnessFailure::Oops, "the guest's kernel oopsed", "");
         assert!(!trouble.is_early_journal());
         trouble.console_tail = tail.to_owned();
         assert!(trouble.is_early_journal());
@@ -153,7 +154,7 @@ mod tests {
             trouble.console_tail = tail.replace(part, "other");
             assert!(!trouble.is_early_journal(), "{part}");
         }
-        (trouble.console_tail, trouble.what) = (tail.to_owned(), "panicked");
+        (trouble.console_tail, trouble.what) = (tail.to_owned(), HarnessFailure::Panicked);
         assert!(!trouble.is_early_journal());
     }
 }

@@ -108,7 +108,7 @@ fn errors_in_the_files_beside_the_job_have_their_line() {
     assert!(line == 12 && message.contains("no reason"), "{line}: {message}");
     let invented = format!("{SCENARIO}[permit]\nrust = [\"bad-luck\"]\n");
     let (_, line, message) = wrong(scenario(&invented, JOB, SETTINGS));
-    assert!(line == 13 && message.contains("disk-lost"), "{line}: {message}");
+    assert!(line == 13 && message.contains("disk-behind"), "{line}: {message}");
     let missing = scenario(&SCENARIO.replace("\"job\"", "\"nothing\""), JOB, SETTINGS);
     assert!(missing.unwrap_err().to_string().contains("nothing.fio"));
 }
@@ -218,7 +218,7 @@ mod machines {
         let then = play_in(first.path(), "base", &scenario, None);
         assert!(then.contradicts(), "{then:?}");
         let causes = &then.load.as_ref().unwrap().causes;
-        assert!(causes.contains_key("revived"), "the race's mark: {causes:?}");
+        assert!(causes.contains_key("late-fill"), "the race's mark: {causes:?}");
         let left = Left::of(first.path(), &then).expect("log and record of the cut");
         let now = play_in(second.path(), "base", &scenario, Some(left));
         assert_eq!((&now.outcome, now.sectors), (&then.outcome, then.sectors));

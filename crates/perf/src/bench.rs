@@ -2,15 +2,14 @@
 //! A machine to measure on: fresh disks, one boot, bcache set up.
 
 use crate::error::PerfError;
+use judge::decode::Written;
 use lab::bcache;
 use lab::guest::Guest;
 use lab::{ArmImage, Machine, Tools};
 use proc::{Cancel, Scratch};
-use scenario::layout;
-use scenario::{CacheMode, DiskSetup, Disks};
+use scenario::{CacheMode, Disk, DiskSetup, Disks, layout};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use vdisk::bcache_format::{Written, recognise};
 use vdisk::{Kind, Op, Rig};
 use vm::{Vm, VmConfig};
 use wire::{Device, Extent};
@@ -166,8 +165,8 @@ impl<'a> Bench<'a> {
                 (Kind::Complete, Some(Op::Write), "ssd") => {
                     traffic.ssd_flushes += u64::from(event.fua);
                     let Some(payload) = self.rig.payload(event.request) else { continue };
-                    let written = recognise(layout::SET_MAGIC, event.sector, &payload);
-                    if matches!(written, Written::Journal(_)) {
+                    let written = Written::of(Disk::Ssd, event.sector, &payload);
+                    if matches!(written, Written::Journal { .. }) {
                         traffic.journal_writes += 1;
                         traffic.journal_bytes += event.sectors * 512;
                     }

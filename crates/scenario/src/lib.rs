@@ -2,7 +2,9 @@
 //! What a scenario is: pure data, read from files and checked. Nothing here
 //! boots, writes or judges.
 
+mod cause;
 mod error;
+mod exploration;
 pub mod layout;
 mod load;
 mod permit;
@@ -12,9 +14,11 @@ mod setup;
 mod staged;
 mod step;
 
+pub use cause::Cause;
 pub use error::ScenarioError;
+pub use exploration::{Expectations, Kind, Unusable};
 pub use load::{Bypass, Cycles, Delays, Job, JobFile, JobText, LoadPlan, Settings, StampedArea};
-pub use permit::{Cause, Permits};
+pub use permit::Permits;
 pub use read::{load_all, parse, parse_with};
 pub use scenario::Scenario;
 pub use setup::{BcacheSetup, Block, CacheMode, DiskSetup, Disks};

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which block a time line is about.
 
-use crate::story::{What, what};
+use crate::decode::{Seen, on_bcache};
 use evidence::{Case, Fact, Observation};
 use scenario::layout;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use vdisk::log::Log;
-use vdisk::{Kind, Op};
+use vdisk::{Event, Kind, Op};
 
 /// A range of the bcache device, in sectors of 512 B, and the names that the
 /// scenario gave to the writes.
@@ -84,10 +84,10 @@ fn named(log: &Log, names: &BTreeMap<u64, String>) -> Option<Range<u64>> {
             if event.kind != Kind::Issue || event.op != Some(Op::Write) || &*event.disk != "hdd" {
                 continue;
             }
-            let Ok(data) = log.payload(life, event.request) else { continue };
-            if matches!(what(false, event.sector, &data), What::Stamped { seq, .. } if seq == last)
-            {
-                return Some(of_backing(event.sector, event.sectors));
+            let seen = Seen::of_log(log, life, event).ok().and_then(|seen| seen.written);
+            let stamp = seen.and_then(|written| written.stamp(event.sector));
+            if stamp.is_some_and(|(seq, _)| seq == last) {
+                return Some(of_backing(event));
             }
         }
     }
@@ -97,10 +97,9 @@ fn named(log: &Log, names: &BTreeMap<u64, String>) -> Option<Range<u64>> {
 fn held(log: &Log) -> Option<Range<u64>> {
     let mut events = log.lives.iter().flat_map(|life| &life.events);
     let held = events.find(|event| matches!(event.kind, Kind::Held(_)) && &*event.disk == "hdd")?;
-    Some(of_backing(held.sector, held.sectors))
+    Some(of_backing(held))
 }
 
-fn of_backing(sector: u64, sectors: u64) -> Range<u64> {
-    let first = sector.saturating_sub(layout::DATA_OFFSET);
-    first..first.saturating_add(sectors)
+fn of_backing(event: &Event) -> Range<u64> {
+    on_bcache(event.sector..event.sector.saturating_add(event.sectors))
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a time line leaves out is counted, not hidden.
 
-use crate::story::What;
+use crate::decode::Written;
+use scenario::Disk;
 use std::collections::BTreeMap;
 use vdisk::Op;
 
@@ -10,16 +11,16 @@ use vdisk::Op;
 pub(super) struct Skipped(BTreeMap<&'static str, u64>);
 
 impl Skipped {
-    pub fn count(&mut self, ssd: bool, op: Op, what: Option<&What>) {
-        let word = match (ssd, op, what) {
-            (true, Op::Write, Some(What::Journal { .. })) => "journal entries",
-            (true, Op::Write, Some(What::Set { .. })) => "btree writes",
-            (true, Op::Write, _) => "other SSD writes",
-            (true, Op::Read, _) => "SSD reads",
-            (true, Op::Flush, _) => "SSD flushes",
-            (false, Op::Write, _) => "HDD writes",
-            (false, Op::Read, _) => "HDD reads",
-            (false, Op::Flush, _) => "HDD flushes",
+    pub fn count(&mut self, disk: Disk, op: Op, what: Option<&Written>) {
+        let word = match (disk, op, what) {
+            (Disk::Ssd, Op::Write, Some(Written::Journal { .. })) => "journal entries",
+            (Disk::Ssd, Op::Write, Some(Written::Set { .. })) => "btree writes",
+            (Disk::Ssd, Op::Write, _) => "other SSD writes",
+            (Disk::Ssd, Op::Read, _) => "SSD reads",
+            (Disk::Ssd, Op::Flush, _) => "SSD flushes",
+            (Disk::Hdd, Op::Write, _) => "HDD writes",
+            (Disk::Hdd, Op::Read, _) => "HDD reads",
+            (Disk::Hdd, Op::Flush, _) => "HDD flushes",
             (_, Op::Trim | Op::WriteZeroes, _) => "trims",
         };
         *self.0.entry(word).or_default() += 1;

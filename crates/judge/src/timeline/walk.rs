@@ -3,8 +3,9 @@
 
 use super::focus::Focus;
 use super::skipped::Skipped;
-use crate::story::{What, what};
+use crate::decode::{Seen, Written, concerns, disk, overlap};
 use evidence::{Bar, Case, Lane, Outcome, Row, Timeline, Tone, Verdict};
+use scenario::Disk;
 use std::collections::HashMap;
 use std::ops::Range;
 use vdisk::bcache_format::Key;
@@ -140,22 +141,19 @@ impl Walk<'_> {
     }
 
     fn issue(&mut self, life: &Life, event: &Event, op: Op) {
-        let range = event.sector..event.sector.saturating_add(event.sectors);
-        let ssd = &*event.disk == "ssd";
-        let payload = (op == Op::Write && (ssd || overlap(&range, &self.backing)))
-            .then(|| self.log.payload(life, event.request).ok())
-            .flatten();
-        let kind = payload.map(|data| what(ssd, event.sector, &data));
-        let told = if ssd {
-            self.ssd(event, op, &range, kind.as_ref())
-        } else {
-            self.hdd(op, &range, kind.as_ref())
+        let (disk, range) = (disk(event), event.sector..event.sector.saturating_add(event.sectors));
+        let wanted = op == Op::Write && (disk == Disk::Ssd || overlap(&range, &self.backing));
+        let seen = wanted.then(|| Seen::of_log(self.log, life, event).ok()).flatten();
+        let written = seen.and_then(|seen| seen.written);
+        let label = match disk {
+            Disk::Ssd => self.ssd(event, op, &range, written.as_ref()),
+            Disk::Hdd => self.hdd(event, op, &range, written.as_ref()),
         };
-        let Some((tone, name, text)) = told else {
-            self.skipped.count(ssd, op, kind.as_ref());
+        let Some((tone, name, text)) = label else {
+            self.skipped.count(disk, op, written.as_ref());
             return;
         };
-        let miss = !ssd && op == Op::Read && !self.judging;
+        let miss = disk == Disk::Hdd && op == Op::Read && !self.judging;
         if miss {
             self.placeholder(event);
         }
@@ -184,18 +182,25 @@ impl Walk<'_> {
     }
 
     /// What a request of the backing device is, if it concerns the focus.
-    fn hdd(&self, op: Op, range: &Range<u64>, what: Option<&What>) -> Option<Told> {
+    fn hdd(
+        &self,
+        event: &Event,
+        op: Op,
+        range: &Range<u64>,
+        what: Option<&Written>,
+    ) -> Option<Label> {
         if op == Op::Flush || !overlap(range, &self.backing) {
             return None;
         }
         let place = place(range);
-        Some(match (op, what) {
+        let stamp = what.and_then(|what| what.stamp(event.sector));
+        Some(match (op, stamp) {
             (Op::Read, _) if self.judging => {
                 (Tone::Read, "the oracle's read".to_owned(), format!("the oracle reads {place}"))
             }
             (Op::Read, _) => (Tone::Read, "read".to_owned(), format!("read of {place} issued")),
-            (Op::Write, Some(What::Stamped { seq, .. })) => {
-                let name = self.focus.name(*seq);
+            (Op::Write, Some((seq, _))) => {
+                let name = self.focus.name(seq);
                 (Tone::Write, name.clone(), format!("{name}: write of {place} issued"))
             }
             (op, _) => {
@@ -211,19 +216,22 @@ impl Walk<'_> {
         event: &Event,
         op: Op,
         range: &Range<u64>,
-        what: Option<&What>,
-    ) -> Option<Told> {
+        what: Option<&Written>,
+    ) -> Option<Label> {
         let place = place(range);
         if op == Op::Read && self.places.iter().any(|cached| overlap(cached, range)) {
             let text = format!("read of {place}, where the block is cached: a hit");
             return Some((Tone::Read, "read of the cached block".to_owned(), text));
         }
         match (op, what?) {
-            (_, What::Journal { seq, last_seq, keys }) => {
+            (_, Written::Journal { seq, last_seq, keys }) => {
                 let about = self.about(keys);
                 let name = format!("journal entry {seq}");
                 if let Some(about) = about {
-                    if keys.iter().any(|key| self.covers(key) && key.pointers.is_empty()) {
+                    if keys
+                        .iter()
+                        .any(|key| concerns(key, &self.backing) && key.pointers.is_empty())
+                    {
                         self.invalidated_by = Some(*seq);
                     }
                     return Some((Tone::Journal, name.clone(), format!("{name}: {about}")));
@@ -236,35 +244,31 @@ impl Walk<'_> {
                 );
                 Some((Tone::Journal, name, text))
             }
-            (_, What::Set { keys }) => {
+            (_, Written::Set { keys }) => {
                 let about = self.about(keys)?;
                 Some((Tone::Leaf, "btree leaf".to_owned(), format!("btree leaf: {about}")))
             }
-            (_, What::Stamped { seq, sector }) => {
-                let cached = *sector..sector.saturating_add(event.sectors);
+            (_, written) => {
+                let (seq, sector) = written.stamp(event.sector)?;
+                let cached = sector..sector.saturating_add(event.sectors);
                 let relevant = overlap(&cached, &self.focus.range);
                 if !relevant {
                     return None;
                 }
-                let name = self.focus.name(*seq);
+                let name = self.focus.name(seq);
                 self.places.push(range.clone());
                 self.end_placeholder(true);
                 let text = format!("{name}: data for the cache, to {place}");
                 Some((Tone::Fill, name, text))
             }
-            _ => None,
         }
-    }
-
-    fn covers(&self, key: &Key) -> bool {
-        key.start() < self.backing.end && self.backing.start < key.end
     }
 
     /// What a set of keys says of the focus: the newest word of each kind.
     fn about(&self, keys: &[Key]) -> Option<String> {
         let says: Vec<String> = keys
             .iter()
-            .filter(|key| self.covers(key))
+            .filter(|key| concerns(key, &self.backing))
             .map(|key| match key.pointers.first() {
                 None => "\"not cached\" (an invalidation)".to_owned(),
                 Some(at) if at.device == 4095 => "a placeholder".to_owned(),
@@ -406,7 +410,8 @@ impl Walk<'_> {
     }
 }
 
-type Told = (Tone, String, String);
+/// Tone, name and text of a row.
+type Label = (Tone, String, String);
 
 fn lane(event: &Event) -> Lane {
     match &*event.disk {
@@ -414,10 +419,6 @@ fn lane(event: &Event) -> Lane {
         "hdd" => Lane::Hdd,
         _ => Lane::Lab,
     }
-}
-
-fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
-    a.start < b.end && b.start < a.end
 }
 
 fn place(range: &Range<u64>) -> String {

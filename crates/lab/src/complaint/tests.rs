@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 use super::*;
+use evidence::HarnessFailure;
 use judge::kernel_report::said;
 
 fn judged(end: Result<(), Stop>, logs: &Path) -> Result<Option<KernelReport>, Stop> {
@@ -67,16 +68,16 @@ fn a_report_outweighs_a_clean_read_back_and_a_closed_window() {
         assert_eq!((report.kind, report.text.len()), ("lockdep", 2));
         assert!(report.lines()[0].text().contains("possible circular"), "{:?}", report.lines());
     }
-    let stopped = Trouble::new("hung", "m", "n").into();
+    let stopped = Trouble::new(HarnessFailure::Hung, "m", "n").into();
     assert!(judged(Err(stopped), logs.path()).unwrap().is_some());
 }
 
 #[test]
 fn an_oops_keeps_its_name_and_no_report_changes_nothing() {
     let oops = logs(&[("boot-1", "[ 1.0] BUG: kernel NULL pointer dereference, address: 8\n")]);
-    let end: Stop = Trouble::new("oops", "m", "n").into();
+    let end: Stop = Trouble::new(HarnessFailure::Oops, "m", "n").into();
     let Err(Stop::Trouble(trouble)) = judged(Err(end), oops.path()) else { panic!() };
-    assert_eq!(trouble.what, "oops");
+    assert_eq!(trouble.what, HarnessFailure::Oops);
     let calm = logs(&[("boot-1", "[ 1.0] calm\n")]);
     assert!(judged(Ok(()), calm.path()).unwrap().is_none());
     assert!(matches!(judged(Err(Stop::Closed("w".into())), calm.path()), Err(Stop::Closed(_))));
@@ -88,7 +89,7 @@ fn a_stall_is_trouble() {
     let stall = "[ 9.0] rcu: INFO: rcu_sched detected stalls on CPUs/tasks:\n[ 9.1] rcu: 1-...\n";
     let stalled = logs(&[("boot-1", stall)]);
     let Err(Stop::Trouble(trouble)) = judged(Ok(()), stalled.path()) else { panic!() };
-    assert_eq!(trouble.what, "kernel-stall");
+    assert_eq!(trouble.what, HarnessFailure::KernelStall);
     assert!(trouble.console_tail.contains("detected stalls"));
     let both = logs(&[("boot-1", stall), ("boot-2", SPLAT)]);
     assert_eq!(judged(Ok(()), both.path()).unwrap().unwrap().kind, "lockdep");

@@ -3,6 +3,7 @@
 
 use crate::guest::{Guest, GuestError};
 use crate::trouble::{Stop, Trouble};
+use evidence::HarnessFailure;
 use scenario::JobFile;
 use wire::{ExecOutput, Op};
 
@@ -61,7 +62,11 @@ fn refused(file: &JobFile, message: &str) -> Trouble {
     let said = said.join("; ");
     let line = file.line_of(message).map_or(String::new(), |line| format!(":{line}"));
     let text = format!("{}{line}: fio says: {said}", file.path.display());
-    Trouble::new("fio-job", text, "mend the job file; `fio --parse-only FILE` checks it here, too")
+    Trouble::new(
+        HarnessFailure::FioJob,
+        text,
+        "mend the job file; `fio --parse-only FILE` checks it here, too",
+    )
 }
 
 /// What fio printed when it had ended.

@@ -9,13 +9,16 @@
 //! disks' events, never from what the guest says.
 
 mod again;
+mod claims;
 mod counters;
+mod cut_record;
 mod cycles;
-mod doubts;
 mod fio;
+mod mismatch;
 mod play;
+mod soak;
 mod stamped;
 mod sweep;
 
-pub use again::Left;
+pub use cut_record::Left;
 pub(crate) use play::play;

@@ -2,15 +2,18 @@
 //! `L1`: the job from its start to its end, in a few rounds with a sweep after
 //! each, then a sweep of the whole device.
 
-use super::again::{self, Left};
-use super::{counters, cycles, fio};
+use super::claims::{Say, shown};
+use super::cut_record::Left;
+use super::{again, counters, cycles, fio};
+use crate::feed::Feed;
 use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
-use evidence::{Case, Fact, Load, Opportunity, Outcome, StaleSample, Verdict};
-use judge::flight::{Counts, Flight};
+use evidence::{Case, Fact, HarnessFailure, Load, Opportunity, Outcome, StaleSample, Verdict};
+use judge::tally::{Counts, Tally};
 use scenario::LoadPlan;
 use scenario::{Bypass, Delays, Job};
 use std::time::{Duration, Instant};
+use vdisk::Rig;
 use wire::Answer;
 
 /// Sweeps during a load: as many points has stale-over-time.
@@ -21,9 +24,6 @@ const CONTROL_S: u64 = 2;
 
 /// Looking at the disks' events, in between waiting for fio.
 const GLANCE: Duration = Duration::from_millis(20);
-
-/// Says what is going on: number, of how many, words.
-pub(crate) type Say<'a> = &'a dyn Fn(usize, usize, String);
 
 /// A load case as a whole.
 pub(crate) fn play(
@@ -62,13 +62,13 @@ fn once(
     let rounds = runtime.map_or(1, |seconds| ROUNDS.min(seconds));
     let of = rounds as usize + 1;
     let control = control_round(session, job)?;
-    let mut flight = Flight::new(&session.rig);
+    let mut following = Following::default();
     let mut sum = fio::Report::default();
     for round in 0..rounds {
         say(round as usize + 1, of, format!("fio {}, round {}", job.name, round + 1));
         session.note(format!("fio {}, round {} of {rounds}", job.name, round + 1));
         let seconds = runtime.map(|all| all.div_ceil(rounds));
-        let report = one_round(session, job, session.seed ^ round, seconds, &mut flight)?;
+        let report = one_round(session, job, session.seed ^ round, seconds, &mut following)?;
         sum.add(&report);
         // The last one is the whole device's.
         if round + 1 < rounds
@@ -81,11 +81,11 @@ fn once(
         }
     }
     // Sweeps read the backing device as well: no more counting.
-    flight.update(&session.rig);
+    following.catch_up(&session.rig);
     say(of, of, "sweep of the whole device".to_owned());
     let swept = session.sweep(None)?;
     let skipped = counters::Skipped::read(&session.guest()?)?;
-    let counts = flight.counts;
+    let counts = following.tally.counts;
     load.seconds = sum.seconds;
     // Every block that fio read and the backing device did not give.
     load.cached_reads = (sum.read_bytes / 512).saturating_sub(counts.missed_sectors) / 8;
@@ -149,13 +149,32 @@ fn control_round(session: &mut Session<'_>, job: &Job) -> Result<Option<Counts>,
     let Some(settings) = job.settings.without(job.bypass) else { return Ok(None) };
     counters::apply(&session.guest()?, &settings)?;
     session.note(format!("fio {} without the reason to bypass: {settings:?}", job.name));
-    let mut flight = Flight::new(&session.rig);
-    one_round(session, job, session.seed ^ u64::MAX, Some(CONTROL_S), &mut flight)?;
+    let mut following = Following::default();
+    one_round(session, job, session.seed ^ u64::MAX, Some(CONTROL_S), &mut following)?;
     // The journal follows within `journal_delay_ms`, 100 by default.
     std::thread::sleep(Duration::from_millis(300));
-    flight.update(&session.rig);
+    following.catch_up(&session.rig);
     counters::apply(&session.guest()?, &job.settings)?;
-    Ok(Some(flight.counts))
+    Ok(Some(following.tally.counts))
+}
+
+/// The counts of a load that is going on.
+#[derive(Default)]
+struct Following {
+    feed: Feed,
+    tally: Tally,
+}
+
+impl Following {
+    /// Without what has happened since the last call.
+    fn begin_anew(&mut self, rig: &Rig) {
+        self.feed = Feed::new(rig);
+        self.tally.begin_anew();
+    }
+
+    fn catch_up(&mut self, rig: &Rig) {
+        self.feed.each(rig, Tally::wants, |seen| self.tally.take(seen));
+    }
 }
 
 /// Runs fio once and watches the disks meanwhile.
@@ -164,38 +183,37 @@ fn one_round(
     job: &Job,
     seed: u64,
     seconds: Option<u64>,
-    flight: &mut Flight,
+    following: &mut Following,
 ) -> Result<fio::Report, Stop> {
     // fio's random numbers take 64 bits, its parser a signed number.
     let text = job.file.instance(seed & 0x7fff_ffff, seconds);
     fio::hand_over(&session.guest()?, &job.file, &text)?;
     // Emulation on a busy machine: starting and verifying take their time.
     let limit = Duration::from_secs(seconds.unwrap_or(60) * 4 + 120);
-    *flight = flight.starting_now(&session.rig);
+    following.begin_anew(&session.rig);
     counters::delay(&session.rig, job.delays);
     let pending =
         session.vm()?.start(fio::run(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)));
     let deadline = Instant::now() + limit + Duration::from_secs(10);
     let answer = loop {
-        flight.update(&session.rig);
+        following.catch_up(&session.rig);
         match pending.wait(GLANCE, session.cancel) {
             Err(vm::CallError::Deadline { .. }) if Instant::now() < deadline => {}
             outcome => break outcome?,
         }
     };
-    flight.update(&session.rig);
+    following.catch_up(&session.rig);
     counters::delay(&session.rig, Delays::default());
     match answer {
         Answer::Exec(out) => fio::report(&job.file, &out),
         other => {
             let text = format!("unexpected answer {other:?}");
-            Err(Trouble::new("guest-refused", text, "a bug of the lab").into())
+            Err(Trouble::new(HarnessFailure::GuestRefused, text, "a bug of the lab").into())
         }
     }
 }
 
-/// Writes down what the counters show; the first that shows nothing, as the
-/// reason why nothing follows from a clean sweep.
+/// The claims of the job's way to bypass.
 fn opportunities(
     session: &mut Session<'_>,
     counts: &Counts,
@@ -252,30 +270,6 @@ fn only_reason(counts: &Counts, control: &Counts, bypass: Bypass) -> Opportunity
             counts.backing_writes,
         ),
     }
-}
-
-/// Claim, count, what was counted.
-pub(crate) type Claim<'a> = (&'a str, u64, &'a str);
-
-/// As [`opportunities`], for given claims.
-pub(crate) fn shown(
-    session: &mut Session<'_>,
-    claims: &[Claim<'_>],
-    counts: &Counts,
-) -> Result<(), String> {
-    let mut closed = None;
-    for (claim, count, what) in claims {
-        let detail = format!("{count} {what}");
-        let open = *count > 0;
-        if !open {
-            closed.get_or_insert(format!("{claim}: {detail}"));
-        }
-        session.opportunities.push(Opportunity { claim: (*claim).to_owned(), open, detail });
-    }
-    if counts.unseen > 0 {
-        session.note(format!("{} events came too fast to be counted", counts.unseen));
-    }
-    closed.map_or(Ok(()), Err)
 }
 
 #[cfg(test)]

@@ -171,7 +171,7 @@ pub fn rebase(session: &mut Session<'_>, area: StampedArea) -> Result<(), Stop> 
 
 /// Writes over ranges in which cache and backing device disagree, so that a
 /// disagreement that the crash model permits is counted in one cycle only.
-pub fn heal(session: &mut Session<'_>, ranges: &[Extent]) -> Result<(), Stop> {
+pub fn overwrite(session: &mut Session<'_>, ranges: &[Extent]) -> Result<(), Stop> {
     if ranges.is_empty() {
         return Ok(());
     }

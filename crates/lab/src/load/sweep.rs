@@ -6,6 +6,7 @@ use super::counters;
 use crate::bcache;
 use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
+use evidence::HarnessFailure;
 use scenario::layout::DATA_OFFSET;
 use std::time::{Duration, Instant};
 use wire::{Answer, Device, Extent, Op};
@@ -56,7 +57,7 @@ impl Session<'_> {
         let state = counters::drain(&guest, PATIENCE)?;
         if state != "clean" {
             let text = format!("the backing device's state is {state:?}, nothing can be compared");
-            return Err(Trouble::new("not-clean", text, "see the console log").into());
+            return Err(Trouble::new(HarnessFailure::NotClean, text, "see the console log").into());
         }
         let (first, sectors) = match range {
             Some(range) => range,
@@ -69,7 +70,9 @@ impl Session<'_> {
             Answer::Extents(extents) => extents,
             other => {
                 let text = format!("unexpected answer {other:?}");
-                return Err(Trouble::new("guest-refused", text, "a bug of the lab").into());
+                return Err(
+                    Trouble::new(HarnessFailure::GuestRefused, text, "a bug of the lab").into()
+                );
             }
         };
         let took = began.elapsed();

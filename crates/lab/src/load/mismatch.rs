@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Sectors that need an explanation after a cut, and where the cache has them.
+//! Sectors in which cache and disk do not agree after a cut: why, and where the
+//! cache has them.
 
 use crate::bcache;
 use crate::session::Session;
 use crate::trouble::Stop;
 use evidence::Verdict;
-use judge::ledger::{Doubt, Ledger};
+use judge::ledger::{Ledger, Mismatch};
 use judge::watch::NUDGE;
 use scenario::CacheMode;
 use scenario::layout::DATA_OFFSET;
@@ -62,14 +63,14 @@ pub fn explain(
         let on_disk = sector + DATA_OFFSET;
         let back = hdd.read(on_disk..on_disk + 1);
         let front = place.map_or_else(|| back.clone(), |place| ssd.read(place..place + 1));
-        let doubt = Doubt { sector: on_disk, place, front: &front, back: &back };
+        let mismatch = Mismatch { sector: on_disk, place, front: &front, back: &back };
         let Evidence { ledger, cut, ssd, passes } = evidence;
-        let cause = ledger.explain(doubt, cut, ssd, *passes);
+        let cause = ledger.explain(mismatch, cut, ssd, *passes);
         if verdict == Verdict::Diverged && !stands(session, sector, &back) {
             explained.only_copy += 1;
         }
         explained.add(verdict, cause, permitted, || {
-            format!("{verdict} at sector {sector}: {}", ledger.story(doubt, cut, ssd))
+            format!("{verdict} at sector {sector}: {}", ledger.describe(mismatch, cut, ssd))
         });
     }
     Ok(explained)
@@ -101,7 +102,7 @@ impl Explained {
         }
         self.inexcusable.insert(verdict);
         if self.details.len() < 6 {
-            self.details.push(format!("{} ({})", detail(), cause.as_str()));
+            self.details.push(format!("{} ({})", detail(), cause));
         }
     }
 }
@@ -142,7 +143,7 @@ mod tests {
     }
 
     fn verdicts(arm: &str, verdict: Verdict, cause: Cause) -> (bool, bool) {
-        let rules = permits("\"*\" = [\"disk-lost\"]\nrust = [\"unjournaled\"]\n");
+        let rules = permits("\"*\" = [\"disk-behind\"]\nrust = [\"unjournaled\"]\n");
         let mut explained = Explained::default();
         explained.add(verdict, cause, (&rules, arm), || "sector 8".to_owned());
         assert_eq!(explained.causes[&cause], 1);
@@ -154,11 +155,11 @@ mod tests {
     fn a_cause_is_excused_only_where_the_scenario_permits_it() {
         let excused = (true, false);
         let red = (false, true);
-        assert_eq!(verdicts("rust", Verdict::Diverged, Cause::DiskLost), excused);
-        assert_eq!(verdicts("ordered", Verdict::Diverged, Cause::DiskLost), excused);
+        assert_eq!(verdicts("rust", Verdict::Diverged, Cause::DiskBehind), excused);
+        assert_eq!(verdicts("ordered", Verdict::Diverged, Cause::DiskBehind), excused);
         assert_eq!(verdicts("rust", Verdict::Diverged, Cause::Unjournaled), excused);
         assert_eq!(verdicts("ordered", Verdict::Diverged, Cause::Unjournaled), red);
-        for cause in [Cause::Revived, Cause::CacheLost, Cause::Overlap, Cause::Unknown] {
+        for cause in [Cause::LateFill, Cause::DanglingKey, Cause::Overlap, Cause::Unknown] {
             assert_eq!(verdicts("rust", Verdict::Diverged, cause), red, "{cause:?}");
         }
     }
@@ -167,7 +168,7 @@ mod tests {
     #[test]
     fn a_broken_promise_is_not_excused_by_a_window() {
         for verdict in [Verdict::Stale, Verdict::Lost, Verdict::Alien, Verdict::Torn] {
-            assert_eq!(verdicts("rust", verdict, Cause::DiskLost), (false, true));
+            assert_eq!(verdicts("rust", verdict, Cause::DiskBehind), (false, true));
             assert_eq!(verdicts("rust", verdict, Cause::Unjournaled), (false, true));
         }
     }

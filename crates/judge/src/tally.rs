@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Counts from the disks' events, while the load goes on: misses, bypass
-//! writes, and misses that overlapped a write in flight.
+//! writes, and misses that overlapped a write in tally.
 //!
-//! Events and payloads are followed as they come, with bounded memory, so a
-//! soak of hours costs no more than a second of load.
+//! Events are taken as they come, with bounded memory, so a soak of hours costs
+//! no more than a second of load.
 
-use scenario::layout::{DATA_OFFSET, SET_MAGIC};
+use crate::decode::{Seen, Written, disk, overlap};
+use scenario::Disk;
+use scenario::layout::DATA_OFFSET;
 use std::collections::HashMap;
 use std::ops::Range;
-use vdisk::bcache_format::{Key, Written, recognise};
-use vdisk::{Event, Kind, Op, Rig};
-
-/// Journal entries are known by their magic number, wherever they are.
-const ANYWHERE: u64 = u64::MAX;
+use vdisk::bcache_format::Key;
+use vdisk::{Event, Kind, Op};
 
 /// What the disks saw of a load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,10 +42,9 @@ pub struct Counts {
     pub unseen: u64,
 }
 
-/// Follows a rig's events.
+/// The counts, and what they wait for.
 #[derive(Debug, Default)]
-pub struct Flight {
-    next: u64,
+pub struct Tally {
     on_the_way: HashMap<u64, (Op, Range<u64>)>,
     /// Discards whose key has not been seen, by range: how many.
     keyless: HashMap<Range<u64>, u64>,
@@ -54,54 +52,42 @@ pub struct Flight {
     pub counts: Counts,
 }
 
-impl Flight {
-    /// From now on.
-    pub fn new(rig: &Rig) -> Self {
-        Self { next: rig.now() + 1, ..Self::default() }
+impl Tally {
+    /// The same sums; whatever was on its way is gone.
+    pub fn begin_anew(&mut self) {
+        *self = Self { counts: self.counts, ..Self::default() };
     }
 
-    /// The same sums, without what has happened since the last call.
-    pub fn starting_now(&self, rig: &Rig) -> Self {
-        Self { counts: self.counts, ..Self::new(rig) }
+    /// Whether an event's payload is wanted: only it tells what a finished
+    /// write to the cache device is.
+    #[must_use]
+    pub fn wants(event: &Event) -> bool {
+        let finished = event.kind == Kind::Complete && event.error == 0;
+        finished && event.op == Some(Op::Write) && disk(event) == Disk::Ssd
     }
 
-    /// Looks at what has happened since the last call. Call it often: the rig
-    /// keeps some 260,000 events and 32 MiB of payload.
-    pub fn update(&mut self, rig: &Rig) {
-        for event in rig.events_since(self.next) {
-            self.counts.unseen += event.seq - self.next;
-            self.next = event.seq + 1;
-            let payload = journal_candidate(&event).then(|| rig.payload(event.request)).flatten();
-            self.take(&event, payload.as_ref().map(|data| data.as_slice()));
-        }
-    }
-
-    fn take(&mut self, event: &Event, payload: Option<&[u8]>) {
+    /// Looks at the next event.
+    pub fn take(&mut self, seen: &Seen) {
+        let event = &seen.event;
+        self.counts.unseen += seen.missed;
         if matches!(event.kind, Kind::Cut(_) | Kind::Restore) {
-            // Whatever was on its way is gone.
-            self.on_the_way.clear();
-            self.keyless.clear();
+            self.begin_anew();
         }
         let Some(op) = event.op else { return };
-        let range = event.sector..event.sector + event.sectors;
+        let range = seen.sectors();
         let users = range.start >= DATA_OFFSET;
         let counts = &mut self.counts;
         match (&*event.disk, &event.kind, op) {
             ("ssd", Kind::Media, Op::Read) => counts.cache_sectors += event.sectors,
             ("ssd", Kind::Complete, Op::Write) => {
-                if let Some(Written::Journal(entry)) =
-                    payload.map(|data| recognise(SET_MAGIC, ANYWHERE, data))
-                {
-                    self.take_keys(&entry.keys);
+                if let Some(Written::Journal { keys, .. }) = &seen.written {
+                    self.take_keys(keys);
                 }
             }
             ("hdd", Kind::Media, Op::Read) if users => {
                 counts.misses += 1;
                 counts.missed_sectors += event.sectors;
-                let beside = self
-                    .on_the_way
-                    .values()
-                    .filter(|(_, write)| write.start < range.end && range.start < write.end);
+                let beside = self.on_the_way.values().filter(|(_, write)| overlap(write, &range));
                 let mut ops = beside.map(|(op, _)| *op).peekable();
                 counts.overlapped += u64::from(ops.peek().is_some());
                 counts.overlapped_discards += u64::from(ops.any(|op| op == Op::Trim));
@@ -120,9 +106,7 @@ impl Flight {
             _ => {}
         }
     }
-}
 
-impl Flight {
     /// Keys of a journal entry: those without pointers are invalidations.
     fn take_keys(&mut self, keys: &[Key]) {
         for key in keys.iter().filter(|key| key.pointers.is_empty()) {
@@ -135,14 +119,6 @@ impl Flight {
             }
         }
     }
-}
-
-/// A finished write to the cache device: only its payload tells what it is.
-fn journal_candidate(event: &Event) -> bool {
-    event.kind == Kind::Complete
-        && event.op == Some(Op::Write)
-        && event.error == 0
-        && &*event.disk == "ssd"
 }
 
 #[cfg(test)]
@@ -167,9 +143,9 @@ mod tests {
     }
 
     fn counts(events: &[Event]) -> Counts {
-        let mut flight = Flight { next: 1, ..Flight::default() };
-        events.iter().for_each(|event| flight.take(event, None));
-        flight.counts
+        let mut tally = Tally::default();
+        events.iter().for_each(|event| tally.take(&Seen::new(event.clone(), None)));
+        tally.counts
     }
 
     #[test]
@@ -202,19 +178,19 @@ mod tests {
 
     #[test]
     fn keys_of_discards_are_told_from_keys_of_writes() {
-        let mut flight = Flight { next: 1, ..Flight::default() };
-        flight.take(&event("hdd", Kind::Issue, 1, Op::Trim, 100), None);
-        flight.take(&event("hdd", Kind::Media, 2, Op::Read, 104), None);
-        flight.take(&event("hdd", Kind::Issue, 3, Op::Write, 200), None);
-        flight.take(&event("hdd", Kind::Media, 4, Op::Read, 200), None);
-        assert_eq!((flight.counts.overlapped, flight.counts.overlapped_discards), (2, 1));
-        flight.take_keys(&journaled(200..208));
-        flight.take_keys(&journaled(100..104));
-        assert_eq!((flight.counts.invalidations, flight.counts.discard_keys), (2, 0));
-        flight.take_keys(&journaled(100..108));
-        flight.take_keys(&journaled(100..108));
-        assert_eq!((flight.counts.invalidations, flight.counts.discard_keys), (4, 1));
-        assert_eq!(flight.counts.discards, 1);
+        let mut tally = Tally::default();
+        tally.take(&Seen::new(event("hdd", Kind::Issue, 1, Op::Trim, 100), None));
+        tally.take(&Seen::new(event("hdd", Kind::Media, 2, Op::Read, 104), None));
+        tally.take(&Seen::new(event("hdd", Kind::Issue, 3, Op::Write, 200), None));
+        tally.take(&Seen::new(event("hdd", Kind::Media, 4, Op::Read, 200), None));
+        assert_eq!((tally.counts.overlapped, tally.counts.overlapped_discards), (2, 1));
+        tally.take_keys(&journaled(200..208));
+        tally.take_keys(&journaled(100..104));
+        assert_eq!((tally.counts.invalidations, tally.counts.discard_keys), (2, 0));
+        tally.take_keys(&journaled(100..108));
+        tally.take_keys(&journaled(100..108));
+        assert_eq!((tally.counts.invalidations, tally.counts.discard_keys), (4, 1));
+        assert_eq!(tally.counts.discards, 1);
     }
 
     #[test]

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the disks' events mean in bcache's terms, decoded here and nowhere
+//! else: journal entries, sets of btree keys, stamped data.
+
+use scenario::Disk;
+use scenario::layout::{DATA_OFFSET, SET_MAGIC};
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use vdisk::bcache_format::{Key, Written as Format, recognise};
+use vdisk::log::{Life, Log, LogError};
+use vdisk::{Event, Op};
+use wire::{Content, Extent, SECTOR, classify};
+
+/// Where nobody knows to which sector of the cache device a payload goes: all
+/// but its superblock is known by a magic number.
+pub const ANYWHERE: u64 = u64::MAX;
+
+/// What a write to a disk carried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// A journal entry.
+    Journal {
+        /// Its number.
+        seq: u64,
+        /// The oldest entry that replay would still use.
+        last_seq: u64,
+        /// What was inserted.
+        keys: Vec<Key>,
+    },
+    /// A set of btree keys.
+    Set {
+        /// The keys.
+        keys: Vec<Key>,
+    },
+    /// Bucket priorities and generations.
+    Priorities,
+    /// A superblock, or what else is in front of the users' data.
+    Superblock,
+    /// Users' data, with what of it the lab has stamped.
+    Data(Vec<Stamped>),
+    /// Nothing but zeroes: a discard, or a payload that is not known any more.
+    Zeroes,
+}
+
+/// Neighbouring sectors of one stamped write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamped {
+    /// Sequence number in the stamps.
+    pub seq: u64,
+    /// The first of these sectors on the bcache device.
+    pub first: u64,
+    /// Where they are on the disk; from 0 where that is [`ANYWHERE`].
+    pub place: Range<u64>,
+}
+
+impl Stamped {
+    /// These sectors on the bcache device.
+    #[must_use]
+    pub fn range(&self) -> Range<u64> {
+        self.first..self.first + (self.place.end - self.place.start)
+    }
+}
+
+impl Written {
+    /// Of a write of `payload` to `sector` of `disk`.
+    #[must_use]
+    pub fn of(disk: Disk, sector: u64, payload: &[u8]) -> Self {
+        if disk == Disk::Ssd {
+            match recognise(SET_MAGIC, sector, payload) {
+                Format::Journal(entry) => {
+                    let (seq, last_seq, keys) = (entry.seq, entry.last_seq, entry.keys);
+                    return Self::Journal { seq, last_seq, keys };
+                }
+                Format::Node(node) => return Self::Set { keys: node.keys },
+                Format::Priorities { .. } => return Self::Priorities,
+                Format::Superblock(_) => return Self::Superblock,
+                Format::Other => {}
+            }
+        }
+        let stamps = stamps(if sector == ANYWHERE { 0 } else { sector }, payload);
+        if disk == Disk::Hdd && sector < DATA_OFFSET && stamps.is_empty() {
+            return Self::Superblock;
+        }
+        Self::Data(stamps)
+    }
+
+    /// Number and sector (of the bcache device) of the stamp that a write to
+    /// `sector` of a disk begins with.
+    #[must_use]
+    pub fn stamp(&self, sector: u64) -> Option<(u64, u64)> {
+        let Self::Data(stamps) = self else { return None };
+        stamps.first().filter(|first| first.place.start == sector).map(|at| (at.seq, at.first))
+    }
+}
+
+/// The stamped sectors of a payload that goes to `sector`.
+fn stamps(sector: u64, payload: &[u8]) -> Vec<Stamped> {
+    let mut found: Vec<Stamped> = Vec::new();
+    for (bytes, place) in payload.chunks_exact(SECTOR).zip(sector..) {
+        // No stamp is at home there.
+        let Content::Misplaced { seq, sector: home, .. } = classify(bytes, u64::MAX) else {
+            continue;
+        };
+        match found.last_mut() {
+            Some(last) if (last.seq, last.place.end, last.range().end) == (seq, place, home) => {
+                last.place.end += 1;
+            }
+            _ => found.push(Stamped { seq, first: home, place: place..place + 1 }),
+        }
+    }
+    found
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counted = |f: &mut fmt::Formatter<'_>, keys: &[Key]| {
+            let gone = keys.iter().filter(|key| key.pointers.is_empty()).count();
+            write!(f, "{} keys", keys.len())?;
+            if gone > 0 { write!(f, ", {gone} of them invalidations") } else { Ok(()) }
+        };
+        match self {
+            Self::Journal { seq, last_seq, keys } => {
+                write!(f, "journal entry {seq} (last_seq {last_seq}), ")?;
+                counted(f, keys)
+            }
+            Self::Set { keys } => {
+                write!(f, "btree set, ")?;
+                counted(f, keys)
+            }
+            Self::Priorities => f.write_str("bucket priorities"),
+            Self::Superblock => f.write_str("superblock"),
+            Self::Data(stamps) => match stamps.first() {
+                Some(at) => write!(f, "data of write #{}, sector {} of bcache", at.seq, at.first),
+                None => f.write_str("data that the lab did not stamp"),
+            },
+            Self::Zeroes => f.write_str("zeroes"),
+        }
+    }
+}
+
+/// An event and what it carried, as far as its reader wants to know.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// What happened.
+    pub event: Event,
+    /// The content of a write.
+    pub payload: Option<Arc<Vec<u8>>>,
+    /// The same, decoded.
+    pub written: Option<Written>,
+    /// Events right before it that were forgotten before anybody looked.
+    pub missed: u64,
+}
+
+impl Seen {
+    /// An event with the payload of its request.
+    #[must_use]
+    pub fn new(event: Event, payload: Option<Arc<Vec<u8>>>) -> Self {
+        let written = payload.as_ref().map(|data| Written::of(disk(&event), event.sector, data));
+        Self { event, payload, written, missed: 0 }
+    }
+
+    /// A write's event in a log.
+    ///
+    /// # Errors
+    /// The payload cannot be read.
+    pub fn of_log(log: &Log, life: &Life, event: &Event) -> Result<Self, LogError> {
+        let written = event.op == Some(Op::Write);
+        let payload = if written { Some(log.payload(life, event.request)?) } else { None };
+        Ok(Self::new(event.clone(), payload))
+    }
+
+    /// The sectors of its disk.
+    #[must_use]
+    pub fn sectors(&self) -> Range<u64> {
+        self.event.sector..self.event.sector.saturating_add(self.event.sectors)
+    }
+}
+
+/// The disk that an event is of.
+#[must_use]
+pub fn disk(event: &Event) -> Disk {
+    if &*event.disk == Disk::Ssd.name() { Disk::Ssd } else { Disk::Hdd }
+}
+
+/// Whether two ranges have a sector in common.
+#[must_use]
+pub fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
+/// Whether a key covers any sector of the range, which is of the backing
+/// device.
+#[must_use]
+pub fn concerns(key: &Key, range: &Range<u64>) -> bool {
+    overlap(&(key.start()..key.end), range)
+}
+
+/// A block of the bcache device as btree keys and the backing device count it:
+/// `data_offset` is in, as `cached_dev_submit_bio` adds it before anything
+/// looks at the btree.
+#[must_use]
+pub fn on_backing(block: Extent) -> Range<u64> {
+    let first = block.sector + DATA_OFFSET;
+    first..first + u64::from(block.sectors)
+}
+
+/// Sectors of the backing device as the bcache device counts them.
+#[must_use]
+pub fn on_bcache(sectors: Range<u64>) -> Range<u64> {
+    sectors.start.saturating_sub(DATA_OFFSET)..sectors.end.saturating_sub(DATA_OFFSET)
+}
