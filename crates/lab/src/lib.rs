@@ -9,16 +9,14 @@ mod failing;
 pub mod guest;
 mod judge_step;
 mod kunit;
-mod lifecycle;
 mod load;
-mod precision;
-mod pressure;
+mod named;
 mod provenance;
 mod run;
 mod saved;
 pub mod session;
 mod shell;
-mod steps;
+mod step;
 mod tools;
 mod trouble;
 

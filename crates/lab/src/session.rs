@@ -4,30 +4,22 @@
 
 use crate::bcache;
 use crate::failing::FailingAllocations;
-use crate::guest::{Attendant, Guest, PATIENCE};
+use crate::guest::{ATTEND_EVERY, Attendant, Guest, PATIENCE};
+use crate::named::{Background, Named};
 use crate::trouble::{Stop, Trouble};
-use evidence::{Cut, Observation, Opportunity};
+use evidence::{Cut, Fact, Observation, Opportunity};
 use judge::history::{History, Told};
 use judge::watch::{NUDGE, Watch};
 use judge::witness::Witness;
 use proc::Cancel;
+use scenario::Disk;
 use scenario::Scenario;
-use scenario::layout;
-use scenario::{Counter, Disk};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vdisk::{CutKind, DiskSpec, HoldId, Mark, Media, Policy, Profile, Rig, Snapshot};
 use vm::{Backend, Pending, Vm, VmConfig, VmDisk};
 use wire::{Answer, Device, Extent, Op, Run};
-
-/// A write that was started and not yet waited for.
-pub struct Background {
-    pub pending: Pending,
-    pub seq: u64,
-    /// Position in the disks' event sequence before it was submitted.
-    pub started_at: u64,
-}
 
 /// QEMU's NBD client can leave a finished request waiting for its receive lock,
 /// which the coroutine of a held request holds until the *next* reply of that disk
@@ -66,22 +58,15 @@ pub struct Session<'a> {
     pub seed: u64,
     next_seq: u64,
     next_flush: u64,
-    /// Position in the filler blocks; see [`Session::filler`].
-    filler_at: u64,
     pub witness: Witness,
     /// What the witness was told, by event: see [`History`].
     pub history: History,
     pub watch: Watch,
-    pub versions: BTreeMap<String, u64>,
-    pub background: BTreeMap<String, Background>,
-    /// Reads that were started and not yet waited for.
-    pub reads: BTreeMap<String, Pending>,
+    pub named: Named,
     pub holds: BTreeMap<String, HoldId>,
     pub opportunities: Vec<Opportunity>,
     /// What makes the case imprecise.
     pub imprecise: Vec<String>,
-    /// Counters of the tracker as they were last read.
-    pub counters: BTreeMap<Counter, u64>,
     pub observations: Vec<Observation>,
     pub cuts: Vec<Cut>,
     pub boots_ms: Vec<u64>,
@@ -178,17 +163,13 @@ impl<'a> Session<'a> {
             seed,
             next_seq: 1,
             next_flush: 1,
-            filler_at: 0,
             witness: Witness::new(),
             history: History::default(),
             watch,
-            versions: BTreeMap::new(),
-            background: BTreeMap::new(),
-            reads: BTreeMap::new(),
+            named: Named::default(),
             holds: BTreeMap::new(),
             opportunities: Vec::new(),
             imprecise: Vec::new(),
-            counters: BTreeMap::new(),
             observations: Vec::new(),
             cuts: Vec::new(),
             boots_ms: Vec::new(),
@@ -269,8 +250,8 @@ impl<'a> Session<'a> {
                     .push(format!("the guest had ended before the cut: {error}").into());
             }
         }
-        self.background.clear();
-        self.reads.clear();
+        self.named.background.clear();
+        self.named.reads.clear();
         self.holds.clear();
     }
 
@@ -293,12 +274,6 @@ impl<'a> Session<'a> {
     /// A named block of the scenario; the loader has checked that it exists.
     pub fn block(&self, name: &str) -> Extent {
         self.scenario.blocks[name].into()
-    }
-
-    /// The same range as the disk sees it.
-    pub fn on_disk(disk: Disk, block: Extent) -> (u64, u64) {
-        let shift = if disk == Disk::Hdd { layout::DATA_OFFSET } else { 0 };
-        (block.sector + shift, u64::from(block.sectors))
     }
 
     /// Waits for a request that may be answered while others are held.
@@ -376,23 +351,6 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// The next `count` 4 KiB pieces of a filler block, none touching another,
-    /// so that every write makes a key of its own in the btree.
-    pub fn filler(&mut self, block: Extent, count: u64) -> Result<Vec<Extent>, Stop> {
-        const STRIDE: u64 = 16;
-        let slots = u64::from(block.sectors) / STRIDE;
-        if self.filler_at + count > slots {
-            return Err(Stop::Closed(format!(
-                "the filler's {slots} pieces did not bring it about"
-            )));
-        }
-        let first = self.filler_at;
-        self.filler_at += count;
-        Ok((first..first + count)
-            .map(|slot| Extent { sector: block.sector + slot * STRIDE, sectors: 8 })
-            .collect())
-    }
-
     /// Reads a block through bcache and says which disk served it.
     pub fn read_served(&mut self, at: Extent) -> Result<(Vec<Run>, Option<Disk>), Stop> {
         let before = self.rig.now();
@@ -432,6 +390,29 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Asks until something is so, with the disks attended; what was said last when
+    /// it is not in time.
+    pub(crate) fn poll(
+        &mut self,
+        limit: Duration,
+        mut ask: impl FnMut(&mut Self) -> Result<String, String>,
+    ) -> Result<Result<String, String>, Stop> {
+        let deadline = Instant::now() + limit;
+        let mut attended = Instant::now();
+        loop {
+            self.cancel.check()?;
+            if attended.elapsed() > ATTEND_EVERY {
+                self.attend();
+                attended = Instant::now();
+            }
+            let said = ask(self);
+            if said.is_ok() || Instant::now() > deadline {
+                return Ok(said);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// What a guest that lives but does not answer is waiting for: requests in
     /// flight per device, and the kernel's own list of blocked tasks.
     pub fn diagnose(&self) -> String {
@@ -454,6 +435,12 @@ impl<'a> Session<'a> {
         let observation = observation.into();
         self.rig.mark_as(Mark::Note, observation.text());
         self.observations.push(observation);
+    }
+
+    /// Notes something that makes the case imprecise.
+    pub fn flaw(&mut self, what: String) {
+        self.note(Fact::Imprecise { detail: what.clone() });
+        self.imprecise.push(what);
     }
 }
 

@@ -6,11 +6,12 @@
 //! follows from how that arm works, and nothing else.
 
 use evidence::Verdict;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// Reasoned from the code; functions are of `drivers/md/bcache`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The cache is newer: the disk lost a write that was never flushed. A
@@ -90,7 +91,7 @@ impl Cause {
 }
 
 /// Causes that a scenario permits, by arm; `"*"` stands for every arm.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Permits(BTreeMap<String, Vec<Cause>>);
 
