@@ -11,7 +11,9 @@ mod judge_step;
 mod kunit;
 mod load;
 mod named;
+mod numbers;
 mod provenance;
+mod requests;
 mod run;
 mod saved;
 pub mod session;
@@ -19,6 +21,7 @@ mod shell;
 mod step;
 mod tools;
 mod trouble;
+mod waiting;
 
 pub use case::{CaseSpec, run_case};
 pub use event::Event;

@@ -4,22 +4,22 @@
 
 use crate::bcache;
 use crate::failing::FailingAllocations;
-use crate::guest::{ATTEND_EVERY, Attendant, Guest, PATIENCE};
-use crate::named::{Background, Named};
+use crate::guest::{Attendant, Guest};
+use crate::named::Named;
+use crate::numbers::Numbers;
 use crate::trouble::{Stop, Trouble};
 use evidence::{Cut, Fact, Observation, Opportunity};
-use judge::history::{History, Told};
+use judge::history::History;
 use judge::watch::{NUDGE, Watch};
 use judge::witness::Witness;
 use proc::Cancel;
-use scenario::Disk;
 use scenario::Scenario;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vdisk::{CutKind, DiskSpec, HoldId, Mark, Media, Policy, Profile, Rig, Snapshot};
-use vm::{Backend, Pending, Vm, VmConfig, VmDisk};
-use wire::{Answer, Device, Extent, Op, Run};
+use vm::{Backend, Vm, VmConfig, VmDisk};
+use wire::{Device, Extent, Op};
 
 /// QEMU's NBD client can leave a finished request waiting for its receive lock,
 /// which the coroutine of a held request holds until the *next* reply of that disk
@@ -56,8 +56,7 @@ pub struct Session<'a> {
     /// Number in every stamp of this case.
     pub run: u64,
     pub seed: u64,
-    next_seq: u64,
-    next_flush: u64,
+    pub numbers: Numbers,
     pub witness: Witness,
     /// What the witness was told, by event: see [`History`].
     pub history: History,
@@ -161,8 +160,7 @@ impl<'a> Session<'a> {
             vm_config,
             run: seed | 1,
             seed,
-            next_seq: 1,
-            next_flush: 1,
+            numbers: Numbers::default(),
             witness: Witness::new(),
             history: History::default(),
             watch,
@@ -274,161 +272,6 @@ impl<'a> Session<'a> {
     /// A named block of the scenario; the loader has checked that it exists.
     pub fn block(&self, name: &str) -> Extent {
         self.scenario.blocks[name].into()
-    }
-
-    /// Waits for a request that may be answered while others are held.
-    pub fn answer(&self, pending: &Pending) -> Result<Answer, Stop> {
-        Ok(self.guest()?.wait(pending)?)
-    }
-
-    /// Tells the witness, and at which event.
-    pub fn tell(&mut self, told: Told) {
-        told.to(&mut self.witness);
-        self.history.push(self.rig.now(), told);
-    }
-
-    /// Tells the witness and starts a stamped write of `extents`, one sequence
-    /// number each; returns the first number.
-    fn submit(
-        &mut self,
-        extents: Vec<Extent>,
-        fua: bool,
-        depth: u32,
-    ) -> Result<(Pending, u64), Stop> {
-        let first_seq = self.next_seq;
-        for extent in &extents {
-            self.tell(Told::Issued { seq: self.next_seq, extent: *extent, fua });
-            self.next_seq += 1;
-        }
-        let (device, run, writer) = (Device::Bcache, self.run, 0);
-        let op = Op::Write { device, extents, run, first_seq, writer, fua, depth };
-        Ok((self.vm()?.start(op), first_seq))
-    }
-
-    /// Starts a discard and does not wait.
-    pub fn discard_in_background(&mut self, at: Extent) -> Result<Background, Stop> {
-        let (started_at, seq) = (self.rig.now(), self.next_seq);
-        self.next_seq += 1;
-        self.tell(Told::DiscardIssued { seq, extent: at });
-        let pending = self.vm()?.start(Op::Discard { device: Device::Bcache, extent: at });
-        Ok(Background { pending, seq, started_at })
-    }
-
-    /// Takes `count` sequence numbers for stamps, and tells nobody yet.
-    pub fn take_seqs(&mut self, count: u64) -> u64 {
-        self.next_seq += count;
-        self.next_seq - count
-    }
-
-    /// Takes a number for a flush.
-    pub fn take_flush(&mut self) -> u64 {
-        self.next_flush += 1;
-        self.next_flush - 1
-    }
-
-    /// Starts one write and does not wait.
-    pub fn write_in_background(&mut self, at: Extent, fua: bool) -> Result<Background, Stop> {
-        let started_at = self.rig.now();
-        let (pending, seq) = self.submit(vec![at], fua, 1)?;
-        Ok(Background { pending, seq, started_at })
-    }
-
-    /// Writes and waits for every acknowledgement.
-    pub fn write(&mut self, extents: Vec<Extent>, fua: bool, depth: u32) -> Result<u64, Stop> {
-        let count = extents.len() as u64;
-        let (pending, first) = self.submit(extents, fua, depth)?;
-        self.answer(&pending)?;
-        (first..first + count).for_each(|seq| self.tell(Told::Acked { seq }));
-        Ok(first)
-    }
-
-    pub fn flush(&mut self) -> Result<(), Stop> {
-        let id = self.next_flush;
-        self.next_flush += 1;
-        self.tell(Told::FlushIssued { id });
-        self.guest()?.flush(Device::Bcache)?;
-        self.tell(Told::FlushAcked { id });
-        Ok(())
-    }
-
-    /// Reads a block through bcache and says which disk served it.
-    pub fn read_served(&mut self, at: Extent) -> Result<(Vec<Run>, Option<Disk>), Stop> {
-        let before = self.rig.now();
-        let runs = self.guest()?.read(Device::Bcache, vec![at], 0)?;
-        let served = self.watch.reads_since(&self.rig, before, at);
-        Ok((runs, served))
-    }
-
-    /// Starts a read of a block through bcache.
-    pub fn start_read(&self, at: Extent) -> Result<Pending, Stop> {
-        let op = Op::Read { device: Device::Bcache, extents: vec![at], stamp_shift: 0 };
-        Ok(self.vm()?.start(op))
-    }
-
-    /// Waits until neither disk has had a request for `quiet`, which is the time
-    /// that a plain kernel may think before the next one.
-    pub fn settle(&mut self, quiet: Duration) -> Result<(), Stop> {
-        let quiet = self.patience(quiet);
-        let deadline = Instant::now() + self.patience(PATIENCE);
-        let mut last = (self.rig.now(), Instant::now());
-        while last.1.elapsed() < quiet {
-            self.cancel.check()?;
-            if Instant::now() > deadline {
-                return Err(Trouble::new(
-                    "never-quiet",
-                    "the disks did not become quiet",
-                    OVERLOADED,
-                )
-                .into());
-            }
-            std::thread::sleep(Duration::from_millis(2));
-            let position = self.rig.now();
-            if position != last.0 {
-                last = (position, Instant::now());
-            }
-        }
-        Ok(())
-    }
-
-    /// Asks until something is so, with the disks attended; what was said last when
-    /// it is not in time.
-    pub(crate) fn poll(
-        &mut self,
-        limit: Duration,
-        mut ask: impl FnMut(&mut Self) -> Result<String, String>,
-    ) -> Result<Result<String, String>, Stop> {
-        let deadline = Instant::now() + limit;
-        let mut attended = Instant::now();
-        loop {
-            self.cancel.check()?;
-            if attended.elapsed() > ATTEND_EVERY {
-                self.attend();
-                attended = Instant::now();
-            }
-            let said = ask(self);
-            if said.is_ok() || Instant::now() > deadline {
-                return Ok(said);
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-
-    /// What a guest that lives but does not answer is waiting for: requests in
-    /// flight per device, and the kernel's own list of blocked tasks.
-    pub fn diagnose(&self) -> String {
-        let Ok(guest) = self.guest() else { return String::new() };
-        let mut report = String::new();
-        for disk in ["vda", "vdb", "bcache0"] {
-            if let Ok(text) = guest.read_file(&format!("/sys/block/{disk}/inflight")) {
-                report.push_str(&format!("in flight at {disk} (reads, writes): {}\n", text.trim()));
-            }
-        }
-        // Blocked tasks with their stacks, on the console.
-        if guest.write_file("/proc/sysrq-trigger", "w").is_ok() {
-            std::thread::sleep(Duration::from_millis(300));
-            report.push_str(&self.vm().map(Vm::console_tail).unwrap_or_default());
-        }
-        report
     }
 
     pub fn note(&mut self, observation: impl Into<Observation>) {

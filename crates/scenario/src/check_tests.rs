@@ -84,7 +84,8 @@ fn writes_and_reads_on_their_way() {
     );
     let read = "[[step]]\ndo = \"join-read\"\nname = \"R\"\n\n[[step]]\ndo = \"release\"";
     one("[[step]]\ndo = \"release\"", read, "[[step]]", &["no read \"R\" is on its way"]);
-    let again = "[[step]]\ndo = \"write\"\nat = \"target\"\nvalue = \"A\"\n\n[[step]]\ndo = \"flush\"";
+    let again =
+        "[[step]]\ndo = \"write\"\nat = \"target\"\nvalue = \"A\"\n\n[[step]]\ndo = \"flush\"";
     one("[[step]]\ndo = \"flush\"", again, "[[step]]", &["version \"A\" is that of line"]);
 }
 

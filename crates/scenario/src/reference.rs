@@ -40,9 +40,9 @@ struct Reference {
 fn reference() -> String {
     let text = HEAD.to_owned();
     let mut reference = Reference { text, types: BTreeMap::new() };
-    let steps = "The steps are `[[step]]` tables, with `do` for the verb: see [steps](#steps).\n";
+    let steps = "The steps are `[[step]]` tables, with `do` for the verb: see [steps](#steps).\n\n";
     reference.file("A scenario, step by step", &schema_for!(StagedFile), steps);
-    let kind = "A load has `kind = \"load\"` and no steps.\n";
+    let kind = "A load has `kind = \"load\"` and no steps.\n\n";
     reference.file("A load", &schema_for!(LoadFile), kind);
     reference.file("Settings of a job", &schema_for!(SettingsFile), "");
     reference.file("A disk profile", &schema_for!(vdisk::Profile), "");
@@ -94,7 +94,8 @@ impl Reference {
         let schema = self.learn(schema);
         self.say(
             "\n## Steps\n\nA step with `proves` is part of the opportunity: when what it demands \
-             does not come about, the case is inconclusive, whatever was read.\n",
+             does not come about, the case is inconclusive, whatever was read. `check` asks for \
+             `proves` where a step does nothing else.\n",
         );
         for verb in schema["oneOf"].as_array().into_iter().flatten() {
             let name = verb["properties"]["do"]["const"].as_str().unwrap();
@@ -106,7 +107,9 @@ impl Reference {
             match proof {
                 Proof::Never => {}
                 Proof::Optional => self.say("- `proves` (text; none): what it shows, in words.\n"),
-                Proof::Always => self.say("- `proves` (text; required): what it shows, in words.\n"),
+                Proof::Always => {
+                    self.say("- `proves` (text; required): what it shows, in words.\n")
+                }
             }
         }
     }
@@ -124,7 +127,8 @@ impl Reference {
                 let values: Vec<Value> = match (&one["const"], &one["enum"], &one["properties"]) {
                     (Value::Null, Value::Array(values), _) => values.clone(),
                     (Value::Null, _, Value::Object(fields)) => {
-                        let of = |(key, of): (&String, &Value)| format!("{{ {key} = {} }}", kind(of));
+                        let of =
+                            |(key, of): (&String, &Value)| format!("{{ {key} = {} }}", kind(of));
                         fields.iter().map(of).map(Value::from).collect()
                     }
                     (value, ..) => vec![value.clone()],
@@ -211,7 +215,8 @@ fn docs_scenarios_is_up_to_date() {
 #[test]
 fn everything_is_explained() {
     let text = reference();
-    let holes = text.lines().filter(|line| line.starts_with("- ") && line.trim_end().ends_with(':'));
+    let holes =
+        text.lines().filter(|line| line.starts_with("- ") && line.trim_end().ends_with(':'));
     assert_eq!(holes.collect::<Vec<_>>(), Vec::<&str>::new());
     for (name, _) in Action::PROOFS {
         let at = text.find(&format!("### `{name}`\n\n")).unwrap_or_else(|| panic!("no {name}"));

@@ -109,6 +109,7 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Scenario, ScenarioError> 
         blocks: raw.blocks,
         steps,
         expect: raw.expect,
+        path: path.to_owned(),
         hash: blake3::hash(text.as_bytes()).to_hex().to_string(),
         load: None,
     })

@@ -125,6 +125,7 @@ fn parse_kind(
         blocks: BTreeMap::new(),
         steps: Vec::new(),
         expect: raw.expect,
+        path: path.to_owned(),
         hash: blake3::hash(identity.as_bytes()).to_hex().to_string(),
         load: Some(LoadPlan {
             job,

@@ -95,7 +95,7 @@ impl Settings {
 
 /// Time that the virtual disks add to each request before its media, in
 /// milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Delays {
     /// Each write to the backing device.

@@ -3,7 +3,7 @@
 
 use super::verb::{Mention, Verb};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Takes the machine down at one instant of the disks' common sequence.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -53,7 +53,7 @@ impl Verb for Judge {
 }
 
 /// What a cut takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CutKind {
     /// RAM and the disks' volatile caches.
@@ -64,7 +64,7 @@ pub enum CutKind {
 
 /// What a power cut does to writes that were completed but not flushed, or on
 /// the media but not completed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OpenWrites {
     /// All lost.

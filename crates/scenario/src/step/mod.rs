@@ -13,22 +13,15 @@ mod request;
 mod sysfs;
 mod verb;
 
-pub use cache::{Congested, Evict, Exhaust, Fill, FillCache, Prime, Uncached};
-pub use cut::{Boot, Cut, CutKind, Judge, OpenWrites};
-pub use disk::Disk;
-pub use hold::{
-    AwaitHeld, Hold, HoldCacheWrite, HoldInvalidation, HoldOp, HoldPhase, HoldPriorities, Release,
-    Spoil, SpoilCacheWrite,
-};
-pub use journal::{
-    AdvanceJournal, AwaitDropped, AwaitInvalidation, AwaitJournaled, NoInvalidation, WriteLeaf,
-};
-pub use life::{AwaitState, Life, LifeEvent, LifeState};
-pub use request::{
-    Discard, Flush, Join, JoinRead, Read, ReadPieces, Settle, StartRead, Write, WritePieces,
-};
-pub use sysfs::{CheckCounter, Counter, Set, SetCacheMode, Setting};
-pub use verb::{Mention, Piece, Proof, Verb};
+pub use cache::*;
+pub use cut::*;
+pub use disk::*;
+pub use hold::*;
+pub use journal::*;
+pub use life::*;
+pub use request::*;
+pub use sysfs::*;
+pub use verb::*;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
