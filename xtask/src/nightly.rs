@@ -122,6 +122,7 @@ fn tonight(
         hours: None,
         cold: false,
         arms,
+        workloads: None,
         scenarios: scenarios.iter().map(|scenario| scenario.id.clone()).collect(),
         session,
     };

@@ -23,6 +23,7 @@ pub fn options(plan: &Plan, out: Option<PathBuf>, jobs: Option<u32>, no_install:
         hours: None,
         cold: false,
         arms: plan.arms.clone(),
+        workloads: None,
         scenarios: plan.scenarios.iter().map(|scenario| scenario.id.clone()).collect(),
         session: SessionArgs {
             kernel: KernelArgs { kernel_src: plan.kernel_src.clone(), config: plan.config.clone() },
