@@ -47,6 +47,10 @@ fn a_file_that_is_not_there_is_usage() {
     for args in [&["check", "none.toml"][..], &["run", "--scenario", "none.toml"]] {
         xtask().args(args).assert().code(2);
     }
-    xtask().args(["run", "--workloads", "none"]).assert().code(2).stderr(contains("none/scenarios"));
+    xtask()
+        .args(["run", "--workloads", "none"])
+        .assert()
+        .code(2)
+        .stderr(contains("none/scenarios"));
     xtask().args(["new", "scenario", "My Race"]).assert().code(2);
 }
