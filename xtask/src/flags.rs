@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The whole command line, a file per kind of command; the comments are the help text.
 
+mod check;
 mod explore;
 mod nightly;
 mod perf;
@@ -13,6 +14,7 @@ mod shell;
 mod upkeep;
 
 use crate::exit::EXIT_CODES;
+pub use check::{CheckArgs, NewArgs, NewCommand};
 use clap::{Parser, Subcommand};
 pub use explore::{ExploreArgs, LogArgs};
 pub use nightly::NightlyArgs;
@@ -57,6 +59,10 @@ pub enum Command {
     Build(BuildArgs),
     /// List arms, scenarios and configurations.
     List,
+    /// Find what is wrong with scenarios, without booting anything.
+    Check(CheckArgs),
+    /// Write a file to start from: a scenario.
+    New(NewArgs),
     /// Print the disks' event log of a case.
     Log(LogArgs),
     /// Measure the tool's own speed: boots, cases, builds, disks.
@@ -77,6 +83,6 @@ impl Command {
     /// Whether it prints what there is, and neither makes nor ends anything.
     #[must_use]
     pub fn only_prints(&self) -> bool {
-        matches!(self, Self::List | Self::Schema | Self::Show(_))
+        matches!(self, Self::List | Self::Check(_) | Self::Schema | Self::Show(_))
     }
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod bench_disks;
 mod build;
+mod check;
 mod clean;
 mod configurations;
 mod estimate;
@@ -15,6 +16,7 @@ mod files;
 mod flags;
 mod list;
 mod log;
+mod new;
 mod nightly;
 mod perf;
 mod prepare;
@@ -71,6 +73,8 @@ fn main() -> ExitCode {
         Command::Series(args) => series::main(&args, &cancel),
         Command::Setup(args) => setup::main(&args, &cancel),
         Command::Build(args) => build::main(&args, &cancel),
+        Command::Check(args) => check::main(&args),
+        Command::New(args) => new::main(&args),
         Command::List => list::main(),
         Command::Log(args) => log::main(&args),
         Command::Bench(args) => bench::main(&args, &cancel),

@@ -27,8 +27,8 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     let dirs = prepare::dirs()?;
     // Everything that can be wrong with the command line is checked before
     // anything slow begins.
-    let mut scenarios =
-        choose_scenarios(&[dirs.repo.join("workloads/scenarios")], &args.scenarios)?;
+    let workloads = args.workloads.clone().unwrap_or_else(|| dirs.repo.join("workloads"));
+    let mut scenarios = choose_scenarios(&[workloads.join("scenarios")], &args.scenarios)?;
     if args.scenarios.is_empty() && !args.full {
         scenarios.retain(|scenario| scenario.quick);
     }
@@ -39,7 +39,7 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     let (store, attempts) = (runner::open(&out)?, attempts(args, &scenarios));
     let content = Content { scenarios: &scenarios, attempts, perf: None };
     let mut runner = Runner::begin(&dirs, &arms, &args.session, store, content, &ui, cancel)?;
-    crate::replay::inputs::keep(&out, &dirs.repo, &arms, &scenarios)?;
+    crate::replay::inputs::keep(&out, &arms, &scenarios)?;
     runner.ready.tools.restore = !args.cold;
     let Runner { record, ready, .. } = &runner;
     ui.say(&format!(
@@ -58,8 +58,8 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     Ok(ExitCode::from(runner.record.exit_code()))
 }
 
-/// The scenarios that were asked for, by id or by name; by default all but
-/// the loads.
+/// The scenarios that were asked for, by id, by name or by file; by default all
+/// but the loads.
 pub fn choose_scenarios(folders: &[PathBuf], wanted: &[String]) -> Result<Vec<Scenario>> {
     let mut all = Vec::new();
     for folder in folders {
@@ -69,18 +69,31 @@ pub fn choose_scenarios(folders: &[PathBuf], wanted: &[String]) -> Result<Vec<Sc
         all.retain(|scenario| scenario.load.is_none());
         return Ok(all);
     }
+    let is_file = |name: &&String| Path::new(name).extension().is_some_and(|ext| ext == "toml");
+    for file in wanted.iter().filter(is_file) {
+        let read = scenario::load(Path::new(file));
+        let read = read.map_err(|error| exit::usage(error.to_string()))?;
+        // One of this id or name that is not asked for would be played as well.
+        all.retain(|s| s.path.file_name() != read.path.file_name() && s.id != read.id);
+        all.push(read);
+    }
     let known: Vec<String> = all.iter().map(|s| format!("{} ({})", s.id, s.name)).collect();
     for name in wanted {
-        let matches = |s: &Scenario| s.id.eq_ignore_ascii_case(name) || s.name == *name;
-        if !all.iter().any(matches) {
+        if !all.iter().any(|scenario| is_named(scenario, name)) {
             let known = known.join(", ");
             return Err(exit::usage(format!("no scenario {name:?}; there are {known}")));
         }
     }
     Ok(all
         .into_iter()
-        .filter(|s| wanted.iter().any(|w| s.id.eq_ignore_ascii_case(w) || s.name == *w))
+        .filter(|scenario| wanted.iter().any(|name| is_named(scenario, name)))
         .collect())
+}
+
+fn is_named(scenario: &Scenario, name: &str) -> bool {
+    scenario.id.eq_ignore_ascii_case(name)
+        || scenario.name == name
+        || scenario.path == Path::new(name)
 }
 
 /// The arms that were named; with `--quick` or `--full`, loads take all.

@@ -7,7 +7,7 @@ use judge::Recording;
 use lab::session::{Session, disk_trouble};
 use lab::{Machine, Stop, complaint};
 use proc::Cancel;
-use scenario::Step;
+use scenario::Action;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vdisk::{CutKind, Policy};
@@ -91,7 +91,7 @@ fn attempt(
     session.settle(Duration::from_millis(300))?;
     session.rig.log_to(&events(dir)).map_err(disk_trouble)?;
     for step in &spec.scenario.steps {
-        if matches!(step, Step::Cut { .. } | Step::Boot {} | Step::Judge {}) {
+        if matches!(step.action, Action::Cut(_) | Action::Boot(_) | Action::Judge(_)) {
             break;
         }
         on_step(step.describe());
@@ -109,7 +109,7 @@ fn attempt(
         scenario_hash: spec.scenario.hash.clone(),
         seed: spec.seed,
         run: session.run,
-        versions: session.versions.iter().map(|(name, seq)| (*seq, name.clone())).collect(),
+        versions: session.named.versions.iter().map(|(name, seq)| (*seq, name.clone())).collect(),
         history: std::mem::take(&mut session.history),
         opportunities: session
             .opportunities

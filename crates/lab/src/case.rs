@@ -10,8 +10,7 @@ use crate::tools::{ArmImage, Tools};
 use crate::trouble::{Stop, Trouble};
 use evidence::{Case, HarnessFailure, Outcome, SectorCounts, Verdict};
 use proc::{Cancel, Cancelled};
-use scenario::Step;
-use scenario::{Disks, Scenario};
+use scenario::{Action, Disks, Scenario};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -43,8 +42,9 @@ impl<'a> CaseSpec<'a> {
 
     /// What is booted, on which disks, and how often.
     pub(crate) fn boots(&self) -> (&'a Path, &'a Disks, usize) {
-        let again = |step: &&Step| matches!(step, Step::Boot {});
-        let boots = 1 + self.scenario.steps.iter().filter(again).count();
+        let again =
+            self.scenario.steps.iter().filter(|step| matches!(step.action, Action::Boot(_)));
+        let boots = 1 + again.count();
         (&self.arm.kernel, &self.scenario.disks, boots)
     }
 

@@ -4,32 +4,24 @@
 
 use crate::bcache;
 use crate::feed::Watched;
-use crate::guest::{Attendant, Guest, PATIENCE};
+use crate::guest::{Attendant, Guest};
 use crate::machine::Machine;
+use crate::named::Named;
+use crate::numbers::Numbers;
 use crate::trouble::{Stop, Trouble};
-use evidence::{Cut, HarnessFailure, Observation, Opportunity};
-use judge::history::{History, Told};
+use evidence::{Cut, Fact, HarnessFailure, Observation, Opportunity};
+use judge::history::History;
 use judge::watch::NUDGE;
 use judge::witness::Witness;
 use kbuild::Fail;
 use proc::{Cancel, Scratch};
 use scenario::Scenario;
-use scenario::layout;
-use scenario::{Counter, Disk};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vdisk::{CutKind, HoldId, Mark, Media, Policy, Rig, Snapshot};
-use vm::{Pending, Vm, VmConfig};
-use wire::{Answer, Device, Extent, Op, Run};
-
-/// A write that was started and not yet waited for.
-pub struct Background {
-    pub pending: Pending,
-    pub seq: u64,
-    /// Position in the disks' event sequence before it was submitted.
-    pub started_at: u64,
-}
+use vm::{Vm, VmConfig};
+use wire::{Device, Extent, Op};
 
 /// QEMU's NBD client can leave a finished request waiting for its receive lock,
 /// which the coroutine of a held request holds until the *next* reply of that disk
@@ -66,24 +58,16 @@ pub struct Session<'a> {
     /// Number in every stamp of this case.
     pub run: u64,
     pub seed: u64,
-    next_seq: u64,
-    next_flush: u64,
-    /// Position in the filler blocks; see [`Session::filler`].
-    filler_at: u64,
+    pub numbers: Numbers,
     pub witness: Witness,
     /// What the witness was told, by event: see [`History`].
     pub history: History,
     pub watch: Watched,
-    pub versions: BTreeMap<String, u64>,
-    pub background: BTreeMap<String, Background>,
-    /// Reads that were started and not yet waited for.
-    pub reads: BTreeMap<String, Pending>,
+    pub named: Named,
     pub holds: BTreeMap<String, HoldId>,
     pub opportunities: Vec<Opportunity>,
     /// What makes the case imprecise.
     pub imprecise: Vec<String>,
-    /// Counters of the tracker as they were last read.
-    pub counters: BTreeMap<Counter, u64>,
     pub observations: Vec<Observation>,
     pub cuts: Vec<Cut>,
     pub boots_ms: Vec<u64>,
@@ -166,19 +150,14 @@ impl<'a> Session<'a> {
             vm_config,
             run: seed | 1,
             seed,
-            next_seq: 1,
-            next_flush: 1,
-            filler_at: 0,
+            numbers: Numbers::default(),
             witness: Witness::new(),
             history: History::default(),
             watch,
-            versions: BTreeMap::new(),
-            background: BTreeMap::new(),
-            reads: BTreeMap::new(),
+            named: Named::default(),
             holds: BTreeMap::new(),
             opportunities: Vec::new(),
             imprecise: Vec::new(),
-            counters: BTreeMap::new(),
             observations: Vec::new(),
             cuts: Vec::new(),
             boots_ms: Vec::new(),
@@ -263,8 +242,8 @@ impl<'a> Session<'a> {
                     .push(format!("the guest had ended before the cut: {error}").into());
             }
         }
-        self.background.clear();
-        self.reads.clear();
+        self.named.background.clear();
+        self.named.reads.clear();
         self.holds.clear();
     }
 
@@ -293,165 +272,16 @@ impl<'a> Session<'a> {
         self.scenario.blocks[name].into()
     }
 
-    /// The same range as the disk sees it.
-    pub fn on_disk(disk: Disk, block: Extent) -> (u64, u64) {
-        let shift = if disk == Disk::Hdd { layout::DATA_OFFSET } else { 0 };
-        (block.sector + shift, u64::from(block.sectors))
-    }
-
-    /// Waits for a request that may be answered while others are held.
-    pub fn answer(&self, pending: &Pending) -> Result<Answer, Stop> {
-        Ok(self.guest()?.wait(pending)?)
-    }
-
-    /// Tells the witness, and at which event.
-    pub fn tell(&mut self, told: Told) {
-        told.to(&mut self.witness);
-        self.history.push(self.rig.now(), told);
-    }
-
-    /// Tells the witness and starts a stamped write of `extents`, one sequence
-    /// number each; returns the first number.
-    fn submit(
-        &mut self,
-        extents: Vec<Extent>,
-        fua: bool,
-        depth: u32,
-    ) -> Result<(Pending, u64), Stop> {
-        let first_seq = self.next_seq;
-        for extent in &extents {
-            self.tell(Told::Issued { seq: self.next_seq, extent: *extent, fua });
-            self.next_seq += 1;
-        }
-        let (device, run, writer) = (Device::Bcache, self.run, 0);
-        let op = Op::Write { device, extents, run, first_seq, writer, fua, depth };
-        Ok((self.vm()?.start(op), first_seq))
-    }
-
-    /// Starts a discard and does not wait.
-    pub fn discard_in_background(&mut self, at: Extent) -> Result<Background, Stop> {
-        let (started_at, seq) = (self.rig.now(), self.next_seq);
-        self.next_seq += 1;
-        self.tell(Told::DiscardIssued { seq, extent: at });
-        let pending = self.vm()?.start(Op::Discard { device: Device::Bcache, extent: at });
-        Ok(Background { pending, seq, started_at })
-    }
-
-    /// Takes `count` sequence numbers for stamps, and tells nobody yet.
-    pub fn take_seqs(&mut self, count: u64) -> u64 {
-        self.next_seq += count;
-        self.next_seq - count
-    }
-
-    /// Takes a number for a flush.
-    pub fn take_flush(&mut self) -> u64 {
-        self.next_flush += 1;
-        self.next_flush - 1
-    }
-
-    /// Starts one write and does not wait.
-    pub fn write_in_background(&mut self, at: Extent, fua: bool) -> Result<Background, Stop> {
-        let started_at = self.rig.now();
-        let (pending, seq) = self.submit(vec![at], fua, 1)?;
-        Ok(Background { pending, seq, started_at })
-    }
-
-    /// Writes and waits for every acknowledgement.
-    pub fn write(&mut self, extents: Vec<Extent>, fua: bool, depth: u32) -> Result<u64, Stop> {
-        let count = extents.len() as u64;
-        let (pending, first) = self.submit(extents, fua, depth)?;
-        self.answer(&pending)?;
-        (first..first + count).for_each(|seq| self.tell(Told::Acked { seq }));
-        Ok(first)
-    }
-
-    pub fn flush(&mut self) -> Result<(), Stop> {
-        let id = self.next_flush;
-        self.next_flush += 1;
-        self.tell(Told::FlushIssued { id });
-        self.guest()?.flush(Device::Bcache)?;
-        self.tell(Told::FlushAcked { id });
-        Ok(())
-    }
-
-    /// The next `count` 4 KiB pieces of a filler block, none touching another,
-    /// so that every write makes a key of its own in the btree.
-    pub fn filler(&mut self, block: Extent, count: u64) -> Result<Vec<Extent>, Stop> {
-        const STRIDE: u64 = 16;
-        let slots = u64::from(block.sectors) / STRIDE;
-        if self.filler_at + count > slots {
-            return Err(Stop::Closed(format!(
-                "the filler's {slots} pieces did not bring it about"
-            )));
-        }
-        let first = self.filler_at;
-        self.filler_at += count;
-        Ok((first..first + count)
-            .map(|slot| Extent { sector: block.sector + slot * STRIDE, sectors: 8 })
-            .collect())
-    }
-
-    /// Reads a block through bcache and says which disk served it.
-    pub fn read_served(&mut self, at: Extent) -> Result<(Vec<Run>, Option<Disk>), Stop> {
-        let before = self.rig.now();
-        let runs = self.guest()?.read(Device::Bcache, vec![at], 0)?;
-        let served = self.watch.on(&self.rig).reads_since(before, at);
-        Ok((runs, served))
-    }
-
-    /// Starts a read of a block through bcache.
-    pub fn start_read(&self, at: Extent) -> Result<Pending, Stop> {
-        let op = Op::Read { device: Device::Bcache, extents: vec![at], stamp_shift: 0 };
-        Ok(self.vm()?.start(op))
-    }
-
-    /// Waits until neither disk has had a request for `quiet`, which is the time
-    /// that a plain kernel may think before the next one.
-    pub fn settle(&mut self, quiet: Duration) -> Result<(), Stop> {
-        let quiet = self.patience(quiet);
-        let deadline = Instant::now() + self.patience(PATIENCE);
-        let mut last = (self.rig.now(), Instant::now());
-        while last.1.elapsed() < quiet {
-            self.cancel.check()?;
-            if Instant::now() > deadline {
-                return Err(Trouble::new(
-                    HarnessFailure::NeverQuiet,
-                    "the disks did not become quiet",
-                    OVERLOADED,
-                )
-                .into());
-            }
-            std::thread::sleep(Duration::from_millis(2));
-            let position = self.rig.now();
-            if position != last.0 {
-                last = (position, Instant::now());
-            }
-        }
-        Ok(())
-    }
-
-    /// What a guest that lives but does not answer is waiting for: requests in
-    /// flight per device, and the kernel's own list of blocked tasks.
-    pub fn diagnose(&self) -> String {
-        let Ok(guest) = self.guest() else { return String::new() };
-        let mut report = String::new();
-        for disk in ["vda", "vdb", "bcache0"] {
-            if let Ok(text) = guest.read_file(&format!("/sys/block/{disk}/inflight")) {
-                report.push_str(&format!("in flight at {disk} (reads, writes): {}\n", text.trim()));
-            }
-        }
-        // Blocked tasks with their stacks, on the console.
-        if guest.write_file("/proc/sysrq-trigger", "w").is_ok() {
-            std::thread::sleep(Duration::from_millis(300));
-            report.push_str(&self.vm().map(Vm::console_tail).unwrap_or_default());
-        }
-        report
-    }
-
     pub fn note(&mut self, observation: impl Into<Observation>) {
         let observation = observation.into();
         self.rig.mark_as(Mark::Note, observation.text());
         self.observations.push(observation);
+    }
+
+    /// Notes something that makes the case imprecise.
+    pub fn flaw(&mut self, what: String) {
+        self.note(Fact::Imprecise { detail: what.clone() });
+        self.imprecise.push(what);
     }
 }
 

@@ -15,7 +15,19 @@ use std::fmt;
 /// An exploration sees every write of a recorded run and so tells apart what a
 /// load calls `unjournaled` as a whole; a load follows dirty keys and so tells
 /// `writeback-lost` and `unmarked` from `disk-behind`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The key of the newer write (in a bypass, its invalidation) was durable,

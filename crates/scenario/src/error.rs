@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What can go wrong, told apart by who has to act.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A scenario file that cannot be used: the user mends it.
 #[derive(Debug, thiserror::Error)]
@@ -24,4 +24,10 @@ pub enum ScenarioError {
         /// What is wrong and what is allowed.
         message: String,
     },
+}
+
+/// Something wrong at a byte of a file's text.
+pub(crate) fn wrong(path: &Path, text: &str, at: usize, message: String) -> ScenarioError {
+    let line = text[..at.min(text.len())].matches('\n').count() + 1;
+    ScenarioError::Syntax { path: path.to_owned(), line, message }
 }

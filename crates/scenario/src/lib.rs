@@ -3,26 +3,27 @@
 //! boots, writes or judges.
 
 mod cause;
+mod check;
 mod error;
 mod exploration;
 pub mod layout;
 mod load;
 mod permit;
 mod read;
+#[cfg(test)]
+mod reference;
 mod scenario;
 mod setup;
 mod staged;
 mod step;
 
 pub use cause::Cause;
+pub use check::{check, template};
 pub use error::ScenarioError;
 pub use exploration::{Expectations, Kind, Unusable};
 pub use load::{Bypass, Cycles, Delays, Job, JobFile, JobText, LoadPlan, Settings, StampedArea};
 pub use permit::Permits;
-pub use read::{load_all, parse, parse_with};
+pub use read::{files, load, load_all, parse, parse_with};
 pub use scenario::Scenario;
 pub use setup::{BcacheSetup, Block, CacheMode, DiskSetup, Disks};
-pub use step::{
-    Counter, CutKind, Disk, HoldOp, HoldPhase, LifeEvent, LifeState, OpenWrites, Setting, Spoil,
-    Step,
-};
+pub use step::*;

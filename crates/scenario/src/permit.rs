@@ -3,11 +3,12 @@
 //! follows from how that arm works, and nothing else.
 
 use crate::cause::Cause;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// Causes that a scenario permits, by arm; `"*"` stands for every arm.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Permits(BTreeMap<String, Vec<Cause>>);
 

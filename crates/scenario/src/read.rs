@@ -12,6 +12,17 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// [`ScenarioError`] naming the file and the line.
 pub fn load_all(dir: &Path) -> Result<Vec<Scenario>, ScenarioError> {
+    let mut scenarios: Vec<Scenario> =
+        files(dir)?.iter().map(|path| load(path)).collect::<Result<_, _>>()?;
+    scenarios.sort_by_key(|scenario: &Scenario| natural(&scenario.id));
+    Ok(scenarios)
+}
+
+/// The files of scenarios in a folder.
+///
+/// # Errors
+/// [`ScenarioError::Read`]
+pub fn files(dir: &Path) -> Result<Vec<PathBuf>, ScenarioError> {
     let listing = std::fs::read_dir(dir)
         .map_err(|source| ScenarioError::Read { path: dir.to_owned(), source })?;
     let mut paths: Vec<PathBuf> = listing
@@ -19,14 +30,17 @@ pub fn load_all(dir: &Path) -> Result<Vec<Scenario>, ScenarioError> {
         .filter(|path| path.extension().is_some_and(|ext| ext == "toml"))
         .collect();
     paths.sort();
-    let mut scenarios = Vec::new();
-    for path in paths {
-        let text = std::fs::read_to_string(&path)
-            .map_err(|source| ScenarioError::Read { path: path.clone(), source })?;
-        scenarios.push(parse(&path, &text)?);
-    }
-    scenarios.sort_by_key(|scenario: &Scenario| natural(&scenario.id));
-    Ok(scenarios)
+    Ok(paths)
+}
+
+/// Reads one scenario.
+///
+/// # Errors
+/// [`ScenarioError`] naming the file and the line.
+pub fn load(path: &Path) -> Result<Scenario, ScenarioError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ScenarioError::Read { path: path.to_owned(), source })?;
+    parse(path, &text)
 }
 
 /// `S2` before `S10`, any letter before the next one, `L1` before `L1-v2`.

@@ -11,6 +11,7 @@ use crate::setup::{BcacheSetup, Block, Disks};
 use crate::step::Step;
 use evidence::Verdict;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// One scenario, checked.
 #[derive(Clone, Debug)]
@@ -39,6 +40,8 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// Expected verdict by arm; see [`Scenario::expected`].
     pub expect: BTreeMap<String, Verdict>,
+    /// The file, for messages and copies.
+    pub path: PathBuf,
     /// blake3 of the file.
     pub hash: String,
     /// What a load scenario has instead of steps.

@@ -2,10 +2,11 @@
 //! What a case starts from: the disks, how bcache is set up, named blocks.
 
 use crate::layout::BUCKET_KIB;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Sizes and kinds of the virtual disks.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Disks {
     /// The cache device.
@@ -15,12 +16,12 @@ pub struct Disks {
 }
 
 /// One virtual disk.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DiskSetup {
     /// Size in MiB.
     pub mib: u64,
-    /// Whether completed writes stay volatile until a flush.
+    /// Whether completed writes stay volatile until a flush (or a write with FUA).
     pub volatile_cache: bool,
     /// How it behaves in time: a file of `workloads/disks`, without its ending.
     /// As fast as the host can where none is named.
@@ -55,7 +56,7 @@ fn factor<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
 }
 
 /// What is set in sysfs before the first step.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BcacheSetup {
     /// `writethrough`, `writeback`, `writearound` or `none`.
@@ -78,9 +79,8 @@ fn default_bucket() -> u64 {
 }
 
 /// bcache's cache modes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
 pub enum CacheMode {
     Writethrough,
     Writeback,
@@ -102,7 +102,7 @@ impl CacheMode {
 }
 
 /// A named range of the bcache device, in 512 B sectors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Block {
     /// First sector.

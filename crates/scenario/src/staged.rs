@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The file of a scenario that goes step by step.
 
-use crate::error::ScenarioError;
+use crate::error::{ScenarioError, wrong};
 use crate::layout::DATA_OFFSET;
 use crate::scenario::Scenario;
 use crate::setup::{BcacheSetup, Block, Disks, yes};
-use crate::step::Step;
+use crate::step::{Action, Mention, Step};
 use evidence::Verdict;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,60 +17,69 @@ use toml::Spanned;
 /// buckets to have no place at all.
 const FEWEST_BUCKETS: u64 = 513;
 
-/// The file as it is written; steps are parsed one by one so that an error
+/// A scenario that goes step by step. Steps are parsed one by one so that an error
 /// can name its line.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Raw {
+pub(crate) struct StagedFile {
+    /// `S1`, `S2`...; explorations are `X1`...
     id: String,
+    /// Short name.
     name: String,
+    /// One line for tables and help.
     title: String,
+    /// What the scenario is after, for reports.
     why: String,
+    /// Whether it is played when no scenario is named: slow ones wait for
+    /// `--full`.
     #[serde(default = "yes")]
     quick: bool,
+    /// Whether a guest that was saved after its boot may play it.
     #[serde(default = "yes")]
     restore: bool,
+    /// The two virtual disks.
     disks: Disks,
+    /// What is set in sysfs before the first step.
     bcache: BcacheSetup,
+    /// Named ranges of the bcache device.
     blocks: BTreeMap<String, Block>,
-    step: Vec<Spanned<toml::Value>>,
+    /// What is done, in order; the last one is `judge`.
+    #[schemars(with = "Vec<Action>")]
+    step: Vec<Spanned<toml::Table>>,
+    /// Expected verdict by arm; `ok` for those that are not named.
     expect: BTreeMap<String, Verdict>,
 }
 
 /// Parses one; `path` is only for messages.
 pub(crate) fn parse(path: &Path, text: &str) -> Result<Scenario, ScenarioError> {
-    let wrong = |at: Option<usize>, message: String| ScenarioError::Syntax {
-        path: path.to_owned(),
-        line: at.map_or(1, |at| text[..at.min(text.len())].matches('\n').count() + 1),
-        message,
-    };
-    let raw: Raw = toml::from_str(text)
-        .map_err(|error| wrong(error.span().map(|span| span.start), error.message().to_owned()))?;
+    let fail = |at: usize, message| Err(wrong(path, text, at, message));
+    let raw: StagedFile = toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        wrong(path, text, at, error.message().to_owned())
+    })?;
     let mut steps = Vec::new();
-    for (number, step) in raw.step.into_iter().enumerate() {
+    for (number, step) in (1..).zip(raw.step) {
         let at = step.span().start;
-        let step: Step = step.into_inner().try_into().map_err(|error: toml::de::Error| {
-            wrong(Some(at), format!("step {}: {}", number + 1, error.message()))
-        })?;
-        for name in step.blocks() {
-            if !raw.blocks.contains_key(name) {
-                let known: Vec<_> = raw.blocks.keys().map(String::as_str).collect();
-                let message = format!(
-                    "step {}: no block {name:?}; [blocks] has {}",
-                    number + 1,
-                    known.join(", ")
-                );
-                return Err(wrong(Some(at), message));
+        let line = text[..at.min(text.len())].matches('\n').count() + 1;
+        let step = Step::parse(step.into_inner(), line).and_then(|step| {
+            match step.mentions().iter().find_map(|name| unknown_block(*name, &raw.blocks)) {
+                Some(message) => Err(message),
+                None => Ok(step),
             }
+        });
+        match step {
+            Ok(step) => steps.push(step),
+            Err(message) => return fail(at, format!("step {number}: {message}")),
         }
-        steps.push(step);
     }
+    // The last sector of the bcache device: data_offset is in front.
+    let limit = (raw.disks.hdd.mib * 2048).saturating_sub(DATA_OFFSET);
     for (name, block) in &raw.blocks {
-        // The last sector of the bcache device: data_offset is in front.
-        let limit = (raw.disks.hdd.mib * 2048).saturating_sub(DATA_OFFSET);
-        if block.sectors == 0 || block.sector + u64::from(block.sectors) > limit {
+        if block.sectors == 0 || block.sector.saturating_add(block.sectors.into()) > limit {
             let message = format!("block {name:?} must be non-empty and end before sector {limit}");
-            return Err(wrong(text.find("[blocks]"), message));
+            let blocks = text.find("[blocks]").unwrap_or(0);
+            let at = text[blocks..].find(&format!("\n{name} ")).map_or(0, |at| at + 1);
+            return fail(blocks + at, message);
         }
     }
     if raw.disks.ssd.mib * 1024 < FEWEST_BUCKETS * raw.bcache.bucket_kib {
@@ -78,14 +88,14 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Scenario, ScenarioError> 
              a smaller bucket_kib",
             raw.disks.ssd.mib, raw.bcache.bucket_kib
         );
-        return Err(wrong(text.find("[disks]"), message));
+        return fail(text.find("[disks]").unwrap_or(0), message);
     }
-    if !steps.iter().any(|step| step.proves().is_some()) {
+    if steps.iter().all(|step| step.proves.is_none()) {
         let message = "no step has `proves`: a scenario without an opportunity proves nothing";
-        return Err(wrong(None, message.to_owned()));
+        return fail(0, message.to_owned());
     }
-    if !matches!(steps.last(), Some(Step::Judge {})) {
-        return Err(wrong(None, "the last step must be `judge`".to_owned()));
+    if !matches!(steps.last(), Some(Step { action: Action::Judge(_), .. })) {
+        return fail(0, "the last step must be `judge`".to_owned());
     }
     Ok(Scenario {
         id: raw.id,
@@ -99,7 +109,17 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Scenario, ScenarioError> 
         blocks: raw.blocks,
         steps,
         expect: raw.expect,
+        path: path.to_owned(),
         hash: blake3::hash(text.as_bytes()).to_hex().to_string(),
         load: None,
+    })
+}
+
+/// What to say of a block that is not there.
+fn unknown_block(mention: Mention<'_>, blocks: &BTreeMap<String, Block>) -> Option<String> {
+    let (Mention::Block(name) | Mention::Pieces(name, _)) = mention else { return None };
+    (!blocks.contains_key(name)).then(|| {
+        let known: Vec<_> = blocks.keys().map(String::as_str).collect();
+        format!("no block {name:?}; [blocks] has {}", known.join(", "))
     })
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How a disk behaves in time, as data: the files in `workloads/disks`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// A disk's timing, and how much its cache holds.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// One line for people.
@@ -29,7 +30,7 @@ pub struct Profile {
 }
 
 /// An SSD: channels that work side by side behind one link.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ssd {
     /// Microseconds of a small read when idle.
@@ -47,7 +48,7 @@ pub struct Ssd {
 }
 
 /// A rotating disk: one arm.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hdd {
     /// Revolutions per minute.

@@ -4,6 +4,7 @@
 use super::SessionArgs;
 use crate::exit::EXIT_CODES;
 use clap::Args;
+use std::path::PathBuf;
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -42,10 +43,13 @@ pub struct RunArgs {
     /// An arm of the project, or NAME=PATH for your own patch; repeatable.
     #[arg(long = "arm", value_name = "NAME[=PATH]")]
     pub arms: Vec<String>,
-    /// A scenario by id or name; repeatable. Default: all that are quick (with
+    /// A scenario by id, name or file; repeatable. Default: all that are quick (with
     /// --full, all) but the loads.
     #[arg(long = "scenario", value_name = "ID")]
     pub scenarios: Vec<String>,
+    /// Scenarios from DIR/scenarios and jobs from DIR/fio, instead of the project's.
+    #[arg(long, value_name = "DIR")]
+    pub workloads: Option<PathBuf>,
     /// Boot every machine from nothing. Otherwise a guest that would be booted
     /// three times or more is saved after its first boot and restored.
     #[arg(long)]

@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result};
 use kbuild::{Arm, PortableArm};
-use scenario::{JobText, Scenario, ScenarioError};
+use scenario::{Job, JobText, Scenario, ScenarioError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -17,21 +17,20 @@ pub const LONGEST_SCENARIO: u64 = 256 << 10;
 const LONGEST_ARM: u64 = 4 << 20;
 
 /// Copies the inputs into the run's folder.
-pub fn keep(run: &Path, repo: &Path, arms: &[Arm], scenarios: &[Scenario]) -> Result<()> {
+pub fn keep(run: &Path, arms: &[Arm], scenarios: &[Scenario]) -> Result<()> {
     let dir = run.join("inputs");
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let put = |name: String, text: String| {
         let path = dir.join(name);
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     };
-    let files = checkout_files(repo);
     for scenario in scenarios {
-        let hash = own_hash(&scenario.hash);
-        if let Some((_, text)) = files.get(hash) {
-            put(format!("{}.toml", &hash[..16]), text.clone())?;
-        }
+        let (from, hash) = (&scenario.path, own_hash(&scenario.hash));
+        let text = std::fs::read_to_string(from)
+            .with_context(|| format!("cannot read {}", from.display()))?;
+        put(format!("{}.toml", &hash[..16]), text)?;
         if let Some(plan) = &scenario.load {
-            keep_job(run, repo, &plan.job.name)?;
+            keep_job(run, &plan.job)?;
         }
     }
     for arm in arms {
@@ -44,11 +43,12 @@ pub fn keep(run: &Path, repo: &Path, arms: &[Arm], scenarios: &[Scenario]) -> Re
 
 /// A load's job, where its scenario looks for it: in `fio` beside the folder
 /// that the scenario is in.
-fn keep_job(run: &Path, repo: &Path, name: &str) -> Result<()> {
+fn keep_job(run: &Path, job: &Job) -> Result<()> {
     let dir = run.join("fio");
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    for file in ["fio", "toml"].map(|ending| format!("{name}.{ending}")) {
-        let (from, to) = (repo.join("workloads/fio").join(&file), dir.join(&file));
+    for ending in ["fio", "toml"] {
+        let (from, to) =
+            (job.file.path.with_extension(ending), dir.join(format!("{}.{ending}", job.name)));
         std::fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
     }
     Ok(())

@@ -74,7 +74,7 @@ impl Writers {
                 flushed = true;
             }
         } else if Instant::now() >= self.next_flush {
-            let id = session.take_flush();
+            let id = session.numbers.take_flush();
             // Acknowledgements told before this were before the flush.
             session.tell(Told::FlushIssued { id });
             let pending = session.vm()?.start(Op::Flush { device: Device::Bcache });
@@ -128,7 +128,7 @@ impl Batch {
                 sectors: area.write_sectors,
             })
             .collect();
-        let first_seq = session.take_seqs(BATCH);
+        let first_seq = session.numbers.take_seqs(BATCH);
         let op = Op::Write {
             device: Device::Bcache,
             extents: extents.clone(),
@@ -175,7 +175,7 @@ pub fn overwrite(session: &mut Session<'_>, ranges: &[Extent]) -> Result<(), Sto
     if ranges.is_empty() {
         return Ok(());
     }
-    let first_seq = session.take_seqs(ranges.len() as u64);
+    let first_seq = session.numbers.take_seqs(ranges.len() as u64);
     let op = Op::Write {
         device: Device::Bcache,
         extents: ranges.to_vec(),

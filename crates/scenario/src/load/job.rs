@@ -5,6 +5,7 @@
 use super::jobfile::JobFile;
 use crate::error::ScenarioError;
 use crate::setup::CacheMode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ pub struct Job {
 }
 
 /// Why a write bypasses the cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Bypass {
     /// The cache mode says so.
@@ -60,7 +61,7 @@ impl Bypass {
 }
 
 /// bcache's sysfs files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// `cache_mode`.
@@ -94,23 +95,30 @@ impl Settings {
 
 /// Time that the virtual disks add to each request before its media, in
 /// milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[allow(missing_docs)]
 pub struct Delays {
+    /// Each write to the backing device.
     pub hdd_write: u64,
+    /// Each discard of the backing device.
     pub hdd_trim: u64,
+    /// Each read of the cache device.
     pub ssd_read: u64,
+    /// Each write to the cache device.
     pub ssd_write: u64,
 }
 
-/// The file beside the job.
-#[derive(Deserialize)]
+/// The file beside the job, `workloads/fio/NAME.toml`: what fio cannot say.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Raw {
+pub(crate) struct SettingsFile {
+    /// One line for tables.
     title: String,
+    /// How the job's writes are to bypass the cache: that is what must be seen.
     bypass: Bypass,
+    /// What is set in sysfs.
     bcache: Settings,
+    /// How slow the virtual disks are.
     #[serde(default)]
     delay_ms: Delays,
 }
@@ -174,12 +182,12 @@ impl Job {
         let syntax = |path: PathBuf, line, message| ScenarioError::Syntax { path, line, message };
         let file = JobFile::parse(&path("fio"), fio)
             .map_err(|(line, message)| syntax(path("fio"), line, message))?;
-        let raw: Raw = toml::from_str(toml).map_err(|error| {
+        let raw: SettingsFile = toml::from_str(toml).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start.min(toml.len()));
             let line = toml[..at].matches('\n').count() + 1;
             syntax(path("toml"), line, error.message().to_owned())
         })?;
-        let Raw { title, bypass, bcache: settings, delay_ms: delays } = raw;
+        let SettingsFile { title, bypass, bcache: settings, delay_ms: delays } = raw;
         Ok(Self { name: name.clone(), title, bypass, settings, delays, file })
     }
 

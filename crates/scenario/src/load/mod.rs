@@ -3,11 +3,16 @@
 //! lab as well, and a small TOML file beside it with the settings of bcache and
 //! of the virtual disks.
 
+mod file;
 mod job;
 mod jobfile;
 mod plan;
 
+#[cfg(test)]
+pub(crate) use file::LoadFile;
+pub(crate) use file::parse;
+#[cfg(test)]
+pub(crate) use job::SettingsFile;
 pub use job::{Bypass, Delays, Job, JobText, Settings};
 pub use jobfile::JobFile;
-pub(crate) use plan::parse;
 pub use plan::{Cycles, LoadPlan, StampedArea};

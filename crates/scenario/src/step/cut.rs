@@ -1,10 +1,59 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Ways to take the machine down.
+//! The machine goes down, comes up, and is judged.
 
-use serde::Deserialize;
+use super::verb::{Mention, Verb};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Takes the machine down at one instant of the disks' common sequence.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cut {
+    /// What is lost.
+    pub kind: CutKind,
+    /// What becomes of the writes whose survival the crash model leaves open.
+    #[serde(default)]
+    pub open: OpenWrites,
+}
+
+impl Verb for Cut {
+    fn describe(&self) -> String {
+        format!("{:?} cut", self.kind).to_lowercase()
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Cuts]
+    }
+}
+
+/// Boots again on the same disks and registers them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Boot {}
+
+impl Verb for Boot {
+    fn describe(&self) -> String {
+        "boot again".into()
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Boots]
+    }
+}
+
+/// Reads everything back and lets the oracle judge. The last step.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Judge {}
+
+impl Verb for Judge {
+    fn describe(&self) -> String {
+        "judge".into()
+    }
+}
 
 /// What a cut takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CutKind {
     /// RAM and the disks' volatile caches.
@@ -15,7 +64,7 @@ pub enum CutKind {
 
 /// What a power cut does to writes that were completed but not flushed, or on
 /// the media but not completed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OpenWrites {
     /// All lost.

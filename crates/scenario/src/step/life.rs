@@ -1,10 +1,44 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Events and states in the life of a backing device and its cache set.
+//! The life of a backing device and its cache set.
 
+use super::verb::{Proof, Verb};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+/// Something in the life of the backing device or the cache set. Returns at
+/// once, as sysfs does: see `await-state`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Life {
+    /// What.
+    pub event: LifeEvent,
+}
+
+impl Verb for Life {
+    fn describe(&self) -> String {
+        format!("{:?}", self.event).to_lowercase()
+    }
+}
+
+/// Waits until the backing device has come to a state. Only `dirty` may not
+/// come: that closes the window; all others are waited for as for a hang.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AwaitState {
+    /// Which.
+    pub is: LifeState,
+}
+
+impl Verb for AwaitState {
+    const PROOF: Proof = Proof::Optional;
+
+    fn describe(&self) -> String {
+        format!("wait until {:?}", self.is).to_lowercase()
+    }
+}
+
 /// Things that happen to a backing device or a cache set, through sysfs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LifeEvent {
     /// The backing device lets go of the cache set.
@@ -22,7 +56,7 @@ pub enum LifeEvent {
 }
 
 /// What a backing device can come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LifeState {
     /// Attached, nothing dirty.

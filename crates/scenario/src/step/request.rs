@@ -1,56 +1,208 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Requests to a virtual disk, as a scenario picks them out.
+//! Requests to the bcache device.
 
+use super::disk::Disk;
+use super::verb::{Mention, Piece, Proof, Verb};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// A virtual disk, by role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Disk {
-    /// The cache device.
-    Ssd,
-    /// The backing device.
-    Hdd,
+/// One stamped write.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Write {
+    /// Block.
+    pub at: String,
+    /// Name of this version of the block.
+    pub value: String,
+    /// Go on without waiting; see `join`.
+    #[serde(default)]
+    pub background: bool,
+    /// Ask for FUA.
+    #[serde(default)]
+    pub fua: bool,
 }
 
-impl Disk {
-    /// As the rig and the guest know it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ssd => "ssd",
-            Self::Hdd => "hdd",
-        }
+impl Verb for Write {
+    fn describe(&self) -> String {
+        let background = if self.background { " (background)" } else { "" };
+        format!("write {} at {}{background}", self.value, self.at)
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        let Self { at, value, background, .. } = self;
+        let writes =
+            Mention::Writes { version: value, at, background: *background, discard: false };
+        vec![Mention::Block(at), writes]
     }
 }
 
-/// Kinds of requests that can be held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum HoldOp {
-    Read,
-    Write,
-    Flush,
-    Trim,
+/// A discard, which takes the name of a version: it permits zeroes, and
+/// replaces nothing.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Discard {
+    /// Block.
+    pub at: String,
+    /// Name of the version.
+    pub value: String,
+    /// Go on without waiting; see `join`.
+    #[serde(default)]
+    pub background: bool,
 }
 
-/// Where a held request stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum HoldPhase {
-    /// Nothing of it is visible yet.
-    BeforeMedia,
-    /// It is on the media, the guest does not know.
-    BeforeCompletion,
+impl Verb for Discard {
+    fn describe(&self) -> String {
+        format!("discard {} at {}", self.value, self.at)
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        let Self { at, value, background } = self;
+        let writes = Mention::Writes { version: value, at, background: *background, discard: true };
+        vec![Mention::Block(at), writes]
+    }
 }
 
-/// What becomes of a spoiled request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Spoil {
-    /// It fails with EIO, without any effect.
-    Eio,
-    /// It takes so many milliseconds more.
-    SlowMs(u64),
+/// Waits for a write or a discard in the background.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    /// Its version's name.
+    pub value: String,
+}
+
+impl Verb for Join {
+    fn describe(&self) -> String {
+        format!("wait for write {}", self.value)
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Joins(&self.value)]
+    }
+}
+
+/// One read, whose source is seen at the disks.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Read {
+    /// Block.
+    pub at: String,
+    /// Which disk must have served it.
+    pub served_by: Option<Disk>,
+    /// Version that it must have returned.
+    pub returns: Option<String>,
+}
+
+impl Verb for Read {
+    const PROOF: Proof = Proof::Optional;
+
+    fn describe(&self) -> String {
+        format!("read {}", self.at)
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        let at = self.at.as_str();
+        let returns = self.returns.iter().map(|version| Mention::Returns { at, version });
+        std::iter::once(Mention::Block(at)).chain(returns).collect()
+    }
+}
+
+/// Starts a read and does not wait; see `join-read`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartRead {
+    /// Name of the read.
+    pub name: String,
+    /// Block.
+    pub at: String,
+}
+
+impl Verb for StartRead {
+    fn describe(&self) -> String {
+        format!("start read {} of {}", self.name, self.at)
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        let Self { name, at } = self;
+        vec![Mention::Block(at), Mention::StartsRead { name, at }]
+    }
+}
+
+/// Waits for a read that was started.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JoinRead {
+    /// Name of the read.
+    pub name: String,
+    /// Version that it must have returned.
+    pub returns: Option<String>,
+}
+
+impl Verb for JoinRead {
+    const PROOF: Proof = Proof::Optional;
+
+    fn describe(&self) -> String {
+        format!("wait for read {}", self.name)
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::JoinsRead { name: &self.name, returns: self.returns.as_deref() }]
+    }
+}
+
+/// Flush of the bcache device (which flushes both disks).
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Flush {}
+
+impl Verb for Flush {
+    fn describe(&self) -> String {
+        "flush".into()
+    }
+}
+
+/// Waits until both disks have been quiet for 150 ms.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settle {}
+
+impl Verb for Settle {
+    fn describe(&self) -> String {
+        "settle".into()
+    }
+}
+
+/// Reads pieces of 8 sectors that do not touch: each gets a key of its own.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadPieces {
+    /// Block that they are in, one in 16 sectors.
+    pub r#in: String,
+}
+
+impl Verb for ReadPieces {
+    fn describe(&self) -> String {
+        format!("read pieces of {}", self.r#in)
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Pieces(&self.r#in, Piece::Sectors(16))]
+    }
+}
+
+/// Writes the same pieces: each round the cache leaves a key without pointers.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WritePieces {
+    /// Block that they are in, one in 16 sectors.
+    pub r#in: String,
+}
+
+impl Verb for WritePieces {
+    fn describe(&self) -> String {
+        format!("write pieces of {}", self.r#in)
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Pieces(&self.r#in, Piece::Sectors(16))]
+    }
 }

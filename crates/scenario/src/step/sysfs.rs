@@ -1,11 +1,63 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a scenario sets and asks of bcache in sysfs.
 
+use super::verb::Verb;
+use crate::setup::CacheMode;
+use schemars::JsonSchema;
 use serde::Deserialize;
+
+/// Changes the cache mode of the running device.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetCacheMode {
+    /// The new mode.
+    pub to: CacheMode,
+}
+
+impl Verb for SetCacheMode {
+    fn describe(&self) -> String {
+        format!("cache mode {}", self.to.as_str())
+    }
+}
+
+/// Sets something of bcache.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Set {
+    /// What.
+    pub setting: Setting,
+    /// As sysfs wants it.
+    pub value: String,
+}
+
+impl Verb for Set {
+    fn describe(&self) -> String {
+        format!("set {} to {}", self.setting.file(), self.value)
+    }
+}
+
+/// Demands something of a counter of the tracker, where the arm has it; if
+/// it does not hold, the case is `imprecise`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckCounter {
+    /// Which.
+    pub name: Counter,
+    /// Its value now.
+    pub is: Option<u64>,
+    /// How much it has grown since the last step that read it.
+    pub grew_by: Option<u64>,
+}
+
+impl Verb for CheckCounter {
+    fn describe(&self) -> String {
+        format!("counter {}", self.name.file())
+    }
+}
 
 /// Counters in sysfs: the tracker's and what rests on it without their prefix, and the block
 /// layer's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Counter {
     /// In flight now.
@@ -26,9 +78,8 @@ pub enum Counter {
 }
 
 /// Settings of bcache that scenarios change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
 pub enum Setting {
     CacheMode,
     SequentialCutoff,

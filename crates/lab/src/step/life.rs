@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Steps in the life of a backing device and its cache set.
+//! The life of a backing device and its cache set.
 
+use super::play::{Play, Seen};
 use crate::bcache;
 use crate::guest::{GuestError, PATIENCE};
 use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
-use evidence::{Fact, HarnessFailure};
-use scenario::{LifeEvent, LifeState};
+use evidence::HarnessFailure;
+use scenario::{AwaitState, Life, LifeEvent, LifeState};
 use std::time::{Duration, Instant};
-use wire::Extent;
 
 /// How long a disk may stay busy after what used it is gone.
 const LET_GO: Duration = Duration::from_secs(20);
 
-impl Session<'_> {
-    /// Starts something; what comes with it is configured as at the beginning.
-    pub fn live(&mut self, event: LifeEvent) -> Result<(), Stop> {
-        let deadline = Instant::now() + self.patience(LET_GO);
-        let guest = self.guest()?;
+/// What comes with it is configured as at the beginning.
+impl Play for Life {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let deadline = Instant::now() + session.patience(LET_GO);
+        let guest = session.guest()?;
         loop {
-            match bcache::live(&guest, event) {
+            match bcache::live(&guest, self.event) {
                 // A device that was stopped is closed a moment after its node
                 // is gone (`cached_dev_free` puts the file last).
                 Err(GuestError::Refused { message, .. })
                     if message.contains("EBUSY") && Instant::now() < deadline =>
                 {
-                    self.cancel.check()?;
+                    session.cancel.check()?;
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 // Registering the set attaches what names it, sometimes before
                 // we do (`run_cache_set`): "already attached" is EINVAL.
                 Err(GuestError::Refused { message, .. })
-                    if event == LifeEvent::Attach
+                    if self.event == LifeEvent::Attach
                         && message.contains("EINVAL")
                         && bcache::state(&guest)? != "no cache" =>
                 {
@@ -40,27 +40,28 @@ impl Session<'_> {
                 outcome => break outcome?,
             }
         }
-        match event {
+        match self.event {
             // The device is new, or gets a cache set whose thresholds are.
             LifeEvent::Attach | LifeEvent::RegisterHdd => {
                 bcache::wait_device(&guest)?;
-                bcache::configure(&guest, self.scenario.bcache.cache_mode)?;
+                bcache::configure(&guest, session.scenario.bcache.cache_mode)?;
                 // A new device counts from zero.
-                self.counters.clear();
+                session.named.counters.clear();
             }
             LifeEvent::RegisterSsd => bcache::wait_set(&guest)?,
             LifeEvent::Detach | LifeEvent::Stop | LifeEvent::Unregister => {}
         }
-        Ok(())
+        Ok(Seen::Done)
     }
+}
 
-    /// Waits for a state; that it never comes is trouble of the kernel, as a
-    /// hang is.
-    pub fn await_state(&mut self, wanted: LifeState) -> Result<Result<String, String>, Stop> {
-        let began = Instant::now();
+/// That a state never comes is trouble of the kernel, as a hang is.
+impl Play for AwaitState {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let (wanted, began) = (self.is, Instant::now());
         loop {
-            self.cancel.check()?;
-            let guest = self.guest()?;
+            session.cancel.check()?;
+            let guest = session.guest()?;
             let state = bcache::state_if_there(&guest)?;
             let reached = match wanted {
                 LifeState::Clean => state.as_deref() == Some("clean"),
@@ -73,13 +74,13 @@ impl Session<'_> {
             };
             let ms = began.elapsed().as_millis();
             if reached {
-                return Ok(Ok(format!("after {ms} ms")));
+                return Ok(Seen::Open(format!("after {ms} ms")));
             }
             // Nothing has to make a device dirty.
-            if wanted == LifeState::Dirty && began.elapsed() > self.patience(LET_GO / 10) {
-                return Ok(Err(format!("its state is {state:?} after {ms} ms")));
+            if wanted == LifeState::Dirty && began.elapsed() > session.patience(LET_GO / 10) {
+                return Ok(Seen::Closed(format!("its state is {state:?} after {ms} ms")));
             }
-            if began.elapsed() > self.patience(PATIENCE) {
+            if began.elapsed() > session.patience(PATIENCE) {
                 let state = state.unwrap_or_else(|| "not there".to_owned());
                 let next = "read the blocked tasks above: something in the kernel waits for ever";
                 let what =
@@ -88,15 +89,5 @@ impl Session<'_> {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-    }
-
-    /// A discard; see [`crate::Step::Discard`].
-    pub fn discard(&mut self, at: Extent, value: &str, background: bool) -> Result<(), Stop> {
-        let started = self.discard_in_background(at)?;
-        let seq = started.seq;
-        self.versions.insert(value.to_owned(), seq);
-        self.background.insert(value.to_owned(), started);
-        self.note(Fact::Discard { name: value.to_owned(), number: seq });
-        if background { Ok(()) } else { self.join(value) }
     }
 }

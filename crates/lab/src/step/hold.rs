@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Requests that a virtual disk holds, and lets go, or spoils.
+
+use super::play::{Play, Seen};
+use crate::guest::{ATTEND_EVERY, Attendant};
+use crate::session::Session;
+use crate::trouble::Stop;
+use judge::watch::Watch;
+use scenario::layout::DATA_OFFSET;
+use scenario::{
+    AwaitHeld, Disk, Hold, HoldCacheWrite, HoldInvalidation, HoldOp, HoldPhase, HoldPriorities,
+    Release, Spoil, SpoilCacheWrite,
+};
+use std::time::{Duration, Instant};
+use vdisk::{Fault, Matcher, OpMatch, Phase};
+
+impl Play for Hold {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let block = session.block(&self.at);
+        let shift = if self.disk == Disk::Hdd { DATA_OFFSET } else { 0 };
+        let hold = vdisk::Hold {
+            disk: self.disk.name().to_owned(),
+            op: match self.op {
+                HoldOp::Read => OpMatch::Read,
+                HoldOp::Write => OpMatch::Write,
+                HoldOp::Flush => OpMatch::Flush,
+                HoldOp::Trim => OpMatch::Trim,
+            },
+            first: block.sector + shift,
+            sectors: block.sectors.into(),
+            nth: if self.every { 0 } else { 1 },
+            phase: match self.phase {
+                HoldPhase::BeforeMedia => Phase::BeforeMedia,
+                HoldPhase::BeforeCompletion => Phase::BeforeCompletion,
+            },
+        };
+        let id = session.rig.hold(hold);
+        session.holds.insert(self.name.clone(), id);
+        Ok(Seen::Done)
+    }
+}
+
+/// Holds the next write on the SSD whose payload is like that.
+fn hold_cache_write(
+    session: &mut Session<'_>,
+    name: &str,
+    test: impl Fn(&[u8]) -> bool + Send + 'static,
+) -> Result<Seen, Stop> {
+    let hold = vdisk::Hold {
+        disk: Disk::Ssd.name().to_owned(),
+        op: OpMatch::Write,
+        first: 0,
+        sectors: u64::MAX,
+        nth: 1,
+        phase: Phase::BeforeMedia,
+    };
+    let id = session.rig.hold_if(hold, test);
+    session.holds.insert(name.to_owned(), id);
+    Ok(Seen::Done)
+}
+
+impl Play for HoldCacheWrite {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let carries = Watch::carries(session.block(&self.of));
+        hold_cache_write(session, &self.name, carries)
+    }
+}
+
+impl Play for HoldInvalidation {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let invalidates = Watch::invalidates(session.block(&self.of));
+        hold_cache_write(session, &self.name, invalidates)
+    }
+}
+
+impl Play for HoldPriorities {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        hold_cache_write(session, &self.name, Watch::is_priorities)
+    }
+}
+
+impl Play for SpoilCacheWrite {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let fault = match self.how {
+            Spoil::Eio => Fault::Eio,
+            Spoil::SlowMs(ms) => Fault::Slow(Duration::from_millis(ms)),
+        };
+        let matcher = Matcher::any(Disk::Ssd.name(), OpMatch::Write);
+        session.rig.fault_if(matcher, fault, Watch::carries(session.block(&self.of)));
+        Ok(Seen::Done)
+    }
+}
+
+impl Play for AwaitHeld {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        const LIMIT: Duration = Duration::from_secs(10);
+        const GLANCE: Duration = Duration::from_millis(20);
+        let names: Vec<&String> = std::iter::once(&self.name).chain(&self.or).collect();
+        if let Some(unknown) = names.iter().find(|name| !session.holds.contains_key(**name)) {
+            return Ok(Seen::Closed(format!("no hold {unknown:?} was armed")));
+        }
+        let slice = if self.or.is_some() { GLANCE } else { ATTEND_EVERY };
+        let deadline = Instant::now() + session.patience(LIMIT);
+        let mut attended = Instant::now();
+        loop {
+            if attended.elapsed() > ATTEND_EVERY {
+                session.attend();
+                attended = Instant::now();
+            }
+            for name in &names {
+                match session.rig.wait_held(session.holds[*name], slice, session.cancel) {
+                    Ok(held) => {
+                        return Ok(Seen::Open(format!(
+                            "{name}: request for sectors {}+{} held at event {}",
+                            held.sector, held.sectors, held.seq
+                        )));
+                    }
+                    Err(vdisk::HoldError::Cancelled) => return Err(Stop::Cancelled),
+                    Err(error) if Instant::now() >= deadline => {
+                        return Ok(Seen::Closed(format!(
+                            "the hold never caught a request: {error}"
+                        )));
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+}
+
+impl Play for Release {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        if let Some(&id) = session.holds.get(&self.name) {
+            session.rig.release(id);
+        }
+        Ok(Seen::Done)
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is in bcache's journal and in its btree on the SSD.
+
+use super::play::{Play, Seen};
+use crate::bcache;
+use crate::session::Session;
+use crate::trouble::Stop;
+use scenario::{
+    AdvanceJournal, AwaitDropped, AwaitInvalidation, AwaitJournaled, Counter, NoInvalidation,
+    WriteLeaf,
+};
+use std::time::Duration;
+use wire::{Device, Extent};
+
+impl Play for AwaitInvalidation {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        await_key(session, &self.at, self.for_ms, false)
+    }
+}
+
+impl Play for AwaitJournaled {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        await_key(session, &self.at, self.for_ms, true)
+    }
+}
+
+fn await_key(session: &mut Session<'_>, at: &str, ms: u64, any: bool) -> Result<Seen, Stop> {
+    let (block, limit) = (session.block(at), session.patience(Duration::from_millis(ms)));
+    let (what, ms) = (if any { "key" } else { "invalidation" }, limit.as_millis());
+    let seen = session.poll(limit, |session| {
+        let since = session.named.on_the_way();
+        if let Some(seq) = session.watch.on(&session.rig).durable_invalidation_of(block, since) {
+            return Ok(format!("its invalidation is in journal entry {seq}"));
+        }
+        if any && let Some(seq) = session.watch.on(&session.rig).durable_key_of(block, since) {
+            return Ok(format!("a key of it is in journal entry {seq}"));
+        }
+        Err(format!("no {what} of it was journaled within {ms} ms"))
+    })?;
+    Ok(match seen {
+        Ok(detail) => Seen::Open(detail),
+        Err(why) => Seen::Absent(why),
+    })
+}
+
+impl Play for NoInvalidation {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let (block, since) = (session.block(&self.at), session.named.on_the_way());
+        Ok(match session.watch.on(&session.rig).invalidation_of(block, since) {
+            None => Seen::Open("none completed on the SSD".to_owned()),
+            Some(entry) => Seen::Closed(format!("it is in journal entry {entry}")),
+        })
+    }
+}
+
+impl Play for AwaitDropped {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let limit = session.patience(Duration::from_millis(self.for_ms));
+        let (at, beside) = (session.block(&self.at), session.block(&self.beside));
+        let dropped =
+            session.poll(limit, |session| session.watch.on(&session.rig).dropped(at, beside))?;
+        Ok(Seen::of(dropped))
+    }
+}
+
+impl Play for WriteLeaf {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let with = session.block(&self.with);
+        let holding = self.holding.as_deref().map(|name| session.block(name));
+        // A set of 4 KiB is full after some 250 keys.
+        let batch = if self.by_reads { 8 } else { 64 };
+        let began = session.rig.now();
+        // Where a write of what is not cached leaves no key, a read miss does.
+        let by_reads =
+            self.by_reads || bcache::counter(&session.guest()?, Counter::Spared)?.is_some();
+        loop {
+            let pieces = filler(session, with, batch)?;
+            if by_reads {
+                session.guest()?.read(Device::Bcache, pieces, 0)?;
+            } else {
+                session.write(pieces, false, 8)?;
+            }
+            if let Some(leaf) = session.watch.on(&session.rig).leaf_since(began, holding) {
+                return Ok(Seen::Open(leaf));
+            }
+        }
+    }
+}
+
+impl Play for AdvanceJournal {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let (with, target) = (session.block(&self.with), session.block(&self.past_invalidation_of));
+        // What is journaled is on the SSD after this.
+        session.flush()?;
+        let Some(entry) = session.watch.on(&session.rig).invalidation_of(target, 0) else {
+            return Ok(Seen::Open("no journal entry has ever invalidated it".to_owned()));
+        };
+        let began = session.rig.now();
+        loop {
+            let piece = filler(session, with, 1)?;
+            session.write(piece, false, 1)?;
+            session.flush()?;
+            if let Some(detail) = session.watch.on(&session.rig).journal_past(entry, began, 2) {
+                return Ok(Seen::Open(detail));
+            }
+        }
+    }
+}
+
+/// The next `count` 4 KiB pieces of a filler block, none touching another,
+/// so that every write makes a key of its own in the btree.
+fn filler(session: &mut Session<'_>, block: Extent, count: u64) -> Result<Vec<Extent>, Stop> {
+    const STRIDE: u64 = 16;
+    let slots = u64::from(block.sectors) / STRIDE;
+    let first = session.named.filler_at;
+    if first + count > slots {
+        return Err(Stop::Closed(format!("the filler's {slots} pieces did not bring it about")));
+    }
+    session.named.filler_at += count;
+    let piece = |slot| Extent { sector: block.sector + slot * STRIDE, sectors: 8 };
+    Ok((first..first + count).map(piece).collect())
+}

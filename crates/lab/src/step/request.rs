@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Requests to the bcache device.
+
+use super::play::{Play, Seen};
+use crate::named::Background;
+use crate::session::Session;
+use crate::trouble::Stop;
+use evidence::Fact;
+use judge::history::Told;
+use scenario::{
+    Discard, Disk, Flush, Join, JoinRead, Read, ReadPieces, Settle, StartRead, Write, WritePieces,
+};
+use std::time::Duration;
+use wire::{Answer, Content, Device, Extent, Run};
+
+/// Longer than the journal delay, so that a journal write still to come is
+/// not mistaken for quiet.
+const QUIET: Duration = Duration::from_millis(150);
+
+impl Play for Write {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let (at, name) = (session.block(&self.at), self.value.clone());
+        let number = if self.background {
+            let started = session.write_in_background(at, self.fua)?;
+            let seq = started.seq;
+            session.named.background.insert(name.clone(), started);
+            seq
+        } else {
+            session.write(vec![at], self.fua, 1)?
+        };
+        session.named.versions.insert(name.clone(), number);
+        session.note(Fact::Write { name, number });
+        Ok(Seen::Done)
+    }
+}
+
+impl Play for Discard {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let started = session.discard_in_background(session.block(&self.at))?;
+        let (name, number) = (self.value.clone(), started.seq);
+        session.named.versions.insert(name.clone(), number);
+        session.named.background.insert(name.clone(), started);
+        session.note(Fact::Discard { name, number });
+        if self.background { Ok(Seen::Done) } else { join(session, &self.value) }
+    }
+}
+
+impl Play for Join {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        join(session, &self.value)
+    }
+}
+
+fn join(session: &mut Session<'_>, value: &str) -> Result<Seen, Stop> {
+    if let Some(Background { pending, seq, .. }) = session.named.background.remove(value) {
+        session.answer(&pending)?;
+        session.tell(Told::Acked { seq });
+    }
+    Ok(Seen::Done)
+}
+
+impl Play for Read {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let (runs, served) = session.read_served(session.block(&self.at))?;
+        let saw = |disk: Option<Disk>| disk.map_or("neither disk", Disk::name);
+        if self.served_by.is_some() && served != self.served_by {
+            let (served, wanted) = (saw(served), saw(self.served_by));
+            return Ok(Seen::Closed(format!("the read was served by {served}, not by {wanted}")));
+        }
+        let returned = returned(session, &runs, self.returns.as_deref());
+        Ok(Seen::of(returned.map(|what| format!("served by {}, {what}", saw(served)))))
+    }
+}
+
+impl Play for StartRead {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let pending = session.start_read(session.block(&self.at))?;
+        session.named.reads.insert(self.name.clone(), pending);
+        Ok(Seen::Done)
+    }
+}
+
+impl Play for JoinRead {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let Some(pending) = session.named.reads.remove(&self.name) else {
+            return Ok(Seen::Closed(format!("no read {:?} was started", self.name)));
+        };
+        Ok(match session.answer(&pending)? {
+            Answer::Runs(runs) => Seen::of(returned(session, &runs, self.returns.as_deref())),
+            other => Seen::Closed(format!("unexpected answer {other:?}")),
+        })
+    }
+}
+
+/// Whether a read brought the version that it should.
+fn returned(session: &Session<'_>, runs: &[Run], wanted: Option<&str>) -> Result<String, String> {
+    let Some(value) = wanted else { return Ok("returned something".to_owned()) };
+    let version = session.named.versions.get(value);
+    let of_version = |run: &Run| match run.content {
+        Content::Stamped { seq, .. } => Some(&seq) == version,
+        _ => false,
+    };
+    if runs.is_empty() || !runs.iter().all(of_version) {
+        return Err(format!("the read did not return {value}: {:?}", runs.first()));
+    }
+    Ok(format!("returned {value}"))
+}
+
+impl Play for Flush {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        session.flush()?;
+        Ok(Seen::Done)
+    }
+}
+
+impl Play for Settle {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        session.settle(QUIET)?;
+        Ok(Seen::Done)
+    }
+}
+
+impl Play for ReadPieces {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        session.guest()?.read(Device::Bcache, pieces(session.block(&self.r#in)), 0)?;
+        Ok(Seen::Done)
+    }
+}
+
+impl Play for WritePieces {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        session.write(pieces(session.block(&self.r#in)), false, 8)?;
+        Ok(Seen::Done)
+    }
+}
+
+/// Pieces of a block that do not touch.
+fn pieces(block: Extent) -> Vec<Extent> {
+    const STRIDE: usize = 16;
+    let starts = (block.sector..block.sector + u64::from(block.sectors)).step_by(STRIDE);
+    starts.map(|sector| Extent { sector, sectors: 8 }).collect()
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Waiting for the disks and the guest, and what they wait for when they do not
+//! go on.
+
+use crate::guest::{ATTEND_EVERY, Attendant, PATIENCE};
+use crate::session::{OVERLOADED, Session};
+use crate::trouble::{Stop, Trouble};
+use evidence::HarnessFailure;
+use std::time::{Duration, Instant};
+use vm::Vm;
+
+impl Session<'_> {
+    /// Waits until neither disk has had a request for `quiet`, which is the time
+    /// that a plain kernel may think before the next one.
+    pub fn settle(&mut self, quiet: Duration) -> Result<(), Stop> {
+        let quiet = self.patience(quiet);
+        let deadline = Instant::now() + self.patience(PATIENCE);
+        let mut last = (self.rig.now(), Instant::now());
+        while last.1.elapsed() < quiet {
+            self.cancel.check()?;
+            if Instant::now() > deadline {
+                return Err(Trouble::new(
+                    HarnessFailure::NeverQuiet,
+                    "the disks did not become quiet",
+                    OVERLOADED,
+                )
+                .into());
+            }
+            std::thread::sleep(Duration::from_millis(2));
+            let position = self.rig.now();
+            if position != last.0 {
+                last = (position, Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks until something is so, with the disks attended; what was said last when
+    /// it is not in time.
+    pub(crate) fn poll(
+        &mut self,
+        limit: Duration,
+        mut ask: impl FnMut(&mut Self) -> Result<String, String>,
+    ) -> Result<Result<String, String>, Stop> {
+        let deadline = Instant::now() + limit;
+        let mut attended = Instant::now();
+        loop {
+            self.cancel.check()?;
+            if attended.elapsed() > ATTEND_EVERY {
+                self.attend();
+                attended = Instant::now();
+            }
+            let said = ask(self);
+            if said.is_ok() || Instant::now() > deadline {
+                return Ok(said);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// What a guest that lives but does not answer is waiting for: requests in
+    /// flight per device, and the kernel's own list of blocked tasks.
+    pub fn diagnose(&self) -> String {
+        let Ok(guest) = self.guest() else { return String::new() };
+        let mut report = String::new();
+        for disk in ["vda", "vdb", "bcache0"] {
+            if let Ok(text) = guest.read_file(&format!("/sys/block/{disk}/inflight")) {
+                report.push_str(&format!("in flight at {disk} (reads, writes): {}\n", text.trim()));
+            }
+        }
+        // Blocked tasks with their stacks, on the console.
+        if guest.write_file("/proc/sysrq-trigger", "w").is_ok() {
+            std::thread::sleep(Duration::from_millis(300));
+            report.push_str(&self.vm().map(Vm::console_tail).unwrap_or_default());
+        }
+        report
+    }
+}

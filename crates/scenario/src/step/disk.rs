@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The virtual disks, by role.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// A virtual disk, by role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Disk {
+    /// The cache device.
+    Ssd,
+    /// The backing device.
+    Hdd,
+}
+
+impl Disk {
+    /// As the rig and the guest know it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ssd => "ssd",
+            Self::Hdd => "hdd",
+        }
+    }
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Requests that a virtual disk holds, and lets go, or spoils.
+
+use super::disk::Disk;
+use super::verb::{Mention, Proof, Verb};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Arms a hold for the next matching request.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hold {
+    /// Name of the hold.
+    pub name: String,
+    /// Disk to hold it at.
+    pub disk: Disk,
+    /// Kind of request.
+    pub op: HoldOp,
+    /// Block; `data_offset` is added on the HDD.
+    pub at: String,
+    /// Where the request stops.
+    pub phase: HoldPhase,
+    /// Holds every matching request, not only the first: the parts of a
+    /// request that the kernel splits.
+    #[serde(default)]
+    pub every: bool,
+}
+
+impl Verb for Hold {
+    fn describe(&self) -> String {
+        format!("hold {}: next {:?} at the {}", self.name, self.op, self.disk.name()).to_lowercase()
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Block(&self.at), Mention::Arms(&self.name)]
+    }
+}
+
+/// Arms a hold for the write on the SSD that carries data of the block; it
+/// stops before the media.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldCacheWrite {
+    /// Name of the hold.
+    pub name: String,
+    /// Block.
+    pub of: String,
+}
+
+impl Verb for HoldCacheWrite {
+    fn describe(&self) -> String {
+        format!("hold {}: cache write of {}", self.name, self.of)
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Block(&self.of), Mention::Arms(&self.name)]
+    }
+}
+
+/// Arms a hold for the next write of bucket priorities on the SSD. While it
+/// is held, the allocator makes no bucket free (`bch_allocator_thread`
+/// waits in `bch_prio_write`).
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldPriorities {
+    /// Name of the hold.
+    pub name: String,
+}
+
+impl Verb for HoldPriorities {
+    fn describe(&self) -> String {
+        format!("hold {}: bucket priorities", self.name)
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Arms(&self.name)]
+    }
+}
+
+/// Arms a hold for the journal write on the SSD that carries an
+/// invalidation of the block; it stops before the media.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldInvalidation {
+    /// Name of the hold.
+    pub name: String,
+    /// Block.
+    pub of: String,
+}
+
+impl Verb for HoldInvalidation {
+    fn describe(&self) -> String {
+        format!("hold {}: invalidation of {}", self.name, self.of)
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Block(&self.of), Mention::Arms(&self.name)]
+    }
+}
+
+/// Spoils the next write on the SSD that carries data of the block.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpoilCacheWrite {
+    /// Block.
+    pub of: String,
+    /// What becomes of it: `"eio"`, or `{ slow_ms = N }`.
+    pub how: Spoil,
+}
+
+impl Verb for SpoilCacheWrite {
+    fn describe(&self) -> String {
+        format!("spoil the cache write of {}: {:?}", self.of, self.how).to_lowercase()
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Block(&self.of)]
+    }
+}
+
+/// Waits, up to 10 s, until the hold, or the other one, has caught its request.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AwaitHeld {
+    /// Name of the hold.
+    pub name: String,
+    /// Name of the other hold.
+    pub or: Option<String>,
+}
+
+impl Verb for AwaitHeld {
+    const PROOF: Proof = Proof::Always;
+
+    fn describe(&self) -> String {
+        match &self.or {
+            None => format!("wait until {} is held", self.name),
+            Some(other) => format!("wait until {} or {other} is held", self.name),
+        }
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        [Some(&self.name), self.or.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|n| Mention::Holds(n))
+            .collect()
+    }
+}
+
+/// Lets the held request go on.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// Name of the hold.
+    pub name: String,
+}
+
+impl Verb for Release {
+    fn describe(&self) -> String {
+        format!("release {}", self.name)
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Releases(&self.name)]
+    }
+}
+
+/// Kinds of requests that can be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HoldOp {
+    Read,
+    Write,
+    Flush,
+    Trim,
+}
+
+/// Where a held request stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum HoldPhase {
+    /// Nothing of it is visible yet.
+    BeforeMedia,
+    /// It is on the media, the guest does not know.
+    BeforeCompletion,
+}
+
+/// What becomes of a spoiled request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Spoil {
+    /// It fails with EIO, without any effect.
+    Eio,
+    /// It takes so many milliseconds more.
+    SlowMs(u64),
+}

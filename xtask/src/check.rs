@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask check`: what is wrong with scenarios, without booting anything.
+
+use crate::flags::CheckArgs;
+use crate::{exit, prepare};
+use anyhow::Result;
+use scenario::ScenarioError;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+pub fn main(args: &CheckArgs) -> Result<ExitCode> {
+    let dirs = prepare::dirs()?;
+    let wrong = |error: ScenarioError| exit::usage(error.to_string());
+    let mut shipped = Vec::new();
+    for folder in ["workloads/scenarios", "workloads/explorations"] {
+        shipped.extend(scenario::files(&dirs.repo.join(folder)).map_err(wrong)?);
+    }
+    let mut files = Vec::new();
+    for path in &args.paths {
+        match path.is_dir() {
+            true => files.extend(scenario::files(path).map_err(wrong)?),
+            false => files.push(path.clone()),
+        }
+    }
+    if args.paths.is_empty() {
+        files = std::mem::take(&mut shipped);
+    }
+    let whole = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    let asked: BTreeSet<PathBuf> = files.iter().map(whole).collect();
+    shipped.retain(|path| !asked.contains(&whole(path)));
+    let mut arms: BTreeSet<String> = args.arms.iter().cloned().collect();
+    arms.extend(prepare::all_arms(&dirs)?.into_iter().map(|arm| arm.name));
+
+    let found = scenario::check(&files, &shipped, &arms);
+    let near = |path: &Path| path.strip_prefix(&dirs.repo).unwrap_or(path).display().to_string();
+    for error in &found {
+        match error {
+            ScenarioError::Syntax { path, line, message } => {
+                println!("{}:{line}: {message}", near(path));
+            }
+            other => println!("{other}"),
+        }
+    }
+    match found.len() {
+        0 => println!("{} scenarios, nothing wrong", files.len()),
+        count => println!("{count} mistakes in {} scenarios", files.len()),
+    }
+    Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::USAGE) })
+}
