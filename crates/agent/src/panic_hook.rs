@@ -22,7 +22,7 @@ pub fn survive_panics(link: &Link) {
     std::panic::set_hook(Box::new(move |info| {
         eprintln!("agent: bug: {info}");
         if let Some(id) = CURRENT.get() {
-            let result = Err(format!("bug in the agent: {info}"));
+            let result = Err(format!("bug in the agent: {info}").into());
             link.try_send(&FromGuest::Answer { id, result });
         }
         park_forever()

@@ -61,7 +61,7 @@ fn spawn(link: &Link, request: Request) {
 }
 
 fn answer(link: &Link, id: u64, result: Result<Answer, Failure>) {
-    link.send(&FromGuest::Answer { id, result: result.map_err(|failure| failure.to_string()) });
+    link.send(&FromGuest::Answer { id, result: result.map_err(Failure::into) });
 }
 
 fn carry_out(link: &Link, request: Request) -> Result<Answer, Failure> {

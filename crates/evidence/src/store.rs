@@ -2,7 +2,8 @@
 //! A run's folder: one `run.json`, always whole, replaced by rename.
 
 use crate::record::RunRecord;
-use std::fs::{self, File, TryLockError};
+use proc::FileLock;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ const NEW: &str = ".run.json.new";
 pub struct Store {
     dir: PathBuf,
     /// Held for its lock only.
-    _lock: File,
+    _lock: FileLock,
 }
 
 /// Why a results folder cannot be used.
@@ -65,21 +66,11 @@ impl Store {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(dir).map_err(io("create", dir))?;
         let path = dir.join(".lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(io("open", &path))?;
-        match lock.try_lock() {
-            Ok(()) => {
-                // What a killed process left of its last save.
-                let _ = fs::remove_file(dir.join(NEW));
-                Ok(Self { dir: dir.to_owned(), _lock: lock })
-            }
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(io("lock", &path)(source)),
-        }
+        let lock = FileLock::try_take(&path).map_err(io("lock", &path))?;
+        let lock = lock.ok_or_else(|| StoreError::InUse { dir: dir.to_owned() })?;
+        // What a killed process left of its last save.
+        let _ = fs::remove_file(dir.join(NEW));
+        Ok(Self { dir: dir.to_owned(), _lock: lock })
     }
 
     #[must_use]

@@ -9,10 +9,9 @@ use crate::spec::{Progress, Spec};
 use crate::station::Station;
 use judge::state::{Outcome, StateOracle};
 use judge::trace::Trace;
-use proc::Cancel;
+use proc::{Cancel, FileLock};
 use scenario::Kind;
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use vdisk::crash::Plan;
@@ -109,16 +108,11 @@ impl Drop for SavedGuest {
 }
 
 /// Keeps a second exploration out of the folder until dropped.
-pub(crate) fn lock(dir: &Path) -> Result<File, ExploreError> {
+pub(crate) fn lock(dir: &Path) -> Result<FileLock, ExploreError> {
     let path = dir.join(".lock");
-    let file = File::create(&path).map_err(ExploreError::io(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(ExploreError::Another { path: dir.to_owned(), what: "it is going on now" })
-        }
-        Err(TryLockError::Error(error)) => Err(ExploreError::io(&path)(error)),
-    }
+    let lock = FileLock::try_take(&path).map_err(ExploreError::io(&path))?;
+    let busy = || ExploreError::Another { path: dir.to_owned(), what: "it is going on now" };
+    lock.ok_or_else(busy)
 }
 
 /// All that trying states needs.

@@ -127,7 +127,7 @@ pub fn congested(guest: &Guest<'_>) -> Result<u64, GuestError> {
     let text = guest.read_file(&set_file("congested"))?;
     parse_size(text.trim()).map(|bytes| bytes.div_ceil(512)).ok_or_else(|| GuestError::Refused {
         doing: "reading how congested the cache is".to_owned(),
-        message: format!("{text:?} is not a size"),
+        why: format!("{text:?} is not a size").into(),
     })
 }
 
@@ -140,7 +140,7 @@ pub fn unused_percent(guest: &Guest<'_>) -> Result<u64, GuestError> {
     let text = guest.read_file(&set_file("cache0/priority_stats"))?;
     parse_unused(&text).ok_or_else(|| GuestError::Refused {
         doing: "reading how much of the cache is unused".to_owned(),
-        message: format!("{text:?} does not say"),
+        why: format!("{text:?} does not say").into(),
     })
 }
 
@@ -179,7 +179,7 @@ pub fn counter(guest: &Guest<'_>, counter: Counter) -> Result<Option<u64>, Guest
         Ok(counts) if !counts.is_empty() => Ok(Some(counts.iter().sum())),
         _ => Err(GuestError::Refused {
             doing: format!("reading the counter {}", counter.file()),
-            message: format!("{text:?} is not a number"),
+            why: format!("{text:?} is not a number").into(),
         }),
     }
 }

@@ -2,9 +2,10 @@
 //! The guest as the lab talks to it: typed questions, typed answers.
 
 use proc::Cancel;
+use rustix::io::Errno;
 use std::time::{Duration, Instant};
 use vm::{CallError, Pending, Vm};
-use wire::{Answer, Device, ExecOutput, Extent, Op, Run};
+use wire::{Answer, Device, ExecOutput, Extent, Op, Refusal, Run};
 
 /// How long a single request may take, with a plain kernel. Nothing in a scenario
 /// takes a tenth of it, even under emulation on a busy machine; past it, something
@@ -18,16 +19,24 @@ const APPEARS: Duration = Duration::from_secs(20);
 #[derive(Debug, thiserror::Error)]
 pub enum GuestError {
     /// The guest said no.
-    #[error("in the guest, {doing}: {message}")]
+    #[error("in the guest, {doing}: {why}")]
     Refused {
         /// What was asked.
         doing: String,
-        /// The agent's or the program's words.
-        message: String,
+        /// The agent's or the program's words, and the errno if there is one.
+        why: Refusal,
     },
     /// The VM, the link or the time.
     #[error(transparent)]
     Call(#[from] CallError),
+}
+
+impl GuestError {
+    /// Whether a system call in the guest has failed with this errno.
+    #[must_use]
+    pub fn is(&self, errno: Errno) -> bool {
+        matches!(self, Self::Refused { why, .. } if why.errno == Some(errno.raw_os_error()))
+    }
 }
 
 /// How often somebody who waits for the guest sees to it that what it waits for
@@ -86,14 +95,14 @@ impl<'a> Guest<'a> {
     fn ask(&self, doing: impl FnOnce() -> String, op: Op) -> Result<Answer, GuestError> {
         match self.wait(&self.vm.start(op)) {
             Ok(answer) => Ok(answer),
-            Err(CallError::Guest(message)) => Err(GuestError::Refused { doing: doing(), message }),
+            Err(CallError::Guest(why)) => Err(GuestError::Refused { doing: doing(), why }),
             Err(other) => Err(other.into()),
         }
     }
 
     fn unexpected(doing: &str, answer: &Answer) -> GuestError {
-        let message = format!("unexpected answer {answer:?}");
-        GuestError::Refused { doing: doing.to_owned(), message }
+        let why = format!("unexpected answer {answer:?}").into();
+        GuestError::Refused { doing: doing.to_owned(), why }
     }
 
     /// Runs a program that must succeed.
@@ -110,7 +119,7 @@ impl<'a> Guest<'a> {
             Answer::Exec(out) if out.code == 0 => Ok(out),
             Answer::Exec(out) => Err(GuestError::Refused {
                 doing: doing(),
-                message: format!("exit code {}: {}{}", out.code, out.stdout, out.stderr),
+                why: format!("exit code {}: {}{}", out.code, out.stdout, out.stderr).into(),
             }),
             other => Err(Self::unexpected(&doing(), &other)),
         }
@@ -175,8 +184,8 @@ impl<'a> Guest<'a> {
                 return Ok(format!("/dev/{name}"));
             }
         }
-        let message = format!("not among {}", names.join(", "));
-        Err(GuestError::Refused { doing: doing(), message })
+        let why = format!("not among {}", names.join(", ")).into();
+        Err(GuestError::Refused { doing: doing(), why })
     }
 
     /// Flushes a device.

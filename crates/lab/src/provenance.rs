@@ -2,8 +2,9 @@
 //! Where a run happened and with which lab.
 
 use evidence::{HostRecord, ToolRecord};
+use proc::Cancel;
 use std::path::Path;
-use std::process::Command;
+use xshell::cmd;
 
 fn field(path: &str, key: &str, separator: char) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
@@ -34,8 +35,9 @@ pub fn host() -> HostRecord {
 }
 
 fn git(repo: &Path, args: &[&str]) -> Option<String> {
-    let out = Command::new("git").arg("-C").arg(repo).args(args).output().ok()?;
-    out.status.success().then(|| String::from_utf8_lossy(&out.stdout).trim().to_owned())
+    let sh = proc::shell().ok()?;
+    let said = proc::ask(cmd!(sh, "git -C {repo} {args...}"), &Cancel::new()).ok()?;
+    said.success.then(|| said.out.trim().to_owned())
 }
 
 /// The lab's own version; outside git only the crate's.

@@ -89,8 +89,8 @@ impl From<CallError> for Stop {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Vm(vm) => vm.into(),
-            CallError::Guest(message) => {
-                GuestError::Refused { doing: "a background request".to_owned(), message }.into()
+            CallError::Guest(why) => {
+                GuestError::Refused { doing: "a background request".to_owned(), why }.into()
             }
             CallError::Deadline { .. } => Trouble::new(
                 HarnessFailure::NoAnswer,

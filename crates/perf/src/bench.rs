@@ -192,9 +192,7 @@ impl<'a> Bench<'a> {
         let path = format!("/sys/block/bcache0/bcache/{name}");
         match self.guest().read_file(&path) {
             Ok(text) => Ok(Some(text.trim().to_owned())),
-            Err(lab::guest::GuestError::Refused { message, .. }) if message.contains("ENOENT") => {
-                Ok(None)
-            }
+            Err(error) if error.is(rustix::io::Errno::NOENT) => Ok(None),
             Err(other) => Err(other.into()),
         }
     }

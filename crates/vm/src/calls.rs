@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use wire::{Answer, FromGuest, Greeting, Op, PROTOCOL, Request};
+use wire::{Answer, FromGuest, Greeting, Op, PROTOCOL, Refusal, Request};
 
 /// How often a wait looks at the cancel flag.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -29,7 +29,7 @@ pub struct Progress {
 #[derive(Default)]
 struct Slot {
     progress: Progress,
-    outcome: Option<Result<Answer, String>>,
+    outcome: Option<Result<Answer, Refusal>>,
     /// The guest that had it was reset.
     lost: bool,
 }
@@ -238,7 +238,7 @@ impl Pending {
         let slot = state.slots.get(&self.id)?;
         match &slot.outcome {
             Some(Ok(answer)) => Some(Ok(answer.clone())),
-            Some(Err(message)) => Some(Err(CallError::Guest(message.clone()))),
+            Some(Err(why)) => Some(Err(CallError::Guest(why.clone()))),
             None if slot.lost => Some(Err(CallError::Vm(VmError::SwitchedOff))),
             None => state.fate.clone().map(|fate| Err(CallError::Vm(fate))),
         }

@@ -169,7 +169,7 @@ impl VmError {
 pub enum CallError {
     /// The agent says no: errno and what it was doing.
     #[error("in the guest: {0}")]
-    Guest(String),
+    Guest(wire::Refusal),
     /// There is no guest any more.
     #[error(transparent)]
     Vm(#[from] VmError),

@@ -32,7 +32,7 @@ fn boot() -> (Vm, PathBuf, PathBuf, tempfile::TempDir) {
 
 fn refused(vm: &Vm, op: Op) -> String {
     match vm.call(op, LONG, &Cancel::new()) {
-        Err(CallError::Guest(message)) => message,
+        Err(CallError::Guest(why)) => why.message,
         other => panic!("expected a refusal, got {other:?}"),
     }
 }

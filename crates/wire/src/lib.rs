@@ -12,6 +12,7 @@ mod stamp;
 
 pub use codec::{CodecError, MAX_LINE, decode, encode};
 pub use message::{
-    Answer, Content, Device, ExecOutput, Extent, FromGuest, Greeting, Op, PROTOCOL, Request, Run,
+    Answer, Content, Device, ExecOutput, Extent, FromGuest, Greeting, Op, PROTOCOL, Refusal,
+    Request, Run,
 };
 pub use stamp::{SECTOR, Stamp, classify, classify_all};

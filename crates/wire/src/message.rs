@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; host and guest must agree exactly.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// A block device of the guest, by its role; the agent knows its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -149,6 +149,27 @@ pub enum Op {
     PowerOff,
 }
 
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// For people: what was being done, and the errno's name.
+    pub message: String,
+    /// Where a system call has failed.
+    pub errno: Option<i32>,
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self { message, errno: None }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 /// From guest to host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -156,11 +177,7 @@ pub enum FromGuest {
     /// First message of a boot.
     Hello(Greeting),
     /// The outcome of a request.
-    Answer {
-        id: u64,
-        /// `Err` is a message for people: errno and what was being done.
-        result: Result<Answer, String>,
-    },
+    Answer { id: u64, result: Result<Answer, Refusal> },
     /// For [`Op::Write`]: how many extents have been submitted and how many
     /// acknowledged so far. Sent before each submission and after each
     /// acknowledgement, so that the host knows what a cut may have lost.

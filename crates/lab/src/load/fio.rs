@@ -44,7 +44,7 @@ pub fn hand_over(guest: &Guest<'_>, file: &JobFile, text: &str) -> Result<(), St
     guest.write_file(JOB, text)?;
     match guest.exec(&["fio", "--parse-only", JOB]) {
         Ok(_) => Ok(()),
-        Err(GuestError::Refused { message, .. }) => Err(refused(file, &message).into()),
+        Err(GuestError::Refused { why, .. }) => Err(refused(file, &why.message).into()),
         Err(other) => Err(other.into()),
     }
 }

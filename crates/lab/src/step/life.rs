@@ -3,10 +3,11 @@
 
 use super::play::{Play, Seen};
 use crate::bcache;
-use crate::guest::{GuestError, PATIENCE};
+use crate::guest::PATIENCE;
 use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
 use evidence::HarnessFailure;
+use rustix::io::Errno;
 use scenario::{AwaitState, Life, LifeEvent, LifeState};
 use std::time::{Duration, Instant};
 
@@ -22,17 +23,15 @@ impl Play for Life {
             match bcache::live(&guest, self.event) {
                 // A device that was stopped is closed a moment after its node
                 // is gone (`cached_dev_free` puts the file last).
-                Err(GuestError::Refused { message, .. })
-                    if message.contains("EBUSY") && Instant::now() < deadline =>
-                {
+                Err(error) if error.is(Errno::BUSY) && Instant::now() < deadline => {
                     session.cancel.check()?;
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 // Registering the set attaches what names it, sometimes before
                 // we do (`run_cache_set`): "already attached" is EINVAL.
-                Err(GuestError::Refused { message, .. })
+                Err(error)
                     if self.event == LifeEvent::Attach
-                        && message.contains("EINVAL")
+                        && error.is(Errno::INVAL)
                         && bcache::state(&guest)? != "no cache" =>
                 {
                     break;
