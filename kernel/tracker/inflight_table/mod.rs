@@ -9,9 +9,9 @@
 //!
 //! Where to look is decided by hashing the *granule* that a range lies in. Granules come in five
 //! sizes, the *levels*. A range belongs to the first level whose granules are no shorter than
-//! itself, so that it touches at most two of them, and is recorded for each. Small writes have small
-//! granules, as many of them may be in flight in a small region, and large ones have large granules,
-//! as they would touch too many small ones.
+//! itself, so that it touches at most two of them, and is recorded for each. Small writes have
+//! small granules, as many of them may be in flight in a small region, and large ones have large
+//! granules, as they would touch too many small ones.
 //!
 //! A granule of a level hashes to one slot, its *home*. A range that finds its home taken is a
 //! *stray*: it takes any other slot of the home's bucket. When there is none, it has *spilled*: it
