@@ -4,6 +4,7 @@
 pub mod bcache;
 mod case;
 mod complaint;
+pub mod debugfs;
 mod event;
 mod failing;
 pub mod guest;
