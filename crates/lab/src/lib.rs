@@ -11,6 +11,7 @@ pub mod guest;
 mod judge_step;
 mod kunit;
 mod lifecycle;
+mod liveness;
 mod load;
 mod precision;
 mod pressure;

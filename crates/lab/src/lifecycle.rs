@@ -54,32 +54,53 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Waits for a state; that it never comes is trouble of the kernel, as a
-    /// hang is.
-    pub fn await_state(&mut self, wanted: LifeState) -> Result<Result<String, String>, Stop> {
+    /// Whether the backing device is in this state.
+    pub(crate) fn has_come_to(&self, wanted: LifeState) -> Result<bool, Stop> {
+        let guest = self.guest()?;
+        let state = bcache::state_if_there(&guest)?;
+        Ok(match wanted {
+            LifeState::Clean => state.as_deref() == Some("clean"),
+            LifeState::Dirty => state.as_deref() == Some("dirty"),
+            LifeState::Detached => state.as_deref() == Some("no cache"),
+            LifeState::SetGone => {
+                state.as_deref() == Some("no cache") && !bcache::set_is_there(&guest)?
+            }
+            LifeState::Stopped => state.is_none(),
+        })
+    }
+
+    /// Waits for a state; that it does not come `within` a time is a verdict,
+    /// and that it never does, where no time is given, trouble of the kernel.
+    pub fn await_state(
+        &mut self,
+        wanted: LifeState,
+        within: Option<Duration>,
+    ) -> Result<Result<String, String>, Stop> {
         let began = Instant::now();
         loop {
             self.cancel.check()?;
-            let guest = self.guest()?;
-            let state = bcache::state_if_there(&guest)?;
-            let reached = match wanted {
-                LifeState::Clean => state.as_deref() == Some("clean"),
-                LifeState::Dirty => state.as_deref() == Some("dirty"),
-                LifeState::Detached => state.as_deref() == Some("no cache"),
-                LifeState::SetGone => {
-                    state.as_deref() == Some("no cache") && !bcache::set_is_there(&guest)?
-                }
-                LifeState::Stopped => state.is_none(),
-            };
+            let reached = self.has_come_to(wanted)?;
             let ms = began.elapsed().as_millis();
             if reached {
                 return Ok(Ok(format!("after {ms} ms")));
             }
+            if let Some(within) = within.map(|usual| self.patience(usual)) {
+                if began.elapsed() > within {
+                    let state = bcache::state_if_there(&self.guest()?)?;
+                    let what =
+                        format!("the backing device is {state:?}, not {wanted:?}, after {ms} ms");
+                    return Err(self.hung(what));
+                }
+                std::thread::sleep(Duration::from_millis(5));
+                continue;
+            }
             // Nothing has to make a device dirty.
             if wanted == LifeState::Dirty && began.elapsed() > self.patience(LET_GO / 10) {
+                let state = bcache::state_if_there(&self.guest()?)?;
                 return Ok(Err(format!("its state is {state:?} after {ms} ms")));
             }
             if began.elapsed() > self.patience(PATIENCE) {
+                let state = bcache::state_if_there(&self.guest()?)?;
                 let state = state.unwrap_or_else(|| "not there".to_owned());
                 let next = "read the blocked tasks above: something in the kernel waits for ever";
                 let what =

@@ -53,7 +53,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn flaw(&mut self, what: String) {
+    pub(crate) fn flaw(&mut self, what: String) {
         self.note(Fact::Imprecise { detail: what.clone() });
         self.imprecise.push(what);
     }

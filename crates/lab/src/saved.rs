@@ -124,8 +124,7 @@ fn save(
     };
     let specs = vec![blank("ssd", disks.ssd.mib), blank("hdd", disks.hdd.mib)];
     let rig = Rig::new(sockets.path(), specs).map_err(disk_trouble)?;
-    let disks = ["ssd", "hdd"]
-        .map(|name| VmDisk { serial: name.to_owned(), backend: Backend::Nbd(rig.socket(name)) });
+    let disks = ["ssd", "hdd"].map(|name| VmDisk::new(name, Backend::Nbd(rig.socket(name))));
     let work_dir = logs.join("boot-1");
     let config = VmConfig { disks: disks.into(), work_dir, saved: None, ..config.clone() };
     Vm::boot(&config, cancel)?.save(path, cancel)?;
@@ -153,7 +152,7 @@ mod tests {
     #[test]
     fn only_what_is_booted_often_is_saved() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = |mib| DiskSetup { mib, volatile_cache: true };
+        let disk = |mib| DiskSetup { mib, volatile_cache: true, discard: true };
         let disks = Disks { ssd: disk(512), hdd: disk(128) };
         let boots = [(Path::new("a"), disks, 1), (Path::new("b"), disks, 2)];
         let guests = SavedGuests::new(dir.path(), boots).unwrap();

@@ -161,10 +161,13 @@ impl<'a> Session<'a> {
         rig.log_to(events).map_err(disk_trouble)?;
         let blank = rig.snapshot();
         let watch = Watch::default();
-        let disks = ["ssd", "hdd"].map(|name| VmDisk {
-            serial: name.to_owned(),
-            backend: Backend::Nbd(rig.socket(name)),
-        });
+        let disks =
+            [("ssd", scenario.disks.ssd), ("hdd", scenario.disks.hdd)].map(|(name, setup)| {
+                VmDisk {
+                    discard: setup.discard,
+                    ..VmDisk::new(name, Backend::Nbd(rig.socket(name)))
+                }
+            });
         let vm_config = VmConfig { disks: disks.into(), ..vm_config };
         Ok(Self {
             scenario,
@@ -314,7 +317,7 @@ impl<'a> Session<'a> {
 
     /// Tells the witness and starts a stamped write of `extents`, one sequence
     /// number each; returns the first number.
-    fn submit(
+    pub(crate) fn submit(
         &mut self,
         extents: Vec<Extent>,
         fua: bool,

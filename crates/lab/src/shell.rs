@@ -83,9 +83,8 @@ impl Shell {
         config.cmdline_extra.clone_from(&spec.tools.cmdline);
         config.slow_down(spec.tools.slowness);
         config.console_socket = Some(socket.clone());
-        config.disks = ["ssd", "hdd"]
-            .map(|name| VmDisk { serial: name.to_owned(), backend: Backend::Nbd(rig.socket(name)) })
-            .into();
+        config.disks =
+            ["ssd", "hdd"].map(|name| VmDisk::new(name, Backend::Nbd(rig.socket(name)))).into();
         // What its user prints there is wanted.
         config.console_limit = 1 << 30;
         if let Some(port) = spec.gdb {

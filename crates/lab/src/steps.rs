@@ -3,6 +3,7 @@
 
 use crate::bcache;
 use crate::guest::{ATTEND_EVERY, Attendant};
+use crate::liveness::Writes;
 use crate::session::{Background, Session};
 use crate::trouble::Stop;
 use evidence::{Cut, Fact, Opportunity};
@@ -102,10 +103,34 @@ impl Session<'_> {
             Step::Counter { name, is, grew_by } => self.counter(*name, *is, *grew_by)?,
             Step::Set { setting, value } => bcache::set(&self.guest()?, *setting, value)?,
             Step::Life { event } => self.live(*event)?,
-            Step::AwaitState { is, .. } => match self.await_state(*is)? {
-                Ok(detail) => self.proved(step, detail),
-                Err(why) => return Err(closed(self, why)),
-            },
+            Step::WriteAll { r#in, sectors, stride, depth, within_ms, .. } => {
+                let (sectors, stride, depth) = (*sectors, stride.unwrap_or(*sectors), *depth);
+                let writes = Writes { sectors, stride, depth };
+                let limit = Duration::from_millis(*within_ms);
+                let detail = self.write_all(self.block(r#in), writes, limit)?;
+                self.proved(step, detail);
+            }
+            Step::RewriteUntil { at, is, within_ms, .. } => {
+                let limit = Duration::from_millis(*within_ms);
+                let detail = self.rewrite_until(self.block(at), *is, limit)?;
+                self.proved(step, detail);
+            }
+            Step::Arrives { disk, op, at, for_ms } => {
+                let limit = self.patience(Duration::from_millis(*for_ms));
+                match self.arrives(*disk, *op, self.block(at), limit)? {
+                    Ok(detail) => self.note(detail),
+                    Err(why) => self.flaw(why),
+                }
+            }
+            Step::Slow { disk, op, ms } => {
+                self.rig.delay(disk.name(), op_match(*op), Duration::from_millis(*ms));
+            }
+            Step::AwaitState { is, within_ms, .. } => {
+                match self.await_state(*is, within_ms.map(Duration::from_millis))? {
+                    Ok(detail) => self.proved(step, detail),
+                    Err(why) => return Err(closed(self, why)),
+                }
+            }
             Step::NoInvalidation { at, .. } => {
                 let since = self.on_the_way();
                 match self.watch.invalidation_of(&self.rig, self.block(at), since) {

@@ -22,6 +22,9 @@ pub struct DiskSetup {
     pub mib: u64,
     /// Whether completed writes stay volatile until a flush.
     pub volatile_cache: bool,
+    /// Whether it can discard.
+    #[serde(default = "yes")]
+    pub discard: bool,
 }
 
 /// What is set in sysfs before the first step.

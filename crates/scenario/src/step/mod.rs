@@ -253,10 +253,64 @@ pub enum Step {
         /// What.
         event: LifeEvent,
     },
+    /// Stamped writes of one length, from one end of a block to the other. Each
+    /// has to end in time, or the case is [`evidence::Verdict::Hung`].
+    WriteAll {
+        /// Block to write in.
+        r#in: String,
+        /// Length of each, in sectors.
+        sectors: u32,
+        /// From the start of one to that of the next, in sectors; as long as
+        /// they are where nothing is said.
+        stride: Option<u32>,
+        /// How many at once.
+        #[serde(default = "one")]
+        depth: u32,
+        /// Limit for all of them, in milliseconds.
+        within_ms: u64,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// Writes a block again and again until the backing device has come to a
+    /// state, which has to be in time, or the case is [`evidence::Verdict::Hung`].
+    RewriteUntil {
+        /// Block.
+        at: String,
+        /// The state.
+        is: LifeState,
+        /// Limit, in milliseconds.
+        within_ms: u64,
+        /// See [`crate::Scenario`].
+        proves: Option<String>,
+    },
+    /// Demands that a request for a sector of the block comes to a disk; if none
+    /// does, the case is [`evidence::Verdict::Imprecise`].
+    Arrives {
+        /// Which disk.
+        disk: Disk,
+        /// Kind of request.
+        op: HoldOp,
+        /// Block; `data_offset` is added on the HDD.
+        at: String,
+        /// Limit, in milliseconds.
+        for_ms: u64,
+    },
+    /// Makes each request of a kind take longer from now on.
+    Slow {
+        /// Which disk.
+        disk: Disk,
+        /// Kind of request.
+        op: HoldOp,
+        /// By how many milliseconds.
+        ms: u64,
+    },
     /// Waits until the backing device has come to a state.
     AwaitState {
         /// Which.
         is: LifeState,
+        /// Limit, in milliseconds, past which the case is
+        /// [`evidence::Verdict::Hung`].
+        within_ms: Option<u64>,
         /// See [`crate::Scenario`].
         proves: Option<String>,
     },
@@ -332,12 +386,19 @@ pub enum Step {
     Judge {},
 }
 
+fn one() -> u32 {
+    1
+}
+
 impl Step {
     /// Names of the blocks that the step refers to.
     #[must_use]
     pub fn blocks(&self) -> Vec<&str> {
         match self {
-            Self::Prime { r#in } | Self::ReadPieces { r#in } | Self::WritePieces { r#in } => {
+            Self::Prime { r#in }
+            | Self::ReadPieces { r#in }
+            | Self::WritePieces { r#in }
+            | Self::WriteAll { r#in, .. } => {
                 vec![r#in]
             }
             Self::AwaitDropped { at, beside, .. } => vec![at, beside],
@@ -345,6 +406,8 @@ impl Step {
             Self::Write { at, .. }
             | Self::Read { at, .. }
             | Self::StartRead { at, .. }
+            | Self::RewriteUntil { at, .. }
+            | Self::Arrives { at, .. }
             | Self::Hold { at, .. }
             | Self::NoInvalidation { at, .. }
             | Self::AwaitJournaled { at, .. }
@@ -380,6 +443,8 @@ impl Step {
             | Self::Exhaust { proves, .. }
             | Self::Evict { proves, .. }
             | Self::AwaitState { proves, .. }
+            | Self::WriteAll { proves, .. }
+            | Self::RewriteUntil { proves, .. }
             | Self::WriteLeaf { proves, .. }
             | Self::AwaitDropped { proves, .. }
             | Self::FillCache { proves, .. }

@@ -36,6 +36,16 @@ impl Step {
             Self::Counter { name, .. } => format!("counter {}", name.file()),
             Self::Set { setting, value } => format!("set {} to {value}", setting.file()),
             Self::Life { event } => format!("{event:?}").to_lowercase(),
+            Self::WriteAll { r#in, .. } => format!("write all of {}", r#in),
+            Self::RewriteUntil { at, is, .. } => {
+                format!("write {at} again and again until {is:?}").to_lowercase()
+            }
+            Self::Arrives { disk, op, at, .. } => {
+                format!("{op:?} of {at} comes to the {}", disk.name()).to_lowercase()
+            }
+            Self::Slow { disk, op, ms } => {
+                format!("{op:?} takes {ms} ms more at the {}", disk.name()).to_lowercase()
+            }
             Self::AwaitState { is, .. } => format!("wait until {is:?}").to_lowercase(),
             Self::NoInvalidation { at, .. } => format!("no invalidation of {at} is durable"),
             Self::AwaitHeld { name, or: None, .. } => format!("wait until {name} is held"),
