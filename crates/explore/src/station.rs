@@ -68,10 +68,7 @@ impl<'a> Station<'a> {
         };
         let specs = vec![disk("ssd", disks.ssd.mib), disk("hdd", disks.hdd.mib)];
         let rig = Rig::new(sockets.path(), specs).map_err(disk_trouble)?;
-        let disks = ["ssd", "hdd"].map(|name| VmDisk {
-            serial: name.to_owned(),
-            backend: Backend::Nbd(rig.socket(name)),
-        });
+        let disks = ["ssd", "hdd"].map(|name| VmDisk::new(name, Backend::Nbd(rig.socket(name))));
         let config = VmConfig { disks: disks.into(), ..machine(spec, logs) };
         Ok(Self { rig, config, ranges: pieces(touched), run, cancel, _sockets: sockets })
     }

@@ -34,7 +34,7 @@ impl Writes {
 
 impl Session<'_> {
     /// Writes a block and demands that every write ends within `limit`.
-    pub fn write_all(
+    pub(crate) fn write_all(
         &mut self,
         block: Extent,
         writes: Writes,
@@ -59,7 +59,7 @@ impl Session<'_> {
 
     /// Writes one block again and again until the backing device has come to a
     /// state, and demands that this is within `limit`.
-    pub fn rewrite_until(
+    pub(crate) fn rewrite_until(
         &mut self,
         at: Extent,
         wanted: LifeState,
@@ -85,7 +85,7 @@ impl Session<'_> {
 
     /// Waits until a request of this kind has been issued that lies within the
     /// block, wholly or in part; what was seen, or that there was none.
-    pub fn arrives(
+    pub(crate) fn arrives(
         &mut self,
         disk: Disk,
         op: HoldOp,

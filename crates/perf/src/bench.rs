@@ -112,9 +112,8 @@ impl<'a> Bench<'a> {
         config.boot_deadline = Duration::from_secs(120);
         config.silence = Duration::from_secs(60);
         config.qemu_extra.clone_from(&setup.qemu_extra);
-        config.disks = ["ssd", "hdd"]
-            .map(|name| VmDisk { serial: name.to_owned(), backend: Backend::Nbd(rig.socket(name)) })
-            .into();
+        config.disks =
+            ["ssd", "hdd"].map(|name| VmDisk::new(name, Backend::Nbd(rig.socket(name)))).into();
         let vm = Vm::boot(&config, cancel)?;
         let mut bench = Self { rig, vm, cancel, sectors: 0, primed: 0.into(), _sockets: sockets };
         let guest = bench.guest();
