@@ -114,22 +114,6 @@ pub unsafe extern "C" fn bch_inflight_clear(
     }
 }
 
-/// Whether another write in flight may overlap a recorded one. Any context.
-///
-/// # Safety
-///
-/// `t` is the tracker that `w` is recorded in; `w` is valid for reads.
-#[export]
-pub unsafe extern "C" fn bch_inflight_shared(
-    t: *mut bindings::bch_inflight,
-    w: *const bindings::bch_inflight_write,
-) -> bool {
-    // SAFETY: By the contract of this function.
-    let (table, w) = unsafe { (&*t.cast::<Table>(), &*w) };
-    Range::new(w.sector, w.sectors)
-        .is_some_and(|range| table.check_others(range, Place(w.place)) != Overlap::None)
-}
-
 /// Looks for writes in flight that overlap a range. Any context.
 ///
 /// # Safety

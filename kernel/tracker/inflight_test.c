@@ -215,21 +215,6 @@ static void inflight_many(struct kunit *test)
 	kvfree(w);
 }
 
-static void inflight_shared(struct kunit *test)
-{
-	struct bch_inflight *t = test->priv;
-	struct bch_inflight_write own = {}, other = {};
-
-	bch_inflight_record(t, &own, 1000, 8);
-	KUNIT_EXPECT_FALSE(test, bch_inflight_shared(t, &own));
-	bch_inflight_record(t, &other, 1004, LONGEST);
-	KUNIT_EXPECT_TRUE(test, bch_inflight_shared(t, &own));
-	KUNIT_EXPECT_TRUE(test, bch_inflight_shared(t, &other));
-	bch_inflight_clear(t, &own);
-	KUNIT_EXPECT_FALSE(test, bch_inflight_shared(t, &other));
-	bch_inflight_clear(t, &other);
-}
-
 /* A thread that writes without end, and how often it did not find its write */
 struct inflight_writer {
 	struct bch_inflight	*t;
@@ -305,7 +290,6 @@ static struct kunit_case inflight_cases[] = {
 	KUNIT_CASE(inflight_deep),
 	KUNIT_CASE(inflight_none),
 	KUNIT_CASE(inflight_many),
-	KUNIT_CASE(inflight_shared),
 	KUNIT_CASE(inflight_two),
 	{}
 };
