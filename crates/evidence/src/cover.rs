@@ -6,14 +6,15 @@
 //! fills it.
 
 mod figures;
+mod words;
 
 use crate::printable::one_line;
 use crate::record::{Outcome, RunRecord};
 use crate::verdict::Verdict;
-use std::fmt::Write;
+use words::{fit, item, whole_words, wrap};
 
-/// Widest line, in characters.
-pub const WIDTH: usize = 72;
+use std::fmt::Write;
+pub use words::WIDTH;
 
 const PROBLEM: &str = "\
 A bypass write sends its data to the backing device and invalidates the \
@@ -54,27 +55,6 @@ fn section(out: &mut String, title: &str, body: &str) {
     }
     let line = "-".repeat(title.len());
     let _ = writeln!(out, "{title}\n{line}\n\n{}", body.trim_end());
-}
-
-/// Words of a record are kept from being lines of the letter.
-pub(crate) fn wrap(text: &str) -> String {
-    textwrap::fill(&one_line(text), whole_words(WIDTH))
-}
-
-/// Versions and paths are not broken at their dashes.
-fn whole_words(width: usize) -> textwrap::Options<'static> {
-    textwrap::Options::new(width).word_splitter(textwrap::WordSplitter::NoHyphenation)
-}
-
-/// A point of a list.
-pub(crate) fn item(text: &str) -> String {
-    let options = whole_words(WIDTH).initial_indent("  - ").subsequent_indent("    ");
-    format!("{}\n", textwrap::fill(&one_line(text), options))
-}
-
-/// A line that would be wider is cut, not wrapped: tables stay tables.
-pub(crate) fn fit(line: &str) -> String {
-    line.trim_end().chars().take(WIDTH).collect()
 }
 
 fn verdicts(run: &RunRecord) -> String {

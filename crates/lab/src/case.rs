@@ -14,6 +14,7 @@ use scenario::{Action, Disks, Scenario};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use vm::{Vm, VmConfig};
 
 /// What identifies a case; how it is scheduled is no part of it.
 #[derive(Debug)]
@@ -209,9 +210,25 @@ fn set_up(
     if let Some(guests) = &tools.guests
         && spec.may_be_restored()
     {
-        guest.saved = guests.get(&guest, tools, disks, cancel)?;
+        let save = |logs: &Path, path: &Path| save(&guest, tools, disks, logs, path, cancel);
+        guest.saved = guests.get(&guest.kernel, disks, save)?;
     }
     Machine::new(guest, tools, disks).map_err(disk_trouble)
+}
+
+/// Boots a guest without a case and saves it in `path`.
+fn save(
+    guest: &VmConfig,
+    tools: &Tools,
+    disks: &Disks,
+    logs: &Path,
+    path: &Path,
+    cancel: &Cancel,
+) -> Result<(), Stop> {
+    let guest = VmConfig { work_dir: logs.join("boot-1"), ..guest.clone() };
+    let machine = Machine::on_plain_disks(guest, tools, disks).map_err(disk_trouble)?;
+    Vm::boot(&machine.config, cancel)?.save(path, cancel)?;
+    complaint::none(logs, tools)
 }
 
 /// A verdict without the events that it rests on would be a bare claim.

@@ -11,17 +11,12 @@
 //! (`search_alloc`), which decide what shares a bucket. A scenario must not need
 //! luck with either; S9 once did, and lost it in every restored guest.
 
-use crate::complaint;
-use crate::machine::Machine;
-use crate::session::disk_trouble;
-use crate::tools::Tools;
 use crate::trouble::Stop;
-use proc::{Cancel, Scratch};
+use proc::Scratch;
 use scenario::Disks;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use vm::{Vm, VmConfig};
 
 /// From this many boots on it pays: booting, saving and restoring takes less
 /// time than booting twice.
@@ -73,16 +68,16 @@ impl SavedGuests {
         Ok(Self { dir, entries })
     }
 
-    /// The saved guest for `config`, made now if it has to be; `None` when
-    /// booting is cheaper.
+    /// The saved guest of `kernel` with such disks; `None` when booting is
+    /// cheaper. If it is not there yet, `save` makes it: with its logs in the
+    /// folder of the first path, in the file of the second one.
     pub(crate) fn get(
         &self,
-        config: &VmConfig,
-        tools: &Tools,
+        kernel: &Path,
         disks: &Disks,
-        cancel: &Cancel,
+        save: impl FnOnce(&Path, &Path) -> Result<(), Stop>,
     ) -> Result<Option<PathBuf>, Stop> {
-        let key = key(&config.kernel, disks);
+        let key = key(kernel, disks);
         let Some(number) = self.entries.keys().position(|other| *other == key) else {
             return Ok(None);
         };
@@ -95,10 +90,7 @@ impl SavedGuests {
         if file.is_none() {
             let path = self.dir.path().join(format!("{number}.state"));
             let logs = self.dir.path().join(number.to_string());
-            let guest = VmConfig { work_dir: logs.join("boot-1"), ..config.clone() };
-            let machine = Machine::on_plain_disks(guest, tools, disks).map_err(disk_trouble)?;
-            Vm::boot(&machine.config, cancel)?.save(&path, cancel)?;
-            complaint::none(&logs, tools)?;
+            save(&logs, &path)?;
             *file = Some(path);
         }
         Ok(file.clone())
@@ -119,23 +111,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let disk = |mib| DiskSetup::plain(mib, true);
         let disks = &Disks { ssd: disk(512), hdd: disk(128) };
-        let tools = Tools::default();
         let boots = [(Path::new("a"), disks, 1), (Path::new("b"), disks, 2)];
         let guests = SavedGuests::new(dir.path(), boots).unwrap();
-        let config = |kernel: &str| tools.guest(Path::new(kernel), dir.path().join("boot"));
+        let found = |guests: &SavedGuests, kernel: &str| {
+            guests.get(Path::new(kernel), disks, |_, _| Err(Stop::Cancelled))
+        };
         for kernel in ["a", "b", "c"] {
-            let found = guests.get(&config(kernel), &tools, disks, &Cancel::new());
-            assert!(matches!(found, Ok(None)), "{kernel}");
+            assert!(matches!(found(&guests, kernel), Ok(None)), "{kernel}");
         }
         drop(guests);
         std::fs::create_dir(dir.path().join("guests-left-behind")).unwrap();
         let more = [(Path::new("a"), disks, 1), (Path::new("a"), disks, 2)];
         let guests = SavedGuests::new(dir.path(), more).unwrap();
-        // It tries: there is no such kernel.
-        assert!(matches!(
-            guests.get(&config("a"), &tools, disks, &Cancel::new()),
-            Err(Stop::Trouble(_))
-        ));
+        assert!(matches!(found(&guests, "a"), Err(Stop::Cancelled)), "it is made now");
         drop(guests);
         let left = std::fs::read_dir(dir.path()).unwrap().count();
         assert_eq!(left, 0, "the folder goes away");

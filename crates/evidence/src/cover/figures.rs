@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The letter's figures, or what would bring them.
 
-use super::{fit, item, wrap};
+use super::words::{fit, item, wrap};
 use crate::load_table::load_table;
 use crate::number::{bytes, short};
 use crate::perf_table::summary;

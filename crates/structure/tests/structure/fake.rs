@@ -171,7 +171,8 @@ fn crates_that_use_each_other_in_tests_only_are_a_circle() {
 
 #[test]
 fn a_crate_with_a_line_too_many_is_too_long() {
-    let (_dir, package) = fake(&[("src/lib.rs", "\n\n\n"), ("tests/t.rs", "//\n//\n")]);
+    let (_dir, package) =
+        fake(&[("src/lib.rs", "\n\n\n"), ("src/a.rs", "//\n//\n"), ("tests/t.rs", "//\n")]);
     let packages = [package];
     assert_eq!(workspace::longer_than(&packages, 4), ["  fake: 5"]);
     assert_eq!(workspace::longer_than(&packages, 5), [""; 0]);

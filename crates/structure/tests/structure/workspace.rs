@@ -27,9 +27,11 @@ impl Package {
         all
     }
 
-    /// All lines of its Rust files, those of its tests as well.
+    /// Lines of the Rust files in `src`, tests in them included: what somebody who
+    /// works on the crate has to find their way in.
     pub fn lines(&self) -> usize {
-        lines_below(&self.dir)
+        let src = self.dir.join("src");
+        if src.is_dir() { lines_below(&src) } else { 0 }
     }
 }
 
