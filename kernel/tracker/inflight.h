@@ -79,14 +79,4 @@ void bch_inflight_clear(struct bch_inflight *t, struct bch_inflight_write *w);
 enum bch_inflight_overlap bch_inflight_check(struct bch_inflight *t,
 					     u64 sector, u32 sectors);
 
-/* Whether a write in flight other than @w, which is recorded, may overlap it. */
-bool bch_inflight_shared(struct bch_inflight *t,
-			 const struct bch_inflight_write *w);
-
-/* Writes in flight: how many, as far as that can be told of a moving target. */
-u64 bch_inflight_count(struct bch_inflight *t);
-
-/* Memory in use, in bytes. */
-size_t bch_inflight_bytes(struct bch_inflight *t);
-
 #endif

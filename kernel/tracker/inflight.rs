@@ -3,7 +3,7 @@
 //! Writes on their way to the backing device: the C face of the tracker in Rust.
 //!
 //! What it is for, and where bcache calls it, is told in `inflight.h`; how it works, in
-//! `inflight_ranges.rs`.
+//! `inflight_table/mod.rs`.
 //!
 //! # Ordering
 //!
@@ -25,21 +25,21 @@ use kernel::{
     prelude::*, //
 };
 
-pub mod inflight_range;
-pub mod inflight_ranges;
+mod inflight_table;
 
-use inflight_range::{
-    Overlap,
-    Range, //
-};
-use inflight_ranges::{
-    Place,
-    Ranges, //
+use inflight_table::{
+    check::Overlap,
+    place::Place,
+    range::Range,
+    table, //
 };
 
-/// 256 fine slots, 128 coarse ones and 8 wide ones, then the counters: 3.8 KB, whatever the size of
-/// the device, and no more than that under any load.
-type Table = Ranges<32, 16, 128>;
+/// 6720 slots, whatever the size of the device: with the counters 63 KB, and no more than that
+/// under any load.
+type Table = table::Table<960, 256>;
+
+// SAFETY: A table is made of atomic integers, and zero is a valid integer.
+unsafe impl Zeroable for Table {}
 
 /// Creates the tracker of a backing device; null when there is no memory. May sleep.
 ///
@@ -49,14 +49,11 @@ type Table = Ranges<32, 16, 128>;
 // Required to be unsafe due to the `#[export]` annotation.
 #[export]
 pub unsafe extern "C" fn bch_inflight_alloc(_sectors: u64) -> *mut bindings::bch_inflight {
-    match KBox::<Table>::zeroed(GFP_KERNEL) {
-        Ok(table) => KBox::into_raw(table).cast(),
+    match KVBox::<Table>::zeroed(GFP_KERNEL) {
+        Ok(table) => KVBox::into_raw(table).cast(),
         Err(_) => core::ptr::null_mut(),
     }
 }
-
-// SAFETY: A table is made of atomic integers, and zero is a valid integer.
-unsafe impl Zeroable for Table {}
 
 /// Frees a tracker.
 ///
@@ -66,8 +63,8 @@ unsafe impl Zeroable for Table {}
 #[export]
 pub unsafe extern "C" fn bch_inflight_free(t: *mut bindings::bch_inflight) {
     if !t.is_null() {
-        // SAFETY: By the contract of this function, `t` is a `KBox` given away above.
-        drop(unsafe { KBox::from_raw(t.cast::<Table>()) });
+        // SAFETY: By the contract of this function, `t` is a `KVBox` given away above.
+        drop(unsafe { KVBox::from_raw(t.cast::<Table>()) });
     }
 }
 
@@ -85,10 +82,14 @@ pub unsafe extern "C" fn bch_inflight_record(
 ) {
     if let Some(range) = Range::new(sector, sectors) {
         // SAFETY: By the contract of this function.
-        let (table, w) = unsafe { (&*t.cast::<Table>(), &mut *w) };
-        w.sector = sector;
-        w.sectors = sectors;
-        w.place = table.record(range).0;
+        let table = unsafe { &*t.cast::<Table>() };
+        let record = bindings::bch_inflight_write {
+            sector,
+            sectors,
+            place: table.record(range).0,
+        };
+        // SAFETY: By the contract of this function. It need not have been initialized.
+        unsafe { w.write(record) };
     }
 }
 
@@ -103,29 +104,14 @@ pub unsafe extern "C" fn bch_inflight_clear(
     w: *mut bindings::bch_inflight_write,
 ) {
     // SAFETY: By the contract of this function.
-    let w = unsafe { &mut *w };
-    if w.sectors != 0 {
-        w.sectors = 0;
+    let record = unsafe { w.read() };
+    if let Some(range) = Range::new(record.sector, record.sectors) {
         // SAFETY: By the contract of this function, and `w` was recorded.
         let table = unsafe { &*t.cast::<Table>() };
-        table.clear(Place(w.place));
+        table.clear(range, Place(record.place));
+        // SAFETY: By the contract of this function.
+        unsafe { (&raw mut (*w).sectors).write(0) };
     }
-}
-
-/// Whether another write in flight may overlap a recorded one. Any context.
-///
-/// # Safety
-///
-/// `t` is the tracker that `w` is recorded in; `w` is valid for reads.
-#[export]
-pub unsafe extern "C" fn bch_inflight_shared(
-    t: *mut bindings::bch_inflight,
-    w: *const bindings::bch_inflight_write,
-) -> bool {
-    // SAFETY: By the contract of this function.
-    let (table, w) = unsafe { (&*t.cast::<Table>(), &*w) };
-    Range::new(w.sector, w.sectors)
-        .is_some_and(|range| table.check_others(range, Place(w.place)) != Overlap::None)
 }
 
 /// Looks for writes in flight that overlap a range. Any context.

@@ -23,7 +23,7 @@
 #define CHUNKS_PER_PAGE		(PAGE_SIZE / sizeof(u32))
 
 struct counter_page {
-	/* Protects the others; @count and @writes are also read without */
+	/* Protects the others; @count is also read without */
 	spinlock_t		lock;
 	/* Writes counted here, in @count or not */
 	u32			writes;
@@ -120,7 +120,7 @@ static bool record_part(struct bch_inflight *t, struct part *p)
 		spare = NULL;
 	}
 	coarse = !page->count;
-	WRITE_ONCE(page->writes, page->writes + 1);
+	page->writes++;
 	if (coarse)
 		page->coarse++;
 	else
@@ -146,8 +146,7 @@ static void clear_part(struct bch_inflight *t, struct part *p, bool coarse)
 	else
 		for (i = p->first; i <= p->last; i++)
 			page->count[i]--;
-	WRITE_ONCE(page->writes, page->writes - 1);
-	if (!page->writes) {
+	if (!--page->writes) {
 		spare = page->count;
 		WRITE_ONCE(page->count, NULL);
 	}
@@ -186,19 +185,18 @@ void bch_inflight_clear(struct bch_inflight *t, struct bch_inflight_write *w)
 	w->sectors = 0;
 }
 
-/* Whether a counter of the part is above what @own, if any, adds to it */
-static bool counted(struct part *p, const u16 *own)
+/* Whether a write that is counted in the part may be in flight */
+static bool counted(struct part *p)
 {
 	struct counter_page *page = p->page;
-	u32 own_coarse = own && *own, own_count = own && !*own;
 	unsigned long flags;
 	bool found;
 	u32 i;
 
 	spin_lock_irqsave(&page->lock, flags);
-	found = page->coarse > own_coarse;
+	found = page->coarse;
 	for (i = p->first; !found && page->count && i <= p->last; i++)
-		found = page->count[i] > own_count;
+		found = page->count[i];
 	spin_unlock_irqrestore(&page->lock, flags);
 
 	return found;
@@ -211,45 +209,8 @@ enum bch_inflight_overlap bch_inflight_check(struct bch_inflight *t,
 	struct part p;
 
 	for (i = 0; part_of(t, sector, sectors, i, &p); i++)
-		if (counted(&p, NULL))
+		if (counted(&p))
 			return BCH_INFLIGHT_POSSIBLE;
 
 	return BCH_INFLIGHT_NONE;
-}
-
-bool bch_inflight_shared(struct bch_inflight *t,
-			 const struct bch_inflight_write *w)
-{
-	unsigned int i;
-	struct part p;
-
-	for (i = 0; part_of(t, w->sector, w->sectors, i, &p); i++)
-		if (counted(&p, &w->place[i]))
-			return true;
-
-	return false;
-}
-
-u64 bch_inflight_count(struct bch_inflight *t)
-{
-	u64 writes = 0;
-	u32 i;
-
-	/* A write that crosses a page's end, 32 GB, counts in both */
-	for (i = 0; i < t->nr_pages; i++)
-		writes += READ_ONCE(t->pages[i].writes);
-
-	return writes;
-}
-
-size_t bch_inflight_bytes(struct bch_inflight *t)
-{
-	size_t bytes = struct_size(t, pages, t->nr_pages);
-	u32 i;
-
-	for (i = 0; i < t->nr_pages; i++)
-		if (READ_ONCE(t->pages[i].count))
-			bytes += PAGE_SIZE;
-
-	return bytes + (READ_ONCE(t->spare) ? PAGE_SIZE : 0);
 }

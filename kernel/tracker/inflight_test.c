@@ -88,6 +88,91 @@ static void inflight_exact(struct kunit *test)
 	bch_inflight_clear(t, &w);
 }
 
+/* One length for each level of the tracker in Rust */
+static const u32 inflight_length[] = { 8, 256, 2048, 20000, LONGEST };
+/* A border of all of its granules, and of chunks */
+#define BORDER		(4ULL << 23)
+
+/* A read finds a write in the last, or in the middle, of the units it touches */
+static void inflight_last(struct kunit *test)
+{
+	static const u32 before[] = { 1, 8, 33, 513, 8193, CHUNK + 1, LONGEST / 2 };
+	struct bch_inflight *t = test->priv;
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(inflight_length); i++)
+		for (j = 0; j < ARRAY_SIZE(before); j++) {
+			struct bch_inflight_write w = {};
+			u32 n = before[j];
+
+			bch_inflight_record(t, &w, BORDER, inflight_length[i]);
+			KUNIT_EXPECT_TRUE(test, found(t, BORDER - n, n + 1));
+			KUNIT_EXPECT_TRUE(test, found(t, BORDER - n, 2 * n));
+			bch_inflight_clear(t, &w);
+			KUNIT_EXPECT_FALSE(test, found(t, BORDER - n, 2 * n));
+		}
+}
+
+/* More writes of a length than there are slots for it: none is lost */
+static void inflight_full(struct kunit *test)
+{
+	const unsigned int nr = 200;
+	struct bch_inflight *t = test->priv;
+	struct bch_inflight_write *w;
+	unsigned int i, j;
+
+	w = kunit_kcalloc(test, nr, sizeof(*w), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, w);
+
+	for (i = 0; i < ARRAY_SIZE(inflight_length); i++) {
+		u32 sectors = inflight_length[i];
+		u64 start = BORDER - sectors / 2;
+
+		for (j = 0; j < nr; j++)
+			bch_inflight_record(t, &w[j], start, sectors);
+		KUNIT_EXPECT_GE(test, bch_inflight_count(t), nr);
+		/* The last has come when all slots were taken: leave only it */
+		for (j = 0; j < nr; j++) {
+			KUNIT_EXPECT_TRUE(test, found(t, start, 1));
+			KUNIT_EXPECT_TRUE(test, found(t, start + sectors - 1, 1));
+			KUNIT_EXPECT_TRUE(test, found(t, start - CHUNK, CHUNK + 1));
+			KUNIT_EXPECT_TRUE(test, found(t, start + sectors - 1, CHUNK));
+			bch_inflight_clear(t, &w[j]);
+		}
+		KUNIT_EXPECT_FALSE(test, found(t, start, sectors));
+		KUNIT_EXPECT_EQ(test, bch_inflight_count(t), 0);
+	}
+}
+
+/* As many as may be in flight at once on 64 MB: what is between them is free */
+static void inflight_deep(struct kunit *test)
+{
+	const unsigned int nr = 4096;
+	struct bch_inflight *t = test->priv;
+	unsigned int i, missed = 0, invented = 0;
+	struct bch_inflight_write *w;
+
+	if (!IS_ENABLED(CONFIG_BCACHE_INFLIGHT_RUST))
+		kunit_skip(test, "chunks are not exact");
+
+	w = kvcalloc(nr, sizeof(*w), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, w);
+
+	for (i = 0; i < nr; i++)
+		bch_inflight_record(t, &w[i], i * 32, 8);
+	for (i = 0; i < nr; i++) {
+		missed += !found(t, i * 32 + 7, 1);
+		invented += found(t, i * 32 + 8, 8);
+	}
+	KUNIT_EXPECT_EQ(test, missed, 0);
+	KUNIT_EXPECT_EQ(test, invented, 0);
+	KUNIT_EXPECT_LE(test, bch_inflight_bytes(t), 65536);
+	for (i = 0; i < nr; i++)
+		bch_inflight_clear(t, &w[i]);
+	KUNIT_EXPECT_EQ(test, bch_inflight_count(t), 0);
+	kvfree(w);
+}
+
 static void inflight_none(struct kunit *test)
 {
 	struct bch_inflight *t = test->priv;
@@ -128,21 +213,6 @@ static void inflight_many(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bch_inflight_count(t), 0);
 	KUNIT_EXPECT_FALSE(test, found(t, 0, CHUNK));
 	kvfree(w);
-}
-
-static void inflight_shared(struct kunit *test)
-{
-	struct bch_inflight *t = test->priv;
-	struct bch_inflight_write own = {}, other = {};
-
-	bch_inflight_record(t, &own, 1000, 8);
-	KUNIT_EXPECT_FALSE(test, bch_inflight_shared(t, &own));
-	bch_inflight_record(t, &other, 1004, LONGEST);
-	KUNIT_EXPECT_TRUE(test, bch_inflight_shared(t, &own));
-	KUNIT_EXPECT_TRUE(test, bch_inflight_shared(t, &other));
-	bch_inflight_clear(t, &own);
-	KUNIT_EXPECT_FALSE(test, bch_inflight_shared(t, &other));
-	bch_inflight_clear(t, &other);
 }
 
 /* A thread that writes without end, and how often it did not find its write */
@@ -215,9 +285,11 @@ static void inflight_two(struct kunit *test)
 static struct kunit_case inflight_cases[] = {
 	KUNIT_CASE(inflight_edges),
 	KUNIT_CASE(inflight_exact),
+	KUNIT_CASE(inflight_last),
+	KUNIT_CASE(inflight_full),
+	KUNIT_CASE(inflight_deep),
 	KUNIT_CASE(inflight_none),
 	KUNIT_CASE(inflight_many),
-	KUNIT_CASE(inflight_shared),
 	KUNIT_CASE(inflight_two),
 	{}
 };

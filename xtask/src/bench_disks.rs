@@ -53,9 +53,7 @@ pub fn disks(ready: &Prepared, samples: u32, ui: &Ui, cancel: &Cancel) -> Result
     let image = ready.images.first().context("no kernel")?;
     let mut config = ready.tools.guest(&image.kernel, work.path().join("boot"));
     let named = NAMES.iter().zip(backends);
-    let disk = |(name, backend): (&&str, Option<Backend>)| {
-        Some(VmDisk { serial: (*name).to_owned(), backend: backend? })
-    };
+    let disk = |(name, backend): (&&str, Option<Backend>)| Some(VmDisk::new(*name, backend?));
     config.disks = named.filter_map(disk).collect();
     let count = config.disks.len();
     let vm = Vm::boot(&config, cancel)?;

@@ -128,9 +128,9 @@ fn what_compilers_modpost_and_clippy_say_of_a_real_kernel_is_one() {
     let fault = "#ifdef MODULE\n\twake_up_new_task((void *)t);\n#else\n\tundeclared++;\n#endif\n";
     copy.edit(chunks, "\tif (!t)\n\t\treturn;\n", &format!("{fault}\tif (!t)\n\t\treturn;\n"));
     copy.edit(
-        "tracker/inflight_range.rs",
-        "/// Spreads granules,",
-        "#[allow(dead_code)]\nfn odd(number: u32) -> u32 {\n    return number;\n}\n\n/// Spreads granules,",
+        "tracker/inflight_table/level.rs",
+        "/// Scales a hash",
+        "#[allow(dead_code)]\nfn odd(number: u32) -> u32 {\n    return number;\n}\n\n/// Scales a hash",
     );
     let (out, stdout) = copy.series(&["--build"]);
     fails(

@@ -47,6 +47,9 @@ pub enum Verdict {
     Torn,
     /// Something never written there.
     Alien,
+    /// What was begun did not end in time, while the disks answered. Of a case,
+    /// never of a sector.
+    Hung,
     /// The kernel reported a fault of its own on the console (lockdep, KASAN,
     /// KCSAN, UBSAN, a warning, a hung task), whatever the blocks hold. Of a
     /// case, never of a sector; no arm is expected to.

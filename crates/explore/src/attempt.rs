@@ -21,6 +21,7 @@ fn failure(
     match stop {
         Stop::Cancelled => Err(ExploreError::Cancelled(proc::Cancelled)),
         Stop::Closed(message) => Ok(Outcome::Harness { message }),
+        Stop::Hung => Ok(Outcome::Harness { message: "what was begun did not end".to_owned() }),
         Stop::Trouble(trouble) => {
             let message = format!("{}\n{}", trouble.message, trouble.console_tail);
             let how = match trouble.what {

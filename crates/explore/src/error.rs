@@ -65,6 +65,7 @@ impl From<Stop> for ExploreError {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Closed(why) => Self::Closed(why),
+            Stop::Hung => Self::Closed("what was begun did not end".to_owned()),
             Stop::Cancelled => Self::Cancelled(proc::Cancelled),
             Stop::Trouble(trouble) => Self::Trouble(trouble),
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Everything the lab knows of bcache's tools and sysfs files.
 
+use crate::debugfs;
 use crate::guest::{Guest, GuestError};
 use scenario::CacheMode;
 use scenario::layout::{self, SET_UUID};
@@ -10,6 +11,7 @@ use wire::Device;
 const REGISTER: &str = "/sys/fs/bcache/register";
 const BLOCK_DIR: &str = "/sys/block/bcache0";
 const DEVICE_DIR: &str = "/sys/block/bcache0/bcache";
+const ORDERED: &str = "ordered_invalidation";
 
 fn set_file(name: &str) -> String {
     format!("/sys/fs/bcache/{SET_UUID}/{name}")
@@ -165,14 +167,10 @@ fn parse_size(text: &str) -> Option<u64> {
 /// # Errors
 /// The guest's failure, or text that is no number.
 pub fn counter(guest: &Guest<'_>, counter: Counter) -> Result<Option<u64>, GuestError> {
-    let dir = match counter {
-        Counter::Requests => BLOCK_DIR,
-        _ => DEVICE_DIR,
-    };
-    if !guest.list(dir)?.iter().any(|name| name == counter.file()) {
-        return Ok(None);
+    if counter != Counter::Requests {
+        return debugfs::number(guest, counter.file());
     }
-    let text = guest.read_file(&format!("{dir}/{}", counter.file()))?;
+    let text = guest.read_file(&format!("{BLOCK_DIR}/{}", counter.file()))?;
     // The block layer tells reads from writes.
     let counts: Result<Vec<u64>, _> = text.split_whitespace().map(str::parse).collect();
     match counts {
@@ -185,12 +183,16 @@ pub fn counter(guest: &Guest<'_>, counter: Counter) -> Result<Option<u64>, Guest
 }
 
 /// Makes bcache do as it is told: no sequential and no congestion bypass, the
-/// scenario's cache mode.
+/// scenario's cache mode; and ordered invalidation where the kernel has it, which
+/// is off by default.
 ///
 /// # Errors
 /// A sysfs file that is missing or refuses the value.
 pub fn configure(guest: &Guest<'_>, mode: CacheMode) -> Result<(), GuestError> {
     set_cache_mode(guest, mode)?;
+    if guest.list(DEVICE_DIR)?.iter().any(|name| name == ORDERED) {
+        guest.write_file(&format!("{DEVICE_DIR}/{ORDERED}"), "1")?;
+    }
     guest.write_file(&format!("{DEVICE_DIR}/sequential_cutoff"), "0")?;
     guest.write_file(&set_file("congested_read_threshold_us"), "0")?;
     guest.write_file(&set_file("congested_write_threshold_us"), "0")

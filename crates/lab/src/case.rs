@@ -38,7 +38,9 @@ impl<'a> CaseSpec<'a> {
 
     /// Whether a restored guest plays it as a booted one does.
     pub(crate) fn may_be_restored(&self) -> bool {
-        self.scenario.restore
+        // A saved guest has seen disks that can discard.
+        let disks = &self.scenario.disks;
+        self.scenario.restore && disks.ssd.discard && disks.hdd.discard
     }
 
     /// What is booted, on which disks, and how often.
@@ -157,6 +159,7 @@ pub fn run_case(
             case.observations.splice(0..0, report.lines());
         }
         Err(Stop::Closed(why)) => case.outcome = Outcome::Inconclusive { why },
+        Err(Stop::Hung) => case.outcome = Outcome::Verdict { verdict: Verdict::Hung },
         Err(Stop::Trouble(trouble)) => case.outcome = trouble.into_outcome(),
         Err(Stop::Cancelled) => return Err(Cancelled),
     }

@@ -72,7 +72,15 @@ impl<'a> Guest<'a> {
 
     /// Waits up to [`PATIENCE`], or longer for a slow kernel, for an answer.
     pub(crate) fn wait(&self, pending: &Pending) -> Result<Answer, CallError> {
-        let patience = self.vm.config().patience(PATIENCE);
+        self.wait_up_to(pending, self.vm.config().patience(PATIENCE))
+    }
+
+    /// The same, up to `patience`.
+    pub(crate) fn wait_up_to(
+        &self,
+        pending: &Pending,
+        patience: Duration,
+    ) -> Result<Answer, CallError> {
         let Some(attendant) = self.attendant else { return pending.wait(patience, self.cancel) };
         let deadline = Instant::now() + patience;
         loop {

@@ -5,6 +5,7 @@ pub mod bcache;
 mod case;
 pub mod complaint;
 mod cut;
+pub mod debugfs;
 mod event;
 mod failing;
 mod feed;

@@ -37,11 +37,12 @@ impl Machine {
         let specs = vec![spec("ssd", &disks.ssd, tools)?, spec("hdd", &disks.hdd, tools)?];
         let sockets = Scratch::new("bclab-")?;
         let rig = Rig::new(sockets.path(), specs)?;
-        let disk = |name: &str| VmDisk {
-            serial: name.to_owned(),
-            backend: Backend::Nbd(rig.socket(name)),
+        let disk = |(name, setup): (&str, &DiskSetup)| VmDisk {
+            discard: setup.discard,
+            ..VmDisk::new(name, Backend::Nbd(rig.socket(name)))
         };
-        let config = VmConfig { disks: ["ssd", "hdd"].map(disk).into(), ..guest };
+        let both = [("ssd", &disks.ssd), ("hdd", &disks.hdd)];
+        let config = VmConfig { disks: both.map(disk).into(), ..guest };
         Ok(Self { config, rig, sockets })
     }
 

@@ -23,7 +23,7 @@ impl Session<'_> {
 
     /// Tells the witness and starts a stamped write of `extents`, one sequence
     /// number each; returns the first number.
-    fn submit(
+    pub(crate) fn submit(
         &mut self,
         extents: Vec<Extent>,
         fua: bool,

@@ -12,6 +12,8 @@ use vm::{CallError, VmError};
 pub enum Stop {
     /// A part of the opportunity did not come about.
     Closed(String),
+    /// What was begun does not end: a verdict, see [`evidence::Verdict::Hung`].
+    Hung,
     /// The harness failed.
     Trouble(Trouble),
     /// The user asked to stop; the case leaves no record.

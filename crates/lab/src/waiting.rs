@@ -58,6 +58,14 @@ impl Session<'_> {
         }
     }
 
+    /// What was begun does not end: with what the guest says of its blocked tasks.
+    pub(crate) fn hung(&mut self, what: String) -> Stop {
+        self.note(format!("hung: {what}"));
+        let report = self.diagnose();
+        report.lines().for_each(|line| self.note(line));
+        Stop::Hung
+    }
+
     /// What a guest that lives but does not answer is waiting for: requests in
     /// flight per device, and the kernel's own list of blocked tasks.
     pub fn diagnose(&self) -> String {

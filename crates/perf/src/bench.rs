@@ -186,17 +186,6 @@ impl<'a> Bench<'a> {
         reads.map(|event| event.sectors).sum()
     }
 
-    /// A file of the backing device's bcache directory, trimmed; `None` where
-    /// this kernel does not have it.
-    pub(super) fn attribute(&self, name: &str) -> Result<Option<String>, PerfError> {
-        let path = format!("/sys/block/bcache0/bcache/{name}");
-        match self.guest().read_file(&path) {
-            Ok(text) => Ok(Some(text.trim().to_owned())),
-            Err(error) if error.is(rustix::io::Errno::NOENT) => Ok(None),
-            Err(other) => Err(other.into()),
-        }
-    }
-
     /// Writes files of the backing device's bcache directory.
     pub(super) fn set(&self, attributes: &[(String, String)]) -> Result<(), PerfError> {
         for (name, value) in attributes {
@@ -205,13 +194,9 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// The same, as a number.
+    /// What the kernel counts under this name; `None` where it does not.
     pub(super) fn number(&self, name: &str) -> Result<Option<u64>, PerfError> {
-        let Some(text) = self.attribute(name)? else { return Ok(None) };
-        let number = text.parse().map_err(|_| {
-            PerfError::Closed(format!("the kernel's {name} is not a number: {text:?}"))
-        })?;
-        Ok(Some(number))
+        Ok(lab::debugfs::number(&self.guest(), name)?)
     }
 }
 

@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn the_block_layer_is_not_the_tracker() {
         assert!(is_tracker("bch_inflight_record"));
-        assert!(is_tracker("_RNvNtCs8cY5pgMTPKc_8inflight15inflight_ranges4hash"));
+        assert!(is_tracker("_RNvNtCs8cY5pgMTPKc_8inflight14inflight_table5level5scale"));
         assert!(is_tracker("rust_helper_atomic64_try_cmpxchg"));
         assert!(is_bcache("rust_helper_atomic64_try_cmpxchg"));
         assert!(!is_tracker("bdev_count_inflight") && !is_tracker("atomic64_set"));

@@ -31,13 +31,16 @@ pub struct DiskSetup {
     /// emulated is slow itself.
     #[serde(default = "as_it_is", deserialize_with = "factor")]
     pub time_scale: f64,
+    /// Whether it can discard.
+    #[serde(default = "yes")]
+    pub discard: bool,
 }
 
 impl DiskSetup {
     /// A disk as fast as the host can.
     #[must_use]
     pub fn plain(mib: u64, volatile_cache: bool) -> Self {
-        Self { mib, volatile_cache, profile: None, time_scale: as_it_is() }
+        Self { mib, volatile_cache, profile: None, time_scale: as_it_is(), discard: true }
     }
 }
 

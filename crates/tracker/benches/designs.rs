@@ -9,9 +9,9 @@ use std::{hint::black_box, sync::Barrier, thread, time::Instant};
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use tracker::{
     Table,
-    cells::Cells,
-    inflight_range::Range,
-    rivals::{Flat, Lists, Pages, Tracker, Tree},
+    empty::empty,
+    inflight_table::range::Range,
+    rivals::{Bloom, Cells, First, Flat, Lists, Pages, Tracker, Tree},
 };
 
 /// 1 TB.
@@ -71,7 +71,7 @@ fn two_threads(
     });
 }
 
-fn all(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, tracker: &impl Tracker) {
+fn all<T: Tracker>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, tracker: &T) {
     one_thread(group, name, tracker);
     two_threads(group, name, tracker, 0);
     two_threads(group, name, tracker, 5 * CHUNK);
@@ -80,8 +80,10 @@ fn all(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, tracker: &impl Trac
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("tracker");
-    all(&mut group, "ranges", &Table::new());
-    all(&mut group, "cells", &Cells::new());
+    all::<Table>(&mut group, "table", &empty());
+    all(&mut group, "first", &First::default());
+    all(&mut group, "cells", &Cells::new(Cells::LARGE));
+    all(&mut group, "bloom", &Bloom::default());
     all(&mut group, "flat", &Flat::new(SECTORS));
     all(&mut group, "pages", &Pages::new(SECTORS));
     all(&mut group, "tree", &Tree::default());

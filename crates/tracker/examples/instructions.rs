@@ -6,17 +6,17 @@
 //! does. The difference between two runs, divided by the difference in rounds, is the cost of one:
 //!
 //! ```text
-//! instructions ranges pair 0      the start of the program
-//! instructions ranges pair 10000  and ten thousand times record and clear
+//! instructions table pair 0      the start of the program
+//! instructions table pair 10000  and ten thousand times record and clear
 //! ```
 
 use std::{env, hint::black_box, process::ExitCode};
 
 use tracker::{
     Table,
-    cells::Cells,
-    inflight_range::Range,
-    rivals::{Flat, Lists, Pages, Tracker, Tree},
+    empty::empty,
+    inflight_table::range::Range,
+    rivals::{Bloom, Cells, First, Flat, Lists, Pages, Tracker, Tree},
 };
 
 /// 1 TB.
@@ -28,7 +28,7 @@ fn range(sector: u64) -> Range {
 
 /// `pair` is a record and its clear; `idle` and `busy` are checks, with nothing in flight and with
 /// a write beside.
-fn work(tracker: &impl Tracker, what: &str, rounds: u32) -> bool {
+fn work<T: Tracker>(tracker: &T, what: &str, rounds: u32) -> bool {
     match what {
         "pair" => {
             for _ in 0..rounds {
@@ -63,8 +63,10 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let known = match design.as_str() {
-        "ranges" => work(&Table::new(), what, rounds),
-        "cells" => work(&Cells::new(), what, rounds),
+        "table" => work::<Table>(&empty(), what, rounds),
+        "first" => work(&First::default(), what, rounds),
+        "cells" => work(&Cells::new(Cells::LARGE), what, rounds),
+        "bloom" => work(&Bloom::default(), what, rounds),
         "flat" => work(&Flat::new(SECTORS), what, rounds),
         "pages" => work(&Pages::new(SECTORS), what, rounds),
         "tree" => work(&Tree::default(), what, rounds),

@@ -12,9 +12,9 @@ use std::{
 
 use tracker::{
     Table,
-    cells::Cells,
-    inflight_range::Range,
-    rivals::{Flat, Lists, Pages, Tracker, Tree},
+    empty::empty,
+    inflight_table::range::Range,
+    rivals::{Bloom, Cells, First, Flat, Lists, Pages, Tracker, Tree},
 };
 
 /// 1 TB.
@@ -24,6 +24,8 @@ const CHUNK: u64 = 1 << 16;
 /// Where the first thread writes.
 const HERE: u64 = 12_345_672;
 
+/// Turns that the table and the first one take.
+const ROUNDS: usize = 5;
 /// Samples of two threads.
 const SAMPLES: usize = 1000;
 /// Of these, such as are good enough.
@@ -35,26 +37,31 @@ fn range(sector: u64) -> Range {
     Range::new(sector, 8).expect("not empty")
 }
 
-fn pair(tracker: &impl Tracker, sector: u64) {
-    let range = black_box(range(sector));
+fn pair(tracker: &impl Tracker, sector: u64, sectors: u32) {
+    let range = black_box(Range::new(sector, sectors).expect("not empty"));
     let token = black_box(tracker.record(range));
     tracker.clear(range, token);
 }
 
-fn least(mut work: impl FnMut()) -> f64 {
-    const BATCH: u32 = 500;
-    let batch = |work: &mut dyn FnMut()| {
-        let begin = Instant::now();
-        for _ in 0..BATCH {
-            work();
-        }
-        begin.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH)
-    };
-    (0..4000).map(|_| batch(&mut work)).fold(f64::MAX, f64::min)
+/// Operations in a sample of one thread.
+const BATCH: u32 = 500;
+
+fn sample(work: &mut dyn FnMut()) -> f64 {
+    let begin = Instant::now();
+    for _ in 0..BATCH {
+        work();
+    }
+    begin.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH)
 }
 
-fn row(name: &str, tracker: &impl Tracker) {
-    let alone = least(|| pair(tracker, HERE));
+fn least(mut work: impl FnMut()) -> f64 {
+    (0..4000).map(|_| sample(&mut work)).fold(f64::MAX, f64::min)
+}
+
+/// Nanoseconds of a record with its clear, of a check with nothing in flight, and of one beside a
+/// write.
+fn alone(tracker: &impl Tracker, write: u32) -> [f64; 3] {
+    let pair = least(|| pair(tracker, HERE, write));
     let check = || {
         black_box(tracker.check(black_box(range(HERE))));
     };
@@ -63,7 +70,32 @@ fn row(name: &str, tracker: &impl Tracker) {
     let token = tracker.record(beside);
     let busy = least(check);
     tracker.clear(beside, token);
-    println!("| {name} | {alone:.1} | {idle:.1} | {busy:.1} |");
+    [pair, idle, busy]
+}
+
+/// The table, then the first one, then the table as a multiple of that: samples of the two take
+/// turns, so that what else the machine does is the same for both.
+fn compare(what: &str, write: u32) {
+    let (table, first) = (empty_table(), First::default());
+    let mut least = [[f64::MAX; 3]; 2];
+    for _ in 0..ROUNDS {
+        let figures = [alone(&table, write), alone(&first, write)];
+        for (least, figures) in least.iter_mut().zip(figures) {
+            least.iter_mut().zip(figures).for_each(|(least, new)| *least = least.min(new));
+        }
+    }
+    let [table, first] = least;
+    let ratios: Vec<String> = table
+        .iter()
+        .zip(first)
+        .map(|(table, first)| format!("{table:.2} : {first:.2} = {:.2}", table / first))
+        .collect();
+    println!("| {what} | {} |", ratios.join(" | "));
+}
+
+fn row(name: &str, tracker: &impl Tracker) {
+    let [pair, idle, busy] = alone(tracker, 8);
+    println!("| {name} | {pair:.1} | {idle:.1} | {busy:.1} |");
 }
 
 /// When a thread was at work.
@@ -82,7 +114,7 @@ fn spans<T: Tracker>(trackers: [&T; 2], sectors: [u64; 2]) -> [Vec<Span>; 2] {
                 }
                 let begin = Instant::now();
                 for _ in 0..PAIRS {
-                    pair(tracker, sector);
+                    pair(tracker, sector, 8);
                 }
                 (begin, Instant::now())
             })
@@ -116,7 +148,7 @@ fn together<T: Tracker>(trackers: [&T; 2], apart: u64) -> Option<f64> {
 }
 
 fn two_threads<T: Tracker>(name: &str, trackers: [&T; 2]) {
-    let alone = least(|| pair(trackers[0], HERE));
+    let alone = least(|| pair(trackers[0], HERE, 8));
     // Neighbours in a granule, granules in a chunk, chunks.
     let cells: Vec<String> = [8, CHUNK / 4, 5 * CHUNK]
         .into_iter()
@@ -132,11 +164,24 @@ fn shared(name: &str, tracker: &impl Tracker) {
     two_threads(name, [tracker, tracker]);
 }
 
+fn empty_table() -> Table {
+    empty()
+}
+
 fn main() {
+    println!(
+        "| the table : the first = ratio | record + clear, ns | check, idle | beside a write |"
+    );
+    println!("|---|---|---|---|");
+    compare("4 KiB", 8);
+    compare("128 KiB", 256);
+    println!();
     println!("| design | record + clear, ns | check, idle, ns | check beside a write, ns |");
     println!("|---|---|---|---|");
-    row("ranges", &Table::new());
-    row("cells", &Cells::new());
+    row("table", &empty_table());
+    row("first", &First::default());
+    row("cells", &Cells::new(Cells::LARGE));
+    row("bloom", &Bloom::default());
     row("flat", &Flat::new(SECTORS));
     row("pages", &Pages::new(SECTORS));
     row("tree", &Tree::default());
@@ -148,9 +193,11 @@ fn main() {
     println!("| design | one thread | neighbours | same chunk | other chunks |");
     println!("|---|---|---|---|---|");
     // What this machine's two processors can do at best.
-    two_threads("a table each", [&Table::new(), &Table::new()]);
-    shared("ranges", &Table::new());
-    shared("cells", &Cells::new());
+    two_threads("a table each", [&empty_table(), &empty_table()]);
+    shared("table", &empty_table());
+    shared("first", &First::default());
+    shared("cells", &Cells::new(Cells::LARGE));
+    shared("bloom", &Bloom::default());
     shared("flat", &Flat::new(SECTORS));
     shared("pages", &Pages::new(SECTORS));
     shared("tree", &Tree::default());

@@ -25,13 +25,17 @@ use std::{
 };
 
 use tracker::{
-    inflight_range::{CHUNK_SHIFT, Overlap, Range},
+    empty::empty,
+    inflight_table::{
+        check::Overlap,
+        range::{CHUNK_SHIFT, Range},
+        table,
+    },
     precision::Random,
-    ranges::Ranges,
 };
 
 /// Small enough that all of its parts are in use.
-type Table = Ranges<2, 2, 2>;
+type Table = table::Table<1, 2>;
 
 /// Blocks of the disk, of 8 sectors, and the sectors between their starts: some share a granule,
 /// others only a chunk.
@@ -96,15 +100,16 @@ fn write(world: &World, at: usize, sectors: u32) {
     if block.writing.swap(true, Acquire) {
         return;
     }
-    let place = world.table.record(range(at, sectors));
+    let range = range(at, sectors);
+    let place = world.table.record(range);
     block.locked(|invalidated| *invalidated += 1);
     if world.early {
-        world.table.clear(place);
+        world.table.clear(range, place);
     }
     // SAFETY: the only writer; readers keep away, or the sanitizer tells.
     unsafe { *block.data.get() += 1 };
     if !world.early {
-        world.table.clear(place);
+        world.table.clear(range, place);
     }
     // For the next writer: readers have nothing but the table to go by.
     block.writing.store(false, Release);
@@ -164,7 +169,7 @@ fn main() {
         writing: false.into(),
     };
     let early = env::args().nth(1).is_some_and(|word| word == "early");
-    let world = World { table: Table::new(), blocks: std::array::from_fn(block), early };
+    let world = World { table: empty(), blocks: std::array::from_fn(block), early };
     let mut tasks: Vec<Task> =
         (0..THREADS as u64).map(|seed| Task { world: &raw const world, seed, cached: 0 }).collect();
     let threads: Vec<usize> = tasks

@@ -2,12 +2,14 @@
 
 //! The tracker of writes in flight, compiled in user space.
 //!
-//! [`ranges`] is the very file that goes into the kernel. It asks for `kernel::sync::atomic`, and
-//! gets [`sync::atomic`] of this crate, which gives the kernel's names to the atomics of `std`.
-//! The tests, models and benchmarks beside it are about that file, not about a copy.
+//! [`inflight_table`] is the very folder that goes into the kernel. It asks for
+//! `kernel::sync::atomic`, and gets [`sync::atomic`] of this crate, which gives the kernel's names
+//! to the atomics of `std`. The tests, models and benchmarks beside it are about those files, not
+//! about a copy.
 
 extern crate self as kernel;
 
+pub mod empty;
 pub mod precision;
 pub mod protocol;
 pub mod rivals;
@@ -15,21 +17,13 @@ pub mod sync;
 
 /// The atomics below [`sync`].
 mod raw {
-    pub use std::sync::atomic::{AtomicU32, AtomicU64};
+    pub use std::sync::atomic::AtomicU64;
 }
 
 // Formatted as the kernel's own rustfmt.toml says.
 #[rustfmt::skip]
-#[path = "../../../kernel/tracker/inflight_range.rs"]
-pub mod inflight_range;
-
-#[rustfmt::skip]
-#[path = "../../../kernel/tracker/inflight_ranges.rs"]
-pub mod ranges;
-
-#[rustfmt::skip]
-#[path = "../../../kernel/tracker/inflight_cells.rs"]
-pub mod cells;
+#[path = "../../../kernel/tracker/inflight_table/mod.rs"]
+pub mod inflight_table;
 
 /// The table with the sizes that it has in the kernel.
-pub type Table = ranges::Ranges<32, 16, 128>;
+pub type Table = inflight_table::table::Table<960, 256>;

@@ -2,7 +2,7 @@
 
 //! How often a tracker keeps a read miss out of the cache that overlaps no write in flight.
 
-use crate::{inflight_range::Range, rivals::Tracker};
+use crate::{inflight_table::range::Range, rivals::Tracker};
 
 /// A load: so many random writes of one size in flight on a device of one size.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,21 @@ pub struct Load {
     /// Sectors of a read.
     pub read: u32,
 }
+
+/// Sectors of a gigabyte.
+pub const GB: u64 = 1 << 21;
+
+/// How many writes of how many sectors are in flight, and their name.
+pub const LOADS: &[(usize, u32, &str)] = &[
+    (1, 8, "1 × 4 KiB"),
+    (32, 8, "32 × 4 KiB"),
+    (256, 8, "256 × 4 KiB"),
+    (1024, 8, "1024 × 4 KiB"),
+    (4096, 8, "4096 × 4 KiB"),
+    (1024, 256, "1024 × 128 KiB"),
+    (64, 2048, "64 × 1 MiB"),
+    (4, 1 << 18, "4 × 128 MiB"),
+];
 
 /// A small generator of random numbers (splitmix64), so that figures can be had again.
 pub struct Random(pub u64);
@@ -40,29 +55,26 @@ pub fn needless(tracker: &impl Tracker, load: Load, seed: u64) -> f64 {
     let (mut asked, mut skipped) = (0u64, 0u64);
     for _ in 0..100 {
         // Aligned to 4 KiB, as a file system's writes are.
-        let mut place = |sectors: u32| {
-            let sector = random.below((load.device - u64::from(sectors)) / 8 + 1) * 8;
-            Range::new(sector, sectors).expect("a load has no empty ranges")
-        };
-        let writes: Vec<_> = (0..load.writes)
-            .map(|_| {
-                let range = place(load.write);
-                (range, tracker.record(range))
-            })
-            .collect();
+        let mut place = |sectors: u32| random.below((load.device - u64::from(sectors)) / 8 + 1) * 8;
+        let range = |sector, sectors| Range::new(sector, sectors).expect("a load has no empty one");
+        let mut starts: Vec<u64> = (0..load.writes).map(|_| place(load.write)).collect();
+        starts.sort_unstable();
+        let tokens: Vec<_> =
+            starts.iter().map(|&start| tracker.record(range(start, load.write))).collect();
         for _ in 0..1000 {
-            let read = place(load.read);
-            let (first, last) = read.units(0);
-            let found = tracker.check(read);
-            if writes.iter().any(|(w, _)| w.units(0).0 <= last && first <= w.units(0).1) {
+            let start = place(load.read);
+            let found = tracker.check(range(start, load.read));
+            // The last write that begins before the read's end ends last, as all are of one length.
+            let before = starts.partition_point(|&write| write < start + u64::from(load.read));
+            if before > 0 && start < starts[before - 1] + u64::from(load.write) {
                 assert!(found, "an overlap went unnoticed");
                 continue;
             }
             asked += 1;
             skipped += u64::from(found);
         }
-        for (range, token) in writes {
-            tracker.clear(range, token);
+        for (start, token) in starts.into_iter().zip(tokens) {
+            tracker.clear(range(start, load.write), token);
         }
     }
     skipped as f64 / asked as f64

@@ -27,6 +27,8 @@ pub enum Key {
     Placeholder(u8),
     /// Data in the cache.
     Data(Value),
+    /// Data in the cache that the disk does not have yet.
+    Dirty(Value),
     /// Data in a bucket that has been invalidated: gone for who reads, there again for who boots as
     /// long as the new generation is not written.
     Stale(Value),
@@ -107,10 +109,13 @@ pub enum Record {
 /// When a write clears its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clear {
-    /// Once, when both its backing write and its index update are done.
+    /// Once, when both its backing write and its index update are done; if it is written back, and
+    /// so has no backing write, when that has been decided.
     Both,
     /// When its index update is done.
     AfterIndex,
+    /// When it knows what becomes of it, which is right for writeback only.
+    AtDecision,
     /// Twice.
     Twice,
 }
@@ -179,11 +184,22 @@ pub enum Property {
     AgreesAfterCut,
 }
 
+/// Where a write goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// To the disk; what the cache has is invalidated.
+    Bypass,
+    /// To both.
+    Through,
+    /// To the cache, and to the disk when it likes.
+    Back,
+}
+
 /// What writers there are, and what the cache holds at first.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// Whether each writer bypasses, rather than writes through.
-    pub bypass: [bool; 2],
+    /// What each writer does.
+    pub kinds: [Kind; 2],
     /// Whether the first value is cached, durably.
     pub cached: bool,
     /// Whether there is a cache from the start on.
@@ -334,7 +350,7 @@ impl State {
         let served = matches!(self.leaf, Key::Data(value) | Key::Moved(value) if is_old(value));
         let booted = match self.boot() {
             Key::Data(value) | Key::Stale(value) | Key::Moved(value) => is_old(value),
-            Key::Empty | Key::Placeholder(_) => false,
+            Key::Empty | Key::Placeholder(_) | Key::Dirty(_) => false,
         };
         [
             (quiet && served, Property::NoStaleKey),

@@ -9,7 +9,7 @@
 pub mod atomic {
     use std::sync::atomic::Ordering;
 
-    use crate::raw::{AtomicU32, AtomicU64};
+    use crate::raw::AtomicU64;
 
     /// An ordering, as a value of a type of its own.
     pub trait Order {
@@ -92,7 +92,6 @@ pub mod atomic {
     }
 
     atomics! {
-        u32: AtomicU32,
         u64: AtomicU64,
     }
 

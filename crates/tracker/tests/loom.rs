@@ -9,30 +9,37 @@ extern crate self as kernel;
 mod sync;
 
 mod raw {
-    pub use loom::sync::atomic::{AtomicU32, AtomicU64};
+    pub use loom::sync::atomic::AtomicU64;
 }
 
 #[rustfmt::skip]
-#[path = "../../../kernel/tracker/inflight_range.rs"]
-mod inflight_range;
-
-#[rustfmt::skip]
 #[allow(dead_code)]
-#[path = "../../../kernel/tracker/inflight_ranges.rs"]
-mod ranges;
+#[path = "../../../kernel/tracker/inflight_table/mod.rs"]
+mod inflight_table;
 
-use inflight_range::{CHUNK_SHIFT, Overlap, Range};
+#[path = "../src/empty.rs"]
+mod empty;
+
+use empty::empty;
+use inflight_table::{
+    check::Overlap,
+    range::{CHUNK_SHIFT, Range},
+    table::Table,
+};
 use loom::{
     cell::UnsafeCell,
     sync::{Arc, Mutex},
     thread,
 };
-use ranges::Ranges;
 
 /// As small as it gets: loom's time grows with every atomic touched.
-type Tiny = Ranges<1, 1, 1>;
+type Tiny = Table<1, 1>;
 
 const LONG: u32 = (1 << CHUNK_SHIFT) + 1;
+
+fn empty_table() -> Tiny {
+    empty()
+}
 
 fn range(sector: u64, sectors: u32) -> Range {
     Range::new(sector, sectors).expect("not empty")
@@ -54,9 +61,9 @@ struct Leaf {
 /// after the write that it did not find in flight is reported, as a stale read would be.
 ///
 /// `others` writes beside are in flight all the time.
-fn miss_beside_write(sectors: u32, others: u64) {
+fn miss_beside_write<const BUCKETS: usize>(sectors: u32, others: u64) {
     check(move || {
-        let table = Arc::new(Tiny::new());
+        let table = Arc::new(empty::<BUCKETS, 1>());
         for n in 0..others {
             table.record(range(8 + n, 1));
         }
@@ -66,11 +73,12 @@ fn miss_beside_write(sectors: u32, others: u64) {
         let writer = {
             let (table, leaf, disk) = (table.clone(), leaf.clone(), disk.clone());
             thread::spawn(move || {
-                let place = table.record(range(0, sectors));
+                let own = range(0, sectors);
+                let place = table.record(own);
                 leaf.lock().expect("no panic").invalidated = true;
                 // SAFETY: loom panics if anybody reads meanwhile.
                 disk.with_mut(|data| unsafe { *data = 1 });
-                table.clear(place);
+                table.clear(own, place);
             })
         };
 
@@ -87,37 +95,49 @@ fn miss_beside_write(sectors: u32, others: u64) {
 
 #[test]
 fn a_miss_beside_a_short_write() {
-    miss_beside_write(8, 0);
+    miss_beside_write::<1>(8, 0);
 }
 
 #[test]
 fn a_miss_beside_a_long_write() {
-    miss_beside_write(LONG, 0);
+    miss_beside_write::<1>(LONG, 0);
 }
 
 /// Whose home is taken.
 #[test]
 fn a_miss_beside_a_stray() {
-    miss_beside_write(8, 1);
+    miss_beside_write::<1>(8, 1);
+}
+
+/// Whose home's bucket is full.
+#[test]
+fn a_miss_beside_one_that_has_spilled() {
+    miss_beside_write::<3>(8, 7);
+}
+
+/// Who finds no slot at all.
+#[test]
+fn a_miss_beside_a_counted_write() {
+    miss_beside_write::<1>(8, 7);
 }
 
 /// Two writers after one slot: both are found, and none is left.
 #[test]
 fn two_writers_and_a_check() {
     check(|| {
-        let table = Arc::new(Tiny::new());
+        let table = Arc::new(empty_table());
         let other = {
             let table = table.clone();
             thread::spawn(move || {
                 let place = table.record(range(0, 8));
                 assert_eq!(table.check(range(0, 1)), Overlap::Exact);
-                table.clear(place);
+                table.clear(range(0, 8), place);
             })
         };
         let place = table.record(range(4, 8));
         assert_eq!(table.check(range(11, 1)), Overlap::Exact);
         assert_eq!(table.check(range(12, 1)), Overlap::None);
-        table.clear(place);
+        table.clear(range(4, 8), place);
         other.join().expect("no panic");
         assert!(table.is_empty());
         assert_eq!(table.check(range(0, 16)), Overlap::None);
@@ -132,7 +152,7 @@ fn a_write_older_than_the_cache() {
     use loom::sync::atomic::{AtomicU32, Ordering, fence};
 
     check(|| {
-        let table = Arc::new(Tiny::new());
+        let table = Arc::new(empty_table());
         let attached = Arc::new(AtomicU32::new(0));
         let writer = {
             let (table, attached) = (table.clone(), attached.clone());
@@ -155,7 +175,7 @@ fn a_write_older_than_the_cache() {
 #[should_panic(expected = "old data would be cached")]
 fn clearing_early_is_found() {
     check(|| {
-        let table = Arc::new(Tiny::new());
+        let table = Arc::new(empty_table());
         let leaf = Arc::new(Mutex::new(Leaf::default()));
         let disk = Arc::new(Mutex::new(0));
         let writer = {
@@ -163,7 +183,7 @@ fn clearing_early_is_found() {
             thread::spawn(move || {
                 let place = table.record(range(0, 8));
                 leaf.lock().expect("no panic").invalidated = true;
-                table.clear(place);
+                table.clear(range(0, 8), place);
                 *disk.lock().expect("no panic") = 1;
             })
         };

@@ -3,11 +3,11 @@
 //! The protocol holds, and no rule of it can be left out.
 
 use tracker::protocol::{
-    Check, Clear, Count, Found, LookUp, Property, Record, Rules, Setting, Spare, explore,
+    Check, Clear, Count, Found, Kind, LookUp, Property, Record, Rules, Setting, Spare, explore,
 };
 
 const BYPASS: Setting = Setting {
-    bypass: [true, true],
+    kinds: [Kind::Bypass, Kind::Bypass],
     cached: false,
     attached: true,
     one_by_one: false,
@@ -16,13 +16,30 @@ const BYPASS: Setting = Setting {
 };
 const CACHED: Setting = Setting { cached: true, ..BYPASS };
 const TWO_READERS: Setting = Setting { readers: 2, one_by_one: true, ..BYPASS };
-const THROUGH: Setting = Setting { bypass: [false, false], one_by_one: true, ..BYPASS };
-const MIXED: Setting = Setting { bypass: [false, true], ..THROUGH };
+const THROUGH: Setting =
+    Setting { kinds: [Kind::Through, Kind::Through], one_by_one: true, ..BYPASS };
+const MIXED: Setting = Setting { kinds: [Kind::Through, Kind::Bypass], ..THROUGH };
+const BACK: Setting = Setting { kinds: [Kind::Back, Kind::Back], one_by_one: true, ..BYPASS };
+const BACK_BYPASS: Setting = Setting { kinds: [Kind::Back, Kind::Bypass], ..BACK };
+const BYPASS_BACK: Setting = Setting { kinds: [Kind::Bypass, Kind::Back], ..BACK };
+const BACK_BESIDE: Setting = Setting { one_by_one: false, ..BACK_BYPASS };
 const ATTACH: Setting = Setting { attached: false, ..BYPASS };
 const MOVING: Setting = Setting { moving: true, one_by_one: true, ..CACHED };
 const MIXED_MOVING: Setting = Setting { moving: true, ..MIXED };
-const ALL: [Setting; 8] =
-    [BYPASS, CACHED, TWO_READERS, THROUGH, MIXED, ATTACH, MOVING, MIXED_MOVING];
+const ALL: [Setting; 12] = [
+    BYPASS,
+    CACHED,
+    TWO_READERS,
+    THROUGH,
+    MIXED,
+    BACK,
+    BACK_BYPASS,
+    BYPASS_BACK,
+    BACK_BESIDE,
+    ATTACH,
+    MOVING,
+    MIXED_MOVING,
+];
 
 fn breaks(found: &Found, property: Property) -> bool {
     if let Some(path) = found.broken.get(&property) {
@@ -82,6 +99,7 @@ fn every_mutant_is_found_out() {
         Rules { check: Check::AtCompletion, ..good },
         Rules { record: Record::AfterIndex, ..good },
         Rules { clear: Clear::AfterIndex, ..good },
+        Rules { clear: Clear::AtDecision, ..good },
         Rules { clear: Clear::Twice, ..good },
         Rules { count: Count::Lost, ..good },
         Rules { count: Count::Wraps, ..good },
@@ -97,6 +115,18 @@ fn writes_that_do_not_look_like_bypass_must_be_recorded_too() {
     let rules = Rules { record: Record::BypassOnly, ..Rules::TRACKER };
     assert!(!breaks(&explore(rules, BYPASS), Property::NoStaleKey));
     assert!(breaks(&explore(rules, THROUGH), Property::NoStaleKey));
+}
+
+/// What is written back needs no record as soon as that has been decided; what is written through
+/// does.
+#[test]
+fn only_writeback_may_be_cleared_when_it_is_decided() {
+    let rules = Rules { clear: Clear::AtDecision, ..Rules::TRACKER };
+    for setting in [BACK, Setting { cached: true, ..BACK }] {
+        assert!(!breaks(&explore(rules, setting), Property::NoStaleKey));
+    }
+    assert!(breaks(&explore(rules, THROUGH), Property::NoStaleKey));
+    assert!(breaks(&explore(rules, BYPASS_BACK), Property::NoStaleKey));
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn kernel_command_line(config: &VmConfig) -> String {
 }
 
 fn add_disk(command: &mut Command, disk: &VmDisk) -> Result<(), VmError> {
-    let VmDisk { serial, backend } = disk;
+    let VmDisk { serial, backend, discard } = disk;
     // `discard=unmap`: trims are events of the crash model, QEMU must not
     // swallow them.
     let common = format!("node-name={serial},discard=unmap");
@@ -148,7 +148,8 @@ fn add_disk(command: &mut Command, disk: &VmDisk) -> Result<(), VmError> {
     // it (`Vm::hold_back_writes`).
     let device = format!(
         "virtio-blk-pci-non-transitional,id={serial},drive={serial},serial={serial},\
-         werror=report,rerror=report,queue-size=512"
+         werror=report,rerror=report,queue-size=512,discard={}",
+        if *discard { "on" } else { "off" }
     );
     command.args(["-device", &device]);
     Ok(())
@@ -196,7 +197,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut config = config(dir.path());
         let backend = Backend::File("/a,b".into());
-        config.disks.push(VmDisk { serial: "ssd".into(), backend });
+        config.disks.push(VmDisk::new("ssd", backend));
         assert!(words(&config).iter().any(|word| word.ends_with("file.filename=/a,,b")));
     }
 
@@ -205,7 +206,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut config = config(dir.path());
         let backend = Backend::Nbd(PathBuf::from("/".repeat(108)));
-        config.disks.push(VmDisk { serial: "ssd".into(), backend });
+        config.disks.push(VmDisk::new("ssd", backend));
         let error = build(&config).err().unwrap().to_string();
         assert!(error.contains("108 bytes") && error.contains("107"), "{error}");
     }

@@ -44,6 +44,16 @@ pub struct VmDisk {
     pub serial: String,
     /// Where its bytes live.
     pub backend: Backend,
+    /// Whether it can discard.
+    pub discard: bool,
+}
+
+impl VmDisk {
+    /// One that can discard.
+    #[must_use]
+    pub fn new(serial: impl Into<String>, backend: Backend) -> Self {
+        Self { serial: serial.into(), backend, discard: true }
+    }
 }
 
 /// A virtual machine to boot.

@@ -25,7 +25,7 @@ fn boot() -> (Vm, PathBuf, PathBuf, tempfile::TempDir) {
     };
     let (ssd, hdd) = (disk("ssd"), disk("hdd"));
     for (serial, path) in [("ssd", &ssd), ("hdd", &hdd)] {
-        config.disks.push(VmDisk { serial: serial.into(), backend: Backend::File(path.clone()) });
+        config.disks.push(VmDisk::new(serial, Backend::File(path.clone())));
     }
     (Vm::boot(&config, &Cancel::new()).unwrap(), ssd, hdd, dir)
 }
@@ -154,7 +154,7 @@ fn refusals_name_the_errno_and_what_was_done() {
 #[test]
 fn a_guest_without_the_disk_says_which_it_has() {
     let (mut config, _dir) = config();
-    config.disks.push(VmDisk { serial: "ssd".into(), backend: Backend::Null(1 << 20) });
+    config.disks.push(VmDisk::new("ssd", Backend::Null(1 << 20)));
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
     let error = refused(&vm, Op::Flush { device: Device::Hdd });
     assert!(error.contains("\"hdd\"") && error.contains("vda=\"ssd\""), "{error}");

@@ -19,7 +19,7 @@ fn a_restored_guest_sees_the_disk_as_it_is_now() {
     let disk = dir.path().join("disk");
     let file = File::create(&disk).unwrap();
     file.set_len(16 << 20).unwrap();
-    config.disks.push(VmDisk { serial: "ssd".into(), backend: Backend::File(disk.clone()) });
+    config.disks.push(VmDisk::new("ssd", Backend::File(disk.clone())));
     let state = dir.path().join("state");
 
     let vm = Vm::boot(&config, &cancel).unwrap();

@@ -2,6 +2,7 @@
 //! bcache's settings and counters for a load.
 
 use crate::bcache;
+use crate::debugfs;
 use crate::guest::{Guest, GuestError};
 use scenario::{Delays, Settings};
 use std::time::Duration;
@@ -23,13 +24,9 @@ impl Skipped {
     /// Reads both counters.
     ///
     /// # Errors
-    /// The guest's failure; a missing file is none.
+    /// The guest's failure; a missing counter is none.
     pub fn read(guest: &Guest<'_>) -> Result<Self, GuestError> {
-        let counter = |name: &str| match guest.read_file(&format!("{DEVICE_DIR}/{name}")) {
-            Ok(text) => Ok(text.trim().parse().ok()),
-            Err(GuestError::Refused { .. }) => Ok(None),
-            Err(other) => Err(other),
-        };
+        let counter = |name: &str| debugfs::number(guest, name);
         Ok(Self {
             exactly: counter("inflight_skipped_exact")?,
             by_collision: counter("inflight_skipped_possible")?,

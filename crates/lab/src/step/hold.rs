@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Requests that a virtual disk holds, and lets go, or spoils.
+//! Requests that a virtual disk holds, and lets go, or spoils, or has seen.
 
 use super::play::{Play, Seen};
 use crate::guest::{ATTEND_EVERY, Attendant};
@@ -8,26 +8,20 @@ use crate::trouble::Stop;
 use judge::watch::Watch;
 use scenario::layout::DATA_OFFSET;
 use scenario::{
-    AwaitHeld, Disk, Hold, HoldCacheWrite, HoldInvalidation, HoldOp, HoldPhase, HoldPriorities,
-    Release, Spoil, SpoilCacheWrite,
+    Arrives, AwaitHeld, Disk, Hold, HoldCacheWrite, HoldInvalidation, HoldOp, HoldPhase,
+    HoldPriorities, Release, Slow, Spoil, SpoilCacheWrite,
 };
 use std::time::{Duration, Instant};
-use vdisk::{Fault, Matcher, OpMatch, Phase};
+use vdisk::{Fault, Kind, Matcher, OpMatch, Phase};
 
 impl Play for Hold {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        let block = session.block(&self.at);
-        let shift = if self.disk == Disk::Hdd { DATA_OFFSET } else { 0 };
+        let (first, sectors) = on_disk(session, self.disk, &self.at);
         let hold = vdisk::Hold {
             disk: self.disk.name().to_owned(),
-            op: match self.op {
-                HoldOp::Read => OpMatch::Read,
-                HoldOp::Write => OpMatch::Write,
-                HoldOp::Flush => OpMatch::Flush,
-                HoldOp::Trim => OpMatch::Trim,
-            },
-            first: block.sector + shift,
-            sectors: block.sectors.into(),
+            op: kind(self.op),
+            first,
+            sectors,
             nth: if self.every { 0 } else { 1 },
             phase: match self.phase {
                 HoldPhase::BeforeMedia => Phase::BeforeMedia,
@@ -37,6 +31,22 @@ impl Play for Hold {
         let id = session.rig.hold(hold);
         session.holds.insert(self.name.clone(), id);
         Ok(Seen::Done)
+    }
+}
+
+/// A block as the disk sees it: first sector and length.
+fn on_disk(session: &Session<'_>, disk: Disk, block: &str) -> (u64, u64) {
+    let block = session.block(block);
+    let shift = if disk == Disk::Hdd { DATA_OFFSET } else { 0 };
+    (block.sector + shift, block.sectors.into())
+}
+
+fn kind(op: HoldOp) -> OpMatch {
+    match op {
+        HoldOp::Read => OpMatch::Read,
+        HoldOp::Write => OpMatch::Write,
+        HoldOp::Flush => OpMatch::Flush,
+        HoldOp::Trim => OpMatch::Trim,
     }
 }
 
@@ -133,6 +143,39 @@ impl Play for Release {
         if let Some(&id) = session.holds.get(&self.name) {
             session.rig.release(id);
         }
+        Ok(Seen::Done)
+    }
+}
+
+impl Play for Arrives {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let (disk, kind) = (self.disk.name(), kind(self.op));
+        let (first, sectors) = on_disk(session, self.disk, &self.at);
+        let limit = session.patience(Duration::from_millis(self.for_ms));
+        let seen = session.poll(limit, |session| {
+            let events = session.rig.events_since(0);
+            let found = events.iter().rev().find(|event| {
+                event.kind == Kind::Issue
+                    && event.op.is_some_and(|op| kind.matches(op))
+                    && *event.disk == *disk
+                    && event.sector < first + sectors
+                    && first < event.sector + event.sectors
+            });
+            found
+                .map(|event| format!("{kind:?} of {}+{}", event.sector, event.sectors))
+                .ok_or_else(|| format!("no {kind:?} of {first}+{sectors} has come to the {disk}"))
+        })?;
+        match seen {
+            Ok(detail) => session.note(detail),
+            Err(why) => session.flaw(why),
+        }
+        Ok(Seen::Done)
+    }
+}
+
+impl Play for Slow {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        session.rig.delay(self.disk.name(), kind(self.op), Duration::from_millis(self.ms));
         Ok(Seen::Done)
     }
 }

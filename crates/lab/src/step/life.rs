@@ -8,7 +8,7 @@ use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
 use evidence::HarnessFailure;
 use rustix::io::Errno;
-use scenario::{AwaitState, Life, LifeEvent, LifeState};
+use scenario::{AwaitState, Life, LifeEvent, LifeState, RewriteUntil};
 use std::time::{Duration, Instant};
 
 /// How long a disk may stay busy after what used it is gone.
@@ -54,39 +54,76 @@ impl Play for Life {
     }
 }
 
-/// That a state never comes is trouble of the kernel, as a hang is.
+/// Whether the backing device is in a state, and how it is.
+fn state_is(session: &Session<'_>, wanted: LifeState) -> Result<(bool, Option<String>), Stop> {
+    let guest = session.guest()?;
+    let state = bcache::state_if_there(&guest)?;
+    let reached = match wanted {
+        LifeState::Clean => state.as_deref() == Some("clean"),
+        LifeState::Dirty => state.as_deref() == Some("dirty"),
+        LifeState::Detached => state.as_deref() == Some("no cache"),
+        LifeState::SetGone => {
+            state.as_deref() == Some("no cache") && !bcache::set_is_there(&guest)?
+        }
+        LifeState::Stopped => state.is_none(),
+    };
+    Ok((reached, state))
+}
+
+/// That a state does not come in time is a verdict; that it never comes, where no
+/// time is given, is trouble of the kernel, as a hang is.
 impl Play for AwaitState {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let (wanted, began) = (self.is, Instant::now());
+        let within = self.within_ms.map(|ms| session.patience(Duration::from_millis(ms)));
         loop {
             session.cancel.check()?;
-            let guest = session.guest()?;
-            let state = bcache::state_if_there(&guest)?;
-            let reached = match wanted {
-                LifeState::Clean => state.as_deref() == Some("clean"),
-                LifeState::Dirty => state.as_deref() == Some("dirty"),
-                LifeState::Detached => state.as_deref() == Some("no cache"),
-                LifeState::SetGone => {
-                    state.as_deref() == Some("no cache") && !bcache::set_is_there(&guest)?
-                }
-                LifeState::Stopped => state.is_none(),
-            };
-            let ms = began.elapsed().as_millis();
+            let (reached, state) = state_is(session, wanted)?;
+            let (took, ms) = (began.elapsed(), began.elapsed().as_millis());
             if reached {
                 return Ok(Seen::Open(format!("after {ms} ms")));
             }
             // Nothing has to make a device dirty.
-            if wanted == LifeState::Dirty && began.elapsed() > session.patience(LET_GO / 10) {
+            let unlikely = wanted == LifeState::Dirty && within.is_none();
+            if unlikely && took > session.patience(LET_GO / 10) {
                 return Ok(Seen::Closed(format!("its state is {state:?} after {ms} ms")));
             }
-            if began.elapsed() > session.patience(PATIENCE) {
+            if took > within.unwrap_or_else(|| session.patience(PATIENCE)) {
                 let state = state.unwrap_or_else(|| "not there".to_owned());
                 let next = "read the blocked tasks above: something in the kernel waits for ever";
                 let what =
                     format!("the backing device is {state:?}, not {wanted:?}, after {ms} ms");
-                return Err(Trouble::new(HarnessFailure::NoAnswer, what, next).into());
+                return Err(match within {
+                    Some(_) => session.hung(what),
+                    None => Trouble::new(HarnessFailure::NoAnswer, what, next).into(),
+                });
             }
             std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Play for RewriteUntil {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        const BATCH: usize = 32;
+        let (at, wanted) = (session.block(&self.at), self.is);
+        let limit = session.patience(Duration::from_millis(self.within_ms));
+        let (began, mut writes) = (Instant::now(), 0);
+        loop {
+            let (reached, state) = state_is(session, wanted)?;
+            let ms = began.elapsed().as_millis();
+            if reached {
+                return Ok(Seen::Open(format!("after {writes} writes in {ms} ms")));
+            }
+            if began.elapsed() > limit {
+                return Err(session.hung(format!(
+                    "the backing device is {state:?}, not {wanted:?}, after {writes} writes in \
+                     {ms} ms"
+                )));
+            }
+            // One after the other: each is over the one before.
+            session.write(vec![at; BATCH], false, 1)?;
+            writes += BATCH;
         }
     }
 }

@@ -8,9 +8,11 @@ use crate::trouble::Stop;
 use evidence::Fact;
 use judge::history::Told;
 use scenario::{
-    Discard, Disk, Flush, Join, JoinRead, Read, ReadPieces, Settle, StartRead, Write, WritePieces,
+    Discard, Disk, Flush, Join, JoinRead, Read, ReadPieces, Settle, StartRead, Write, WriteAll,
+    WritePieces,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use vm::CallError;
 use wire::{Answer, Content, Device, Extent, Run};
 
 /// Longer than the journal delay, so that a journal write still to come is
@@ -139,4 +141,49 @@ fn pieces(block: Extent) -> Vec<Extent> {
     const STRIDE: usize = 16;
     let starts = (block.sector..block.sector + u64::from(block.sectors)).step_by(STRIDE);
     starts.map(|sector| Extent { sector, sectors: 8 }).collect()
+}
+
+impl Play for WriteAll {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let extents = all(session.block(&self.r#in), self.sectors, self.stride);
+        let (count, began) = (extents.len() as u64, Instant::now());
+        let limit = session.patience(Duration::from_millis(self.within_ms));
+        let (pending, first) = session.submit(extents, false, self.depth)?;
+        match session.guest()?.wait_up_to(&pending, limit) {
+            Ok(_) => {}
+            Err(CallError::Deadline { after, .. }) => {
+                let acked = pending.progress().acked.len();
+                let what = format!("{acked} of {count} writes ended within {after:?}");
+                return Err(session.hung(what));
+            }
+            Err(other) => return Err(other.into()),
+        }
+        (first..first + count).for_each(|seq| session.tell(Told::Acked { seq }));
+        let ms = began.elapsed().as_millis();
+        Ok(Seen::Open(format!("{count} writes ended after {ms} ms")))
+    }
+}
+
+/// Pieces of so many sectors, a stride apart, that lie within a block.
+fn all(block: Extent, sectors: u32, stride: Option<u32>) -> Vec<Extent> {
+    let starts = (0..block.sectors).step_by(stride.unwrap_or(sectors) as usize);
+    let fits = starts.filter(|start| start + sectors <= block.sectors);
+    fits.map(|start| Extent { sector: block.sector + u64::from(start), sectors }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::all;
+    use wire::Extent;
+
+    #[test]
+    fn writes_are_a_stride_apart_and_stay_within_the_block() {
+        let starts = |block, stride| -> Vec<u64> {
+            all(block, 8, stride).iter().map(|extent| extent.sector).collect()
+        };
+        let block = Extent { sector: 1000, sectors: 208 };
+        assert_eq!(starts(block, Some(100)), [1000, 1100, 1200]);
+        assert_eq!(starts(Extent { sectors: 207, ..block }, Some(100)).len(), 2);
+        assert_eq!(starts(block, None).len(), 26);
+    }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Requests that a virtual disk holds, and lets go, or spoils.
+//! Requests that a virtual disk holds, and lets go, or spoils, or has seen.
 
 use super::disk::Disk;
 use super::verb::{Mention, Proof, Verb};
@@ -165,7 +165,51 @@ impl Verb for Release {
     }
 }
 
-/// Kinds of requests that can be held.
+/// Demands that a request for a sector of the block comes to a disk; if none
+/// does, the case is `imprecise`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arrives {
+    /// Which disk.
+    pub disk: Disk,
+    /// Kind of request.
+    pub op: HoldOp,
+    /// Block; `data_offset` is added on the HDD.
+    pub at: String,
+    /// Limit, in milliseconds.
+    pub for_ms: u64,
+}
+
+impl Verb for Arrives {
+    fn describe(&self) -> String {
+        format!("{:?} of {} comes to the {}", self.op, self.at, self.disk.name()).to_lowercase()
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Block(&self.at)]
+    }
+}
+
+/// Makes each request of a kind take longer from now on.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Slow {
+    /// Which disk.
+    pub disk: Disk,
+    /// Kind of request.
+    pub op: HoldOp,
+    /// By how many milliseconds.
+    pub ms: u64,
+}
+
+impl Verb for Slow {
+    fn describe(&self) -> String {
+        let (op, disk) = (self.op, self.disk.name());
+        format!("{op:?} takes {} ms more at the {disk}", self.ms).to_lowercase()
+    }
+}
+
+/// Kinds of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HoldOp {

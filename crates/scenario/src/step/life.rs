@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The life of a backing device and its cache set.
 
-use super::verb::{Proof, Verb};
+use super::verb::{Mention, Proof, Verb};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -27,6 +27,8 @@ impl Verb for Life {
 pub struct AwaitState {
     /// Which.
     pub is: LifeState,
+    /// Limit, in milliseconds, past which the case is `hung`.
+    pub within_ms: Option<u64>,
 }
 
 impl Verb for AwaitState {
@@ -34,6 +36,31 @@ impl Verb for AwaitState {
 
     fn describe(&self) -> String {
         format!("wait until {:?}", self.is).to_lowercase()
+    }
+}
+
+/// Writes a block again and again until the backing device has come to a state,
+/// which has to be in time, or the case is `hung`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RewriteUntil {
+    /// Block.
+    pub at: String,
+    /// The state.
+    pub is: LifeState,
+    /// Limit, in milliseconds.
+    pub within_ms: u64,
+}
+
+impl Verb for RewriteUntil {
+    const PROOF: Proof = Proof::Optional;
+
+    fn describe(&self) -> String {
+        format!("write {} again and again until {:?}", self.at, self.is).to_lowercase()
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Block(&self.at)]
     }
 }
 

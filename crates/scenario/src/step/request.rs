@@ -206,3 +206,38 @@ impl Verb for WritePieces {
         vec![Mention::Pieces(&self.r#in, Piece::Sectors(16))]
     }
 }
+
+/// Stamped writes of one length, from one end of a block to the other. All have
+/// to end in time, or the case is `hung`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WriteAll {
+    /// Block to write in.
+    pub r#in: String,
+    /// Length of each, in sectors.
+    pub sectors: u32,
+    /// From the start of one to that of the next, in sectors; as long as they are
+    /// where nothing is said.
+    pub stride: Option<u32>,
+    /// How many at once.
+    #[serde(default = "one")]
+    pub depth: u32,
+    /// Limit for all of them, in milliseconds.
+    pub within_ms: u64,
+}
+
+fn one() -> u32 {
+    1
+}
+
+impl Verb for WriteAll {
+    const PROOF: Proof = Proof::Optional;
+
+    fn describe(&self) -> String {
+        format!("write all of {}", self.r#in)
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Block(&self.r#in)]
+    }
+}

@@ -3,8 +3,8 @@
 //! What can happen next.
 
 use super::{
-    Backing, Check, Clear, Count, Entry, Index, Key, LookUp, Order, Phase, Reader, Record, Rules,
-    Setting, Spare, State, Value,
+    Backing, Check, Clear, Count, Entry, Index, Key, Kind, LookUp, Order, Phase, Reader, Record,
+    Rules, Setting, Spare, State, Value,
 };
 
 /// One exploration: rules, and all that can happen under them.
@@ -68,14 +68,14 @@ impl Model {
     fn records_first(&self, n: usize) -> bool {
         match self.rules.record {
             Record::First => true,
-            Record::BypassOnly => self.setting.bypass[n],
+            Record::BypassOnly => self.setting.kinds[n] == Kind::Bypass,
             Record::AfterLookUp | Record::AfterIndex | Record::CachedOnly => false,
         }
     }
 
     fn writer(&self, state: &State, n: usize, steps: &mut Vec<Step>) {
         let writer = state.writers[n];
-        let bypass = self.setting.bypass[n];
+        let bypass = self.setting.kinds[n] == Kind::Bypass;
         let mut next = state.clone();
         match writer.phase {
             Phase::New if n == 1 && self.waits_for_first(state) => {}
@@ -124,7 +124,7 @@ impl Model {
         match state.leaf {
             Key::Empty => false,
             Key::Placeholder(_) => self.rules.spare != Spare::DespitePlaceholder,
-            Key::Data(_) | Key::Moved(_) => true,
+            Key::Data(_) | Key::Dirty(_) | Key::Moved(_) => true,
             Key::Stale(_) => state.invalidated || self.rules.spare != Spare::DespiteStale,
         }
     }
@@ -136,9 +136,16 @@ impl Model {
         let may_return = unwritten || next.moved && asks;
         let spared = looked_up && !wait && !may_return && self.rules.spare != Spare::Never;
 
+        let back = self.setting.kinds[n] == Kind::Back;
+
         next.writers[n].phase = Phase::Running { wait };
-        if !wait {
+        if back {
+            next.writers[n].backing = Backing::Complete;
+        } else if !wait {
             next.writers[n].backing = Backing::Flying;
+        }
+        if back && self.rules.clear == Clear::Both || self.rules.clear == Clear::AtDecision {
+            self.count_down(&mut next, n);
         }
         if spared {
             next.writers[n].index = Index::Applied;
@@ -157,7 +164,8 @@ impl Model {
 
     fn running(&self, state: &State, n: usize, wait: bool, steps: &mut Vec<Step>) {
         let writer = state.writers[n];
-        let bypass = self.setting.bypass[n] && !writer.uncached;
+        let kind = self.setting.kinds[n];
+        let bypass = kind == Kind::Bypass && !writer.uncached;
         let value = n as Value + 1;
 
         let mut next = state.clone();
@@ -175,7 +183,11 @@ impl Model {
         }
 
         let mut next = state.clone();
-        let key = if bypass { Key::Empty } else { Key::Data(value) };
+        let key = match kind {
+            Kind::Bypass => Key::Empty,
+            Kind::Through => Key::Data(value),
+            Kind::Back => Key::Dirty(value),
+        };
         let late = bypass && self.rules.order == Order::After;
         match writer.index {
             Index::Idle if !late || writer.backing == Backing::Complete => {
@@ -235,7 +247,7 @@ impl Model {
                 steps.push((Name("reader", n, "checks, fills", clean.into()), next));
             }
             Reader::New | Reader::Checked => {
-                if matches!(state.leaf, Key::Data(_) | Key::Moved(_)) {
+                if matches!(state.leaf, Key::Data(_) | Key::Dirty(_) | Key::Moved(_)) {
                     next.readers[n] = Reader::Done;
                     steps.push((Name("reader", n, "hits", 0), next));
                 } else {
@@ -284,6 +296,14 @@ impl Model {
             next.journal.remove(0);
             steps.push((Name("bcache", 0, "the journal moves on", 0), next));
         }
+        if let Key::Dirty(value) = state.leaf {
+            // Cached writes hold the lock that this takes.
+            if state.writers.iter().all(|w| matches!(w.phase, Phase::New | Phase::Done)) {
+                let mut next = State { disk: value, ..state.clone() };
+                next.insert(Key::Data(value));
+                steps.push((Name("bcache", 0, "writes back", value), next));
+            }
+        }
         self.bucket_steps(state, steps);
         if self.setting.moving {
             Self::moving_steps(state, steps);
@@ -315,7 +335,7 @@ impl Model {
         write(state.leaf, on_disk, "the leaf is written");
         // By gc, or by a split: only what is good gets into the new node.
         let good = match state.leaf {
-            Key::Data(_) | Key::Moved(_) => state.leaf,
+            Key::Data(_) | Key::Dirty(_) | Key::Moved(_) => state.leaf,
             _ => Key::Empty,
         };
         write(good, good, "the leaf is rewritten");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Other ways to keep track of writes in flight, to be compared with: as small as they can be
-//! while still being what they stand for. None of them is meant to be used.
+//! What takes locks.
 
 use std::{
     cell::UnsafeCell,
@@ -9,84 +8,8 @@ use std::{
     sync::atomic::{AtomicBool, AtomicU32, Ordering::*},
 };
 
-use crate::{
-    cells::Cells,
-    inflight_range::{Overlap, Range},
-    ranges::{Place, Ranges},
-};
-
-/// Sectors of a 32 MB chunk, as a shift.
-const CHUNK_SHIFT: u32 = 16;
-
-/// A tracker of writes in flight.
-pub trait Tracker: Sync {
-    /// What clearing a write takes beside its range.
-    type Token;
-    /// Records a write.
-    fn record(&self, range: Range) -> Self::Token;
-    /// Clears it.
-    fn clear(&self, range: Range, token: Self::Token);
-    /// Whether a write in flight may overlap the range.
-    fn check(&self, range: Range) -> bool;
-}
-
-impl<const F: usize, const C: usize, const N: usize> Tracker for Ranges<F, C, N> {
-    type Token = Place;
-    fn record(&self, range: Range) -> Place {
-        self.record(range)
-    }
-    fn clear(&self, _: Range, token: Place) {
-        self.clear(token);
-    }
-    fn check(&self, range: Range) -> bool {
-        self.check(range) != Overlap::None
-    }
-}
-
-impl Tracker for Cells {
-    type Token = ();
-    fn record(&self, range: Range) {
-        self.record(range);
-    }
-    fn clear(&self, range: Range, (): ()) {
-        self.clear(range);
-    }
-    fn check(&self, range: Range) -> bool {
-        self.check(range) != Overlap::None
-    }
-}
-
-fn chunks(range: Range) -> impl Iterator<Item = usize> {
-    let (first, last) = range.units(CHUNK_SHIFT);
-    (first..=last).map(|chunk| chunk as usize)
-}
-
-/// A flat array with a counter for each chunk: nothing is simpler, or takes more memory.
-pub struct Flat(Vec<AtomicU32>);
-
-impl Flat {
-    /// For a device of that many sectors.
-    pub fn new(sectors: u64) -> Self {
-        Self((0..=sectors >> CHUNK_SHIFT).map(|_| AtomicU32::new(0)).collect())
-    }
-}
-
-impl Tracker for Flat {
-    type Token = ();
-    fn record(&self, range: Range) {
-        for chunk in chunks(range) {
-            self.0[chunk].fetch_add(1, SeqCst);
-        }
-    }
-    fn clear(&self, range: Range, (): ()) {
-        for chunk in chunks(range) {
-            self.0[chunk].fetch_sub(1, Release);
-        }
-    }
-    fn check(&self, range: Range) -> bool {
-        chunks(range).any(|chunk| self.0[chunk].load(Acquire) != 0)
-    }
-}
+use super::tracker::{Tracker, chunks};
+use crate::inflight_table::range::{CHUNK_SHIFT, Range};
 
 /// A lock that spins, as the kernel's does when nobody else has it.
 #[derive(Default)]
