@@ -83,7 +83,7 @@ fn a_regression_comes_first_with_its_smallest_reproduction() {
     nightly(dir.path()).assert().code(1).stdout(report);
     let summary = std::fs::read_to_string(dir.path().join("summary.md")).unwrap();
     let at = |text: &str| summary.find(text).unwrap();
-    assert!(at("## rust in S1") < at("| arm"), "{summary}");
+    assert!(at("## rust in S1") < at("```\nscenario"), "{summary}");
 
     // The night after: known, no longer new.
     let mut next = tonight.clone();
@@ -171,7 +171,7 @@ fn a_patch_that_fits_no_more_does_not_hide_the_others() {
     command.arg("--history").arg(dir.path().join("history.jsonl"));
     command.arg("--out").arg(dir.path().join("run"));
     let report = contains("## Arm mine does not apply on Linux")
-        .and(contains(format!("hunk 1 of {file} fails")))
+        .and(contains(format!("patch failed: {file}:10")))
         .and(contains("-old\n+new"))
         .and(contains("stale*"));
     command.assert().code(1).stdout(report);
