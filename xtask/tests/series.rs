@@ -87,7 +87,7 @@ fn what_checkpatch_says_is_one() {
     let copy = Copy::new();
     copy.edit("tracker/inflight_chunks.c", "\tif (!t)\n", "\tif( !t )\n");
     let (out, stdout) = copy.series(&[]);
-    fails(&out, &stdout, &["FAILED  checkpatch    0001-", "ERROR:SPACING"]);
+    fails(&out, &stdout, &["FAILED  checkpatch    0002-", "ERROR:SPACING"]);
 }
 
 #[test]

@@ -259,7 +259,7 @@ fn a_job_array_survives_the_death_of_its_node() {
     let again = cluster.submit(&script, &["--array=2"]);
     wait_for("the second try", 120, || (!cluster.is_busy(&again)).then_some(()));
     let log = fs::read_to_string(slurm.join(format!("task-{again}_2.log"))).unwrap();
-    assert!(log.contains("resuming shard 2: 1 cases are there"), "{log}");
+    assert!(log.contains("shard-002: 1 cases are there"), "{log}");
     let out = shard(&["merge", at]);
     assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
     let merged = Store::read(&farm.join("merged/run.json")).unwrap().unwrap();
