@@ -168,8 +168,11 @@ fn maintained(
         if source.pristine(&path).is_some() {
             continue;
         }
-        // The script wants to see the file: its folder answers the same.
-        let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder).to_owned();
+        // The script wants to see the file: a folder above it answers the same.
+        let folders = Path::new(&path).ancestors().skip(1);
+        let mut named = folders.take_while(|folder| !folder.as_os_str().is_empty());
+        let above = named.find(|folder| tree.join(folder).is_dir());
+        let folder = above.unwrap_or(Path::new(".")).to_string_lossy().into_owned();
         if !owned.contains_key(&folder) {
             let args = ["--nogit", "--nogit-fallback", "--norolestats", "--nol", "-f", &folder];
             let (_, said) = script(tree, "scripts/get_maintainer.pl", &args, &[], cancel)?;

@@ -215,6 +215,9 @@ impl Plan {
             let kernel = on.kernel.replace("linux-source-", "linux ");
             text += &match numbers.len() {
                 0 => String::new(),
+                _ if on.kernel == self.on[0].kernel => {
+                    format!("; {} also by itself", numbers.join(", "))
+                }
                 all if all == part.steps.len() => format!("; applies to {kernel} as well"),
                 _ => format!("; of it {} to {kernel}", numbers.join(", ")),
             };
