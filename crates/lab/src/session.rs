@@ -68,6 +68,8 @@ pub struct Session<'a> {
     pub opportunities: Vec<Opportunity>,
     /// What makes the case imprecise.
     pub imprecise: Vec<String>,
+    /// Whether the kernel refused the cache after a cut.
+    pub without_cache: bool,
     pub observations: Vec<Observation>,
     pub cuts: Vec<Cut>,
     pub boots_ms: Vec<u64>,
@@ -158,6 +160,7 @@ impl<'a> Session<'a> {
             holds: BTreeMap::new(),
             opportunities: Vec::new(),
             imprecise: Vec::new(),
+            without_cache: false,
             observations: Vec::new(),
             cuts: Vec::new(),
             boots_ms: Vec::new(),
