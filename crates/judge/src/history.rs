@@ -119,11 +119,8 @@ impl History {
 
     /// Whether flush `id` was issued after write `seq` was acknowledged.
     fn covers(&self, id: u64, seq: u64) -> bool {
-        let place = |wanted: Told| self.0.iter().position(|(_, told)| *told == wanted);
-        match (place(Told::Acked { seq }), place(Told::FlushIssued { id })) {
-            (Some(acked), Some(issued)) => acked < issued,
-            _ => false,
-        }
+        let since_acked = self.0.iter().skip_while(|(_, told)| *told != Told::Acked { seq });
+        since_acked.map(|(_, told)| *told).any(|told| told == Told::FlushIssued { id })
     }
 }
 
@@ -193,5 +190,26 @@ mod tests {
         assert_eq!(history().flushed_by(31, 8), Some(30));
         assert_eq!(history().flushed_by(31, 16), None);
         assert!(history().write(3).is_none());
+    }
+
+    /// A flush that was under way when a write was acknowledged does not cover it.
+    #[test]
+    fn a_flush_covers_what_was_acknowledged_before_it() {
+        let mut history = History::default();
+        history.push(10, Told::Issued { seq: 1, extent: AT, fua: false });
+        history.push(11, Told::FlushIssued { id: 1 });
+        history.push(12, Told::Acked { seq: 1 });
+        history.push(13, Told::FlushAcked { id: 1 });
+        assert_eq!(history.write(1).unwrap().flushed, None);
+        history.push(14, Told::FlushIssued { id: 2 });
+        history.push(15, Told::FlushAcked { id: 2 });
+        assert_eq!(history.write(1).unwrap().flushed, Some(15));
+    }
+
+    #[test]
+    fn a_witness_that_is_told_all_has_seen_no_cut() {
+        let mut witness = Witness::new();
+        history().tell(&mut witness);
+        assert_eq!(witness.allowed(8).seqs, [2], "acknowledged, though never flushed");
     }
 }

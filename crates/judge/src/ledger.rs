@@ -162,7 +162,9 @@ impl Ledger {
     pub fn take(&mut self, seen: &Seen) {
         let event = &seen.event;
         self.missed += seen.missed + u64::from(Self::wants(event) && seen.payload.is_none());
-        let Some(op) = event.op.filter(|op| op.changes()) else { return };
+        if !event.op.is_some_and(Op::changes) {
+            return;
+        }
         match (disk(event), &event.kind) {
             (Disk::Hdd, Kind::Issue) => self.change(seen),
             (Disk::Hdd, Kind::Media) => {
@@ -170,7 +172,7 @@ impl Ledger {
                     self.changes[at].landed = Some(event.seq);
                 }
             }
-            (Disk::Ssd, Kind::Issue) if op == Op::Write => self.cache_write(seen),
+            (Disk::Ssd, Kind::Issue) => self.cache_write(seen),
             _ => {}
         }
     }

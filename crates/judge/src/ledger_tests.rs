@@ -408,3 +408,61 @@ fn a_discard_leaves_zeroes() {
     assert_eq!(life.ledger.version_of(&versions, AT, &sector(1)), Some(1));
     assert_eq!(life.ledger.versions(AT + 1).len(), 0);
 }
+
+/// Cache and disk agree on something else than was promised: no window explains it.
+#[test]
+fn the_same_version_on_both_sides_is_unknown() {
+    let mut life = Life::new();
+    let request = life.write("hdd", AT, &sector(1));
+    assert_eq!(life.cause(&sector(0), &sector(0), 1), Cause::Unknown);
+    life.lose("hdd", request, AT..AT + 1, None);
+    assert_eq!(life.cause(&sector(1), &sector(1), 1), Cause::Unknown);
+}
+
+/// Only dirty keys over this very sector make it one that was written back.
+#[test]
+fn a_dirty_neighbour_and_a_clean_key_are_no_writeback() {
+    let mut life = Life::new();
+    let request = life.write("hdd", AT, &sector(1));
+    life.lose("hdd", request, AT..AT + 1, None);
+    life.write("ssd", 8, &journal_dirty(1, AT + 1..AT + 2, PLACE));
+    life.write("ssd", 12, &journal(2, AT..AT + 1));
+    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::DiskBehind);
+}
+
+/// A journaled key of other data of the sector does not make the lost ones durable.
+#[test]
+fn only_a_key_that_points_at_lost_data_says_that_they_were_durable() {
+    let mut life = Life::new();
+    let data = life.write("ssd", PLACE, &sector(1));
+    life.lose("ssd", data, PLACE..PLACE + 1, None);
+    life.write("ssd", 8, &journal_dirty(1, AT..AT + 1, PLACE + 1));
+    assert_eq!(life.cause(&sector(9), &sector(9), 1), Cause::DanglingKey);
+}
+
+/// A key of the same write is not of a newer one, whatever it points at.
+#[test]
+fn two_sectors_of_one_write_to_the_cache_have_one_age() {
+    let mut life = Life::new();
+    life.write("ssd", PLACE, &[sector(1), sector(2)].concat());
+    life.write("ssd", 8, &journal_dirty(1, AT..AT + 1, PLACE + 1));
+    let request = life.write("hdd", AT, &sector(1));
+    life.lose("hdd", request, AT..AT + 1, None);
+    assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::WritebackLost);
+}
+
+#[test]
+fn a_key_that_begins_before_the_sector_points_behind_its_pointer() {
+    let mut life = Life::new();
+    life.write("ssd", 8, &journal_dirty(1, AT - 2..AT + 6, PLACE));
+    let keys = life.ledger.keys_left(&life.ssd, AT);
+    assert_eq!(place_of(keys[0].1, AT), Some(PLACE + 2));
+}
+
+#[test]
+fn a_sector_is_lost_by_its_disk_and_its_request() {
+    let mut life = Life::new();
+    life.lose("ssd", 7, AT..AT + 1, None);
+    assert!(lost(&life.cut, "ssd", 7, AT));
+    assert!(!lost(&life.cut, "hdd", 7, AT) && !lost(&life.cut, "ssd", 8, AT));
+}

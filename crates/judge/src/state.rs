@@ -130,8 +130,13 @@ fn by_sector(runs: &[wire::Run]) -> HashMap<u64, Content> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::Written;
     use crate::history::{History, Told};
+    use crate::trace::Write;
+    use scenario::layout::DATA_OFFSET;
+    use scenario::{Cause, Disk};
     use std::collections::BTreeMap;
+    use vdisk::bcache_format::Key;
     use wire::{Extent, Run};
 
     fn recording() -> Recording {
@@ -199,5 +204,68 @@ mod tests {
         assert!(found.len() == 1 && found[0].starts_with("diverged"), "{found:?}");
         let found = kinds(1, 2, &[99]);
         assert!(found.len() == 1 && found[0].starts_with("stale"), "{found:?}");
+    }
+
+    fn whole(first: u64, seq: u64) -> Run {
+        Run { first, sectors: 8, content: Content::Stamped { run: 5, seq, writer: 0 } }
+    }
+
+    fn judged(front: Run, back: Run, trace: &Trace, instants: &[u64]) -> Vec<BadRange> {
+        let recording = recording();
+        let oracle = StateOracle { recording: &recording, trace };
+        let seen =
+            Readback { run: 5, bcache: vec![front], backing: vec![back], ..Readback::default() };
+        let instants: Vec<Instant> =
+            instants.iter().map(|&before| Instant { number: before, before }).collect();
+        match oracle.judge(&seen, &Losses::default(), &instants) {
+            Outcome::Bad { ranges } => ranges,
+            _ => Vec::new(),
+        }
+    }
+
+    /// The write was flushed at event 60; what removed it came later and is there.
+    #[test]
+    fn a_loss_is_put_down_to_the_invalidation_that_survived() {
+        let end = 64 + DATA_OFFSET + 8;
+        let key = Key { inode: 0, end, sectors: 8, dirty: false, pointers: Vec::new() };
+        let mut trace = Trace::default();
+        trace.writes.push(Write {
+            request: 9,
+            disk: Disk::Ssd,
+            sector: 0,
+            sectors: 8,
+            issued: 70,
+            issued_ns: 0,
+            completed: None,
+            what: Written::Journal { seq: 5, last_seq: 3, keys: vec![key] },
+        });
+        let found = judged(whole(64, 1), whole(64, 1), &trace, &[99]);
+        assert_eq!(found[0].kind, Kind::Bad(Verdict::Lost, Some(Cause::DirtyInvalidated)));
+        let found = judged(whole(64, 1), whole(64, 1), &Trace::default(), &[99]);
+        assert_eq!(found[0].kind, Kind::Bad(Verdict::Lost, None));
+    }
+
+    #[test]
+    fn the_same_is_said_once_and_whatever_differs_each_time() {
+        let found = |front, back, instants: &[u64]| {
+            let found = judged(front, back, &Trace::default(), instants);
+            found.iter().map(|range| (range.number, range.first)).collect::<Vec<_>>()
+        };
+        assert_eq!(found(whole(64, 1), whole(64, 2), &[98, 99]), [(98, 64)]);
+        let torn = Run { content: Content::Torn, sectors: 1, ..whole(68, 0) };
+        let both = judged(torn, whole(64, 2), &Trace::default(), &[98, 99]);
+        let each: Vec<_> = both.iter().map(|r| (r.number, r.first, r.sectors)).collect();
+        assert_eq!(each, [(98, 64, 4), (98, 68, 1), (98, 69, 3)], "two of them stale");
+        // Worse at the later instant: another kind in the same place.
+        assert_eq!(found(whole(65, 1), whole(64, 1), &[35, 99]), [(35, 64), (99, 64)]);
+    }
+
+    #[test]
+    fn each_sector_of_a_run_has_its_content() {
+        let (a, b) = (whole(64, 1), whole(80, 2));
+        let found = by_sector(&[a, b]);
+        assert_eq!(found.len(), 16);
+        assert!((64..72).all(|sector| found[&sector] == a.content));
+        assert!((80..88).all(|sector| found[&sector] == b.content));
     }
 }

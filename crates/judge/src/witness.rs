@@ -2,7 +2,7 @@
 //! The host's memory of what the guest wrote: issued, acknowledged, flushed.
 //!
 //! What the guest forgets in a cut, the witness still knows. Time is how many
-//! writes are over, so "issued after that one was acknowledged" is an exact
+//! writes were acknowledged, so "issued after that one was acknowledged" is an exact
 //! statement.
 
 use crate::ranges::joined;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use vdisk::CutKind;
 use wire::Extent;
 
-/// A moment: how many writes were over.
+/// A moment: how many writes had been acknowledged.
 type Tick = u64;
 
 /// One write to the bcache device.
@@ -38,7 +38,7 @@ pub struct WriteRecord {
 /// Everything written in one case.
 #[derive(Debug, Default)]
 pub struct Witness {
-    /// How many writes are over; those that a cut ends count as one.
+    /// How many writes have been acknowledged.
     over: Tick,
     writes: Vec<WriteRecord>,
     by_seq: BTreeMap<u64, usize>,
@@ -126,7 +126,8 @@ impl Witness {
 
     /// Writes in flight are over, one way or the other.
     fn end(&mut self, acked_survive: bool) {
-        self.over += 1;
+        // What binds and was issued by now was over before. So no tick is
+        // needed to tell it from what ends here.
         self.flushes.clear();
         for write in &mut self.writes {
             write.ended.get_or_insert(self.over);
