@@ -298,6 +298,9 @@ fn long_checks_of_a_full_table() {
                 let others = table.check_others(range(at, long), places[19]);
                 assert_eq!(others, Overlap::None, "{sectors}");
             }
+            // By its last chunk, too.
+            let across = range(at - u64::from(CHUNK), CHUNK + 1);
+            assert_eq!(table.check(across), Overlap::Possible, "{sectors}");
             // Up to a chunk's length it counts for its own chunks only, as far as counters go.
             let free = |n| table.check(range(at + n * u64::from(CHUNK), 1)) == Overlap::None;
             assert_eq!((200..240).any(free), sectors <= CHUNK, "{sectors}");
@@ -305,6 +308,15 @@ fn long_checks_of_a_full_table() {
             assert!(table.is_empty());
         }
     }
+}
+
+/// What a check and a clear cost hangs on it: each slot is some granule's home.
+#[test]
+fn most_writes_are_at_home() {
+    let table: Table = empty();
+    let record = |n| table.record(range(n * u64::from(SMALL), 8));
+    let at_home = (0..3000).filter(|&n| record(n).only_home().is_some()).count();
+    assert!(at_home > 2000, "{at_home}");
 }
 
 /// A home is cleared at once, all else with what belongs to it.
