@@ -100,3 +100,28 @@ pub struct CutReport {
     /// Open changes that survived whole.
     pub kept: Vec<Survival>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_some_ranges() {
+        let left = without(&[0..4, 10..20], &[0..1, 12..13, 18..20]);
+        assert_eq!(left, [1..4, 10..12, 13..18]);
+        assert_eq!(without(&[0..4], &[]), [0..4]);
+        assert_eq!(without(&[0..4], &[0..4]), []);
+    }
+
+    #[test]
+    fn a_change_was_open_if_anything_of_it_was() {
+        let open = |kept: &[Range<u64>], lost: &[Range<u64>]| {
+            let (kept, lost) = (kept.to_vec(), lost.to_vec());
+            let (disk, applied, acknowledged) = ("ssd".to_owned(), true, true);
+            Survival { disk, request: 1, sector: 0, sectors: 8, applied, acknowledged, kept, lost }
+                .was_open()
+        };
+        assert!(open(&[0..8], &[]) && open(&[], &[0..8]) && open(&[0..4], &[4..8]));
+        assert!(!open(&[], &[]));
+    }
+}
