@@ -253,7 +253,7 @@ fn a_missing_tool_is_three() {
 #[test]
 fn an_unknown_kernel_a_sender_without_address_and_a_file_are_usage() {
     let copy = Copy::new();
-    let file = copy.kernel().join("series/cover.txt");
+    let file = copy.kernel().join("series/cover-fix.txt");
     let file = file.to_string_lossy();
     for (args, what) in [
         (["--build", "--on", "linux-source-1.0"].as_slice(), "linux-source-6.12"),
