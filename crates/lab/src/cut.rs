@@ -3,8 +3,8 @@
 
 use crate::session::Session;
 use evidence::Cut;
-use scenario::{CutKind, OpenWrites};
-use vdisk::{CutReport, Policy};
+use scenario::OpenWrites;
+use vdisk::{CutKind, CutReport, Policy};
 
 impl Session<'_> {
     /// Freezes both disks, then ends the machine. `seed` chooses what a random
@@ -21,14 +21,10 @@ impl Session<'_> {
             OpenWrites::Keep => Policy::KeepAll,
             OpenWrites::Random => Policy::Seeded(seed()),
         };
-        let (kind, word) = match kind {
-            CutKind::Power => (vdisk::CutKind::Power, "power"),
-            CutKind::Reset => (vdisk::CutKind::Reset, "reset"),
-        };
         let report = self.rig.cut(kind, policy);
         self.machine_down();
-        self.cuts.push(Cut {
-            kind: word.to_owned(),
+        self.notes.cuts.push(Cut {
+            kind: kind.to_string(),
             at_event: report.at_event,
             writes_lost: report.lost.len() as u64,
         });
