@@ -23,7 +23,7 @@ impl Session<'_> {
             return Ok(vec![(0, size)]);
         }
         let mut ranges = self.watch.on(&self.rig).read_from_backing();
-        ranges.extend(self.witness.written());
+        ranges.extend(self.testimony.witness.written());
         let ranges = ranges.into_iter().map(|(first, end)| (first, end.min(size)));
         Ok(joined(ranges.filter(|(first, end)| first < end).collect(), 0))
     }
@@ -31,7 +31,7 @@ impl Session<'_> {
     /// Reads everything back and asks the oracle.
     pub fn judge(&mut self) -> Result<Judgement, Stop> {
         const PIECE: u64 = 2048;
-        let footprint = pieces(self.witness.written(), PIECE);
+        let footprint = pieces(self.testimony.witness.written(), PIECE);
         let comparable = self.comparable()?;
         let guest = self.guest()?;
         let bcache = guest.read(Device::Bcache, footprint.clone(), 0)?;
@@ -50,8 +50,8 @@ impl Session<'_> {
         bcache::set_cache_mode(&guest, self.scenario.bcache.cache_mode)?;
         let clean = state == "clean";
         self.note(format!("judged with the backing device's state {state:?}"));
-        let seen = Readback { run: self.run, bcache, backing, differing, clean };
-        let judgement = oracle::judge(&self.witness, &seen);
+        let seen = Readback { run: self.testimony.run, bcache, backing, differing, clean };
+        let judgement = oracle::judge(&self.testimony.witness, &seen);
         for finding in judgement.findings.iter().take(8) {
             self.note(Fact::Finding {
                 verdict: finding.verdict,
