@@ -2,10 +2,13 @@
 //! `cargo xtask series`: patches ready for git send-email, and what is wrong
 //! with them.
 
+mod figures;
+
 use crate::flags::SeriesArgs;
 use crate::ui::Ui;
 use crate::{exit, files, prepare};
 use anyhow::{Context, Result};
+use evidence::Origin;
 use kbuild::{Dirs, KernelConfig, Source, SourceSpec};
 use proc::Cancel;
 use series::{Builds, Finding, Letter, Outcome, Plan, Progress, Report, SeriesError};
@@ -24,35 +27,52 @@ pub fn main(args: &SeriesArgs, cancel: &Cancel) -> Result<ExitCode> {
     check_kernels(&plan, &args.kernels)?;
 
     let stage = ui.stage("kernel source");
-    let first = plan.on.first().context("series.toml names no kernel")?.kernel.clone();
-    let spec = SourceSpec::parse(&first).map_err(prepare::source_error)?;
+    let first = &plan.on.first().context("series.toml names no kernel")?.kernel;
+    let spec = SourceSpec::parse(args.kernel_src.as_ref().unwrap_or(first));
+    let spec = spec.map_err(prepare::source_error)?;
     let source = Source::obtain(&spec, &dirs, &prepare::relay(&ui, &stage), cancel)
         .map_err(prepare::source_error)?;
     let origin = format!("linux {} ({})", source.provenance.kernel, source.provenance.origin);
     stage.done(&origin);
 
     let stage = ui.stage("mails");
-    let letter = Letter { sign_off: args.sign_off.as_deref(), version: args.reroll };
     let pristine = |path: &str| source.pristine(path);
+    let figures = figures::of(&args.figures, &source, &dirs)?;
+    let tree = source.folder();
+    let letter = Letter {
+        sign_off: args.sign_off.as_deref(),
+        version: args.reroll,
+        base: &base(&source),
+        base_commit: source.provenance.origin.commit(),
+        figures: figures.as_deref(),
+        recipients: &|mails| series::recipients(&tree, mails, cancel),
+    };
     let mails =
         series::write(&plan, &pristine, &letter, &dirs.repo, &args.out, cancel).map_err(coded)?;
-    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = |path: &Path| {
+        let path = path.strip_prefix(std::path::absolute(&args.out).ok()?).ok()?;
+        Some(path.to_string_lossy().into_owned())
+    };
+    let covers = mails.parts.iter().map(|part| &part.cover);
+    let people = mails.parts.iter().map(|part| part.recipients.clone());
     let report = RefCell::new(Report {
-        schema_version: 1,
-        kernel: origin,
-        mails: [&mails.cover].into_iter().chain(&mails.patches).map(|path| name(path)).collect(),
+        schema_version: 2,
+        kernel: origin.clone(),
+        mails: covers.chain(&mails.patches).filter_map(|path| name(path)).collect(),
+        recipients: plan.parts.iter().map(|part| part.name.clone()).zip(people).collect(),
+        draft: args.draft,
         answered: plan.answered(),
         ..Report::default()
     });
     // What was found of an earlier run's mails says nothing about these.
     save(&args.out, &report.borrow())?;
-    stage.done(&format!("{} in {}", mails.patches.len() + 1, args.out.display()));
+    let count = mails.parts.len() + mails.patches.len();
+    stage.done(&format!("{count} in {}", args.out.display()));
 
     let stage = ui.stage("checks");
-    let (findings, recipients) = series::check(&plan, &mails, &source, cancel).map_err(coded)?;
+    let findings = series::check(&plan, &mails, &source, args.draft, cancel).map_err(coded)?;
     stage.done(&format!("{} made", findings.len()));
     report.borrow_mut().findings = findings;
-    report.borrow_mut().recipients = recipients;
     save(&args.out, &report.borrow())?;
     if args.build {
         build(&plan, &mails, &dirs, args, &report, &ui, cancel)?;
@@ -63,6 +83,18 @@ pub fn main(args: &SeriesArgs, cancel: &Cancel) -> Result<ExitCode> {
     print!("{}", report.text());
     println!("\nresults: {}", args.out.join(JSON).display());
     Ok(ExitCode::from(report.exit_code()))
+}
+
+/// As a stranger can have it, too: no paths of this machine.
+fn base(source: &Source) -> String {
+    let kernel = &source.provenance.kernel;
+    match &source.provenance.origin {
+        Origin::GitCommit { commit, .. } => format!("linux {kernel} ({commit:.12})"),
+        Origin::DebianPackage { package, version } => {
+            format!("linux {kernel} (Debian's {package} {version})")
+        }
+        _ => format!("linux {kernel}"),
+    }
 }
 
 fn check_kernels(plan: &Plan, wanted: &[String]) -> Result<()> {

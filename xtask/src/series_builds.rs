@@ -27,7 +27,8 @@ fn whole(dirs: &Dirs) -> Result<Command> {
     let program = std::env::current_exe().context("cannot find the tool itself")?;
     let out = dirs.cache.join("series");
     let mut command = Command::new(program);
-    command.args(["series", "--build", "--sign-off", "Tests <tests@bcache-lab.example>", "--out"]);
+    command.args(["series", "--build", "--draft", "--sign-off"]);
+    command.args(["Tests <tests@bcache-lab.example>", "--out"]);
     command.arg(out);
     Ok(command)
 }

@@ -42,9 +42,7 @@ fn a_configuration_asks_for_its_compiler_whoever_boots_it() {
         [&["run"], &one[..], &session].concat(),
         [&["nightly"], &one[..], &session].concat(),
         [&["perf", "--arms", "base"], &session[..]].concat(),
-        [&["explore", "base", "--scenario", "S2"], &session[..]].concat(),
         vec!["shard", "run", &plan, "1", "--no-install"],
-        vec!["shard", "run", &plan, "--all", "--no-install"],
         vec!["replay", &bundle, "--no-install", "--out", &out],
     ];
     for args in commands {

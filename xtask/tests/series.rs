@@ -4,6 +4,11 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 #![cfg(feature = "vm-tests")]
 
+mod support;
+
+use evidence::{RunRecord, RunStatus, Verdict};
+use kbuild::{Arm, Dirs, Source, SourceSpec};
+use proc::Cancel;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -45,13 +50,15 @@ impl Copy {
         fs::write(place, format!("{head}{on}\n{answered}")).unwrap();
     }
 
+    /// Without figures, which are of a run.
     fn series(&self, args: &[&str]) -> (Output, String) {
-        self.series_with(args, |_| {})
+        self.series_with(&[args, &["--draft"]].concat(), |_| {})
     }
 
     fn series_with(&self, args: &[&str], more: impl FnOnce(&mut Command)) -> (Output, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.current_dir(repo()).args(["series", "--from"]).arg(self.kernel()).args(args);
+        command.current_dir(repo()).args(["series", "--from"]).arg(self.kernel());
+        command.args(args);
         if !args.contains(&"--sign-off") {
             command.args(["--sign-off", "A B <a@b.example>"]);
         }
@@ -79,7 +86,71 @@ fn the_series_is_clean_as_it_is() {
     let (out, stdout) = Copy::new().series(&[]);
     let stderr = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(0), "{stdout}\n{stderr}");
-    assert!(stdout.contains(" 0 failed, 0 missing") && stdout.contains("git send-email"));
+    assert!(stdout.contains(" 0 failed, 0 missing") && stdout.contains("A DRAFT"), "{stdout}");
+}
+
+#[test]
+fn a_placeholder_that_is_left_is_one() {
+    let (out, stdout) = Copy::new().series_with(&[], |_| {});
+    let cover = "FAILED  filled in     fix/0000-cover-letter.patch\n            *** FIGURES ***";
+    fails(&out, &stdout, &[cover, "ok      filled in     fix/0002-"]);
+    assert!(stdout.contains("git send-email --no-thread fix/*.patch\n    To: "), "{stdout}");
+}
+
+type Doctor = fn(&mut RunRecord);
+
+/// A run of S1 on the kernels that the series makes, doctored.
+fn run_of(place: &Path, doctor: impl FnOnce(&mut RunRecord)) -> String {
+    let dirs = Dirs::new(repo());
+    let spec = SourceSpec::parse("linux-source-7.3").unwrap();
+    let source = Source::obtain(&spec, &dirs, &|_| {}, &Cancel::new()).unwrap();
+    let mut run = support::record(&["base", "fix"], &[("S1", "s")], 1);
+    run.source.hash.clone_from(&source.provenance.hash);
+    for arm in &mut run.arms {
+        let now = Arm::load(&dirs, &arm.name).unwrap();
+        arm.hash = now.overlay(&|path| source.pristine(path)).unwrap().0.hash();
+    }
+    run.cases =
+        vec![support::case("base/S1/1", Verdict::Stale), support::case("fix/S1/1", Verdict::Ok)];
+    run.status = RunStatus::Complete;
+    run.summarise();
+    doctor(&mut run);
+    fs::create_dir_all(place).unwrap();
+    fs::write(place.join("run.json"), serde_json::to_string(&run).unwrap()).unwrap();
+    place.to_string_lossy().into_owned()
+}
+
+#[test]
+fn figures_are_of_runs_of_the_same_kernels_only() {
+    let copy = Copy::new();
+    let place = copy.0.path().join("run");
+    let good = run_of(&place, |_| {});
+    let (out, stdout) = copy.series_with(&["--figures", &good], |_| {});
+    let stderr = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(0), "{stdout}\n{stderr}");
+    let cover = copy.0.path().join("out/fix/0000-cover-letter.patch");
+    let cover = fs::read_to_string(cover).unwrap();
+    assert!(cover.contains("base  (stale)\nfix   ok\n"), "{cover}");
+    assert!(!cover.contains("***"), "{cover}");
+
+    let other = |run: &mut RunRecord| run.source.hash = "deb:linux-source-7.3=7.3.1-1".into();
+    let changed = |run: &mut RunRecord| run.arms[1].hash = "arm".into();
+    let alone = |run: &mut RunRecord| {
+        run.arms.truncate(1);
+        run.cases.truncate(1);
+        run.summarise();
+    };
+    let doctors: [(Doctor, &str); 3] = [
+        (other, "its kernels are of deb:linux-source-7.3=7.3.1-1"),
+        (changed, "its arm fix has been changed since"),
+        (alone, "none of its arms has a fix"),
+    ];
+    for (doctor, what) in doctors {
+        let (out, _) = copy.series_with(&["--figures", &run_of(&place, doctor)], |_| {});
+        let stderr = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(what), "{stderr}");
+    }
 }
 
 #[test]
@@ -87,7 +158,7 @@ fn what_checkpatch_says_is_one() {
     let copy = Copy::new();
     copy.edit("tracker/inflight_chunks.c", "\tif (!t)\n", "\tif( !t )\n");
     let (out, stdout) = copy.series(&[]);
-    fails(&out, &stdout, &["FAILED  checkpatch    0002-", "ERROR:SPACING"]);
+    fails(&out, &stdout, &["FAILED  checkpatch    fix/0002-", "ERROR:SPACING"]);
 }
 
 #[test]
@@ -146,11 +217,11 @@ fn what_compilers_modpost_and_clippy_say_of_a_real_kernel_is_one() {
         let fits = |line: &&str| line.starts_with(start) && line.contains(part);
         assert_eq!(stdout.lines().filter(fits).count(), 1, "{start} {part}: {stdout}");
     };
-    line("FAILED  build", "RUST=n, built in, 6/6 ordered");
-    line("FAILED  build", "RUST=n, module, 6/6 ordered");
-    line("FAILED  clippy", "RUST=y, module, 3/6 rust");
-    line("ok      build", "RUST=y, built in, 6/6 ordered");
-    line("ok      build", "RUST=y, module, 6/6 ordered");
+    line("FAILED  build", "RUST=n, built in, 10/10 ordered");
+    line("FAILED  build", "RUST=n, module, 10/10 ordered");
+    line("FAILED  clippy", "RUST=y, module, 6/10 rust");
+    line("ok      build", "RUST=y, built in, 10/10 ordered");
+    line("ok      build", "RUST=y, module, 10/10 ordered");
     let log = |line: &str| line.trim().starts_with("(whole log: logs/");
     assert_eq!(stdout.lines().filter(|line| log(line)).count(), 3, "{stdout}");
 }
@@ -171,7 +242,7 @@ fn a_missing_tool_is_three() {
             }
         }
     }
-    let (out, stdout) = copy.series_with(&[], |command| {
+    let (out, stdout) = copy.series_with(&["--draft"], |command| {
         command.env("PATH", &tools);
     });
     let stderr = String::from_utf8_lossy(&out.stderr);

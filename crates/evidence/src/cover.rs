@@ -49,6 +49,25 @@ pub fn cover_letter(run: &RunRecord) -> String {
     out
 }
 
+/// What of a letter is figures: where the words are the sender's. What was not
+/// measured is left out.
+#[must_use]
+pub fn figures(run: &RunRecord) -> String {
+    let mut out = String::new();
+    let perf = run.perf.as_ref();
+    let parts = [
+        ("Verdicts", !run.cases.is_empty(), verdicts as fn(&RunRecord) -> String),
+        ("Rates", run.cases.iter().any(|case| case.load.is_some()), figures::rates),
+        ("Memory", perf.is_some_and(|perf| !perf.memory.is_empty()), figures::memory),
+        ("Performance", perf.is_some_and(|perf| !perf.series.is_empty()), figures::speed),
+        ("How to reproduce", true, reproduce),
+    ];
+    for (title, _, text) in parts.into_iter().filter(|(_, measured, _)| *measured) {
+        section(&mut out, title, &text(run));
+    }
+    out
+}
+
 fn section(out: &mut String, title: &str, body: &str) {
     if !out.is_empty() {
         out.push('\n');

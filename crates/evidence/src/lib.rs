@@ -30,7 +30,7 @@ mod table;
 mod timeline;
 mod verdict;
 
-pub use cover::cover_letter;
+pub use cover::{cover_letter, figures};
 pub use export::{junit, kcidb, ktap};
 pub use gather::{GatherError, gather};
 pub use harness::HarnessFailure;

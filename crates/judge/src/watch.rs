@@ -160,6 +160,18 @@ impl Watch {
         }
     }
 
+    /// A test for payloads of SSD writes: is this a btree set with a key of `block`
+    /// that has pointers?
+    pub fn caches(block: Extent) -> impl Fn(&[u8]) -> bool + Send + 'static {
+        let wanted = on_backing(block);
+        move |payload| match Written::of(Disk::Ssd, ANYWHERE, payload) {
+            Written::Set { keys } => {
+                keys.iter().any(|key| !key.pointers.is_empty() && concerns(key, &wanted))
+            }
+            _ => false,
+        }
+    }
+
     /// A test for payloads of SSD writes: are these priorities of buckets?
     pub fn is_priorities(payload: &[u8]) -> bool {
         Written::of(Disk::Ssd, ANYWHERE, payload) == Written::Priorities

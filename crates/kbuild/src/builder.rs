@@ -104,9 +104,7 @@ impl Builder {
 
     /// All that identifies the image, and its key.
     fn describe(&self, arm: &Arm, overlay: &Overlay, requests: &[Request]) -> Image {
-        let mut hasher = blake3::Hasher::new();
-        overlay.feed(&mut hasher);
-        let arm_hash = hasher.finalize().to_hex().to_string();
+        let arm_hash = overlay.hash();
         let options = config::text(requests);
         let config_hash = blake3::hash(options.as_bytes()).to_hex().to_string();
         let toolchain = self.tools.versions.clone();

@@ -35,6 +35,14 @@ impl Overlay {
         self.0.iter().map(|(path, content)| (path.as_str(), content))
     }
 
+    /// Identifies all that it changes.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        self.feed(&mut hasher);
+        hasher.finalize().to_hex().to_string()
+    }
+
     /// Feeds everything into a hash.
     pub fn feed(&self, hasher: &mut blake3::Hasher) {
         for (path, content) in self.iter() {

@@ -2,6 +2,7 @@
 //! The last step: everything is read back, and the oracle asked.
 
 use crate::bcache;
+use crate::guest::Guest;
 use crate::session::Session;
 use crate::trouble::Stop;
 use evidence::Fact;
@@ -32,16 +33,29 @@ impl Session<'_> {
     pub fn judge(&mut self) -> Result<Judgement, Stop> {
         const PIECE: u64 = 2048;
         let footprint = pieces(self.testimony.witness.written(), PIECE);
+        let shift = layout::DATA_OFFSET;
+        let raw: Vec<Extent> =
+            footprint.iter().map(|e| Extent { sector: e.sector + shift, ..*e }).collect();
+        let read_backing = |guest: &Guest<'_>| {
+            let mut backing = guest.read(Device::Hdd, raw.clone(), shift)?;
+            backing.iter_mut().for_each(|run| run.first -= shift);
+            Ok::<_, Stop>(backing)
+        };
+        if self.without_cache {
+            // What the backing device has is all that can be had.
+            let backing = read_backing(&self.guest()?)?;
+            let (bcache, differing) = (backing.clone(), Vec::new());
+            let seen =
+                Readback { run: self.testimony.run, bcache, backing, differing, clean: false };
+            return Ok(self.told(&seen));
+        }
         let comparable = self.comparable()?;
         let guest = self.guest()?;
-        let bcache = guest.read(Device::Bcache, footprint.clone(), 0)?;
+        let bcache = guest.read(Device::Bcache, footprint, 0)?;
         // From here on nothing new is cached: what the cache says stays as the
         // scenario left it, hits are still hits.
         bcache::set_cache_mode(&guest, CacheMode::None)?;
-        let shift = layout::DATA_OFFSET;
-        let raw = footprint.iter().map(|e| Extent { sector: e.sector + shift, ..*e }).collect();
-        let mut backing = guest.read(Device::Hdd, raw, shift)?;
-        backing.iter_mut().for_each(|run| run.first -= shift);
+        let backing = read_backing(&guest)?;
         let mut differing = Vec::new();
         for (first, end) in comparable {
             differing.extend(guest.compare(first, end - first, shift)?);
@@ -51,7 +65,12 @@ impl Session<'_> {
         let clean = state == "clean";
         self.note(format!("judged with the backing device's state {state:?}"));
         let seen = Readback { run: self.testimony.run, bcache, backing, differing, clean };
-        let judgement = oracle::judge(&self.testimony.witness, &seen);
+        Ok(self.told(&seen))
+    }
+
+    /// The oracle's word, and its findings among the observations.
+    fn told(&mut self, seen: &Readback) -> Judgement {
+        let judgement = oracle::judge(&self.testimony.witness, seen);
         for finding in judgement.findings.iter().take(8) {
             self.note(Fact::Finding {
                 verdict: finding.verdict,
@@ -60,6 +79,6 @@ impl Session<'_> {
                 detail: finding.detail.clone(),
             });
         }
-        Ok(judgement)
+        judgement
     }
 }

@@ -60,6 +60,8 @@ pub struct Session<'a> {
     pub named: Named,
     pub notes: Notes,
     pub failures: Failures,
+    /// Whether the kernel refused the cache after a cut.
+    pub without_cache: bool,
     // Goes last: the disks' sockets are in it.
     _sockets: Scratch,
 }
@@ -136,6 +138,7 @@ impl<'a> Session<'a> {
             named: Named::default(),
             notes: Notes::default(),
             failures: Failures::default(),
+            without_cache: false,
             _sockets: sockets,
         })
     }

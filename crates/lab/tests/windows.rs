@@ -34,6 +34,15 @@ fn with(file: &str, old: &str, new: &str) -> String {
     text.replacen(old, new, 1)
 }
 
+/// With a rest before the first hold. A write that finds no free bucket goes round the
+/// cache in every mode (`bch_data_insert_start`), and after the write before it the
+/// allocator may still be at work on the next bucket.
+fn rested(text: &str) -> String {
+    let hold = "[[step]]\ndo = \"hold";
+    assert!(text.contains(hold), "nothing is held");
+    text.replacen(hold, &format!("[[step]]\ndo = \"settle\"\n\n{hold}"), 1)
+}
+
 /// Played on the unpatched kernel, it is inconclusive, for this reason.
 fn is_shut(text: &str, why: &str) {
     let case = play("base", &text.replace("for_ms = 5000", "for_ms = 500"));
@@ -57,7 +66,8 @@ fn s6_with_a_discard_that_is_not_held() {
 
 #[test]
 fn s7_without_a_cutoff() {
-    is_shut(&with("s7-sequential.toml", "value = \"65536\"", "value = \"0\""), "round the cache");
+    let text = with("s7-sequential.toml", "value = \"65536\"", "value = \"0\"");
+    is_shut(&rested(&text), "round the cache");
 }
 
 #[test]
@@ -69,7 +79,7 @@ fn s7c_without_congestion() {
 #[test]
 fn s7c_without_a_threshold() {
     let parts = ["spoil-cache-write", "\"1000\"", "do = \"congested\""];
-    is_shut(&without("s7c-congested.toml", &parts), "round the cache");
+    is_shut(&rested(&without("s7c-congested.toml", &parts)), "round the cache");
 }
 
 #[test]

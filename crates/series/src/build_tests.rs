@@ -85,7 +85,7 @@ impl Fixture {
         self.put("kernel/tracker/r.rs", rust);
         let linux = self.dir.path().join("linux");
         let toml = format!(
-            "cover='cover.txt'\n\
+            "[[part]]\nname='all'\ncover='cover.txt'\nsteps=['a','b']\n\
              [[patch]]\nmessage='a.txt'\nfiles={{'drivers/md/bcache/bcache.c'='tracker/1.c'}}\n\
              [[patch]]\nmessage='b.txt'\n{more}\n\
              files={{'drivers/md/bcache/bcache.c'='tracker/2.c',\
@@ -114,7 +114,7 @@ impl Fixture {
         fs::set_permissions(root.join(bindgen), fs::Permissions::from_mode(0o755)).unwrap();
 
         let cancel = Cancel::new();
-        let letter = Letter { sign_off: Some("A B <a@b.example>"), version: None };
+        let letter = fixture::LETTER;
         let linux = root.join("linux");
         let pristine = |path: &str| fs::read(linux.join(path)).ok();
         let mails = write(&plan, &pristine, &letter, root, &root.join("out"), &cancel).unwrap();

@@ -3,20 +3,21 @@
 
 use crate::error::SeriesError;
 use crate::git::Repo;
+use crate::letter::{Recipients, placeholders};
 use crate::mails::{Mails, touched};
-use crate::plan::Step;
-use crate::plan::{On, Plan, overlays};
+use crate::plan::{On, Plan, Step, overlays};
 use crate::report::{Finding, Outcome};
-use kbuild::{Arm, Dirs};
-use kbuild::{Overlay, Source};
+use evidence::Origin;
+use kbuild::git::deaf;
+use kbuild::{Arm, Dirs, Overlay, Source};
 use proc::{Cancel, Scratch, ask, shell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use xshell::cmd;
 
 /// Runs every check that takes seconds: checkpatch, get_maintainer, rustfmt,
-/// git am, and the comparison with the arms. Returns the findings and whom to
-/// send the series to.
+/// git am, what tags say, and the comparison with the arms. A `draft` may have
+/// placeholders.
 ///
 /// # Errors
 /// [`SeriesError`] for what says nothing about the series.
@@ -24,14 +25,23 @@ pub fn check(
     plan: &Plan,
     mails: &Mails,
     source: &Source,
+    draft: bool,
     cancel: &Cancel,
-) -> Result<(Vec<Finding>, Vec<String>), SeriesError> {
+) -> Result<Vec<Finding>, SeriesError> {
     let tree = source.folder();
     let mut findings = Vec::new();
     for mail in &mails.patches {
         findings.push(checkpatch(&tree, mail, plan, cancel)?);
     }
-    let recipients = recipients(&tree, &mails.patches, cancel)?;
+    let covers = mails.parts.iter().map(|part| &part.cover);
+    for mail in covers.chain(&mails.patches).filter(|_| !draft) {
+        let text = std::fs::read_to_string(mail).map_err(SeriesError::io(mail))?;
+        let left = placeholders(&text).join("\n");
+        findings.push(Finding::of("filled in", &name(mail), &left));
+    }
+    if let Origin::GitCommit { repository, .. } = &source.provenance.origin {
+        findings.extend(fixes(Path::new(repository), plan, cancel)?);
+    }
     findings.extend(maintained(&tree, mails, source, cancel)?);
     findings.extend(rustfmt(&tree, plan, mails, cancel)?);
     if let Some(on) = plan.on.first() {
@@ -39,11 +49,40 @@ pub fn check(
         findings.extend(applies(plan, on, mails, version, &pristine, cancel)?);
     }
     findings.extend(arms(plan, mails, source));
-    Ok((findings, recipients))
+    Ok(findings)
 }
 
+/// With the folder, which is the part's.
 fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    format!("{}/{}", path.parent().map(name).unwrap_or_default(), name(path))
+}
+
+/// Each `Fixes:` must name a commit in the history, by its own subject.
+pub(crate) fn fixes(
+    repository: &Path,
+    plan: &Plan,
+    cancel: &Cancel,
+) -> Result<Vec<Finding>, SeriesError> {
+    let sh = shell().map_err(SeriesError::io(repository))?;
+    let mut findings = Vec::new();
+    for step in &plan.steps {
+        for tag in step.message.lines().filter_map(|line| line.strip_prefix("Fixes: ")) {
+            let (commit, subject) = tag.split_once(' ').unwrap_or((tag, ""));
+            let log = cmd!(sh, "git -C {repository} log -1 --format=%s {commit} --");
+            let said = ask(deaf(log), cancel).map_err(SeriesError::run("git"))?;
+            let real = said.out.trim();
+            let (outcome, why) = if !said.success {
+                (Outcome::Missing, format!("{commit} is not in the history of this tree"))
+            } else if subject == format!("(\"{real}\")") {
+                (Outcome::Ok, String::new())
+            } else {
+                (Outcome::Failed, format!("{commit} is (\"{real}\")"))
+            };
+            findings.push(Finding::new("fixes", &step.name, outcome, &why));
+        }
+    }
+    Ok(findings)
 }
 
 /// Runs a script of the kernel's; its exit status and what it said.
@@ -91,14 +130,28 @@ fn checkpatch(
     Ok(Finding::of("checkpatch", &name(mail), &complaint))
 }
 
-fn recipients(tree: &Path, mails: &[PathBuf], cancel: &Cancel) -> Result<Vec<String>, SeriesError> {
-    let args = ["--nogit", "--nogit-fallback", "--norolestats"];
-    let (success, said) = script(tree, "scripts/get_maintainer.pl", &args, mails, cancel)?;
-    if !success {
-        let what = "scripts/get_maintainer.pl".into();
-        return Err(SeriesError::Tool { what, tail: said.join("\n") });
-    }
-    Ok(said.into_iter().filter(|line| line.contains('@')).collect())
+/// Whom get_maintainer.pl names for some mails.
+///
+/// # Errors
+/// [`SeriesError`] when it says nothing.
+pub fn recipients(
+    tree: &Path,
+    mails: &[PathBuf],
+    cancel: &Cancel,
+) -> Result<Recipients, SeriesError> {
+    let ask = |more: &[&str]| {
+        let args = [&["--nogit", "--nogit-fallback", "--norolestats"], more].concat();
+        let (success, said) = script(tree, "scripts/get_maintainer.pl", &args, mails, cancel)?;
+        if !success {
+            let what = "scripts/get_maintainer.pl".into();
+            return Err(SeriesError::Tool { what, tail: said.join("\n") });
+        }
+        Ok(said.into_iter().filter(|line| line.contains('@')).collect::<Vec<String>>())
+    };
+    let to = ask(&["--nol", "--nor"])?;
+    let mut cc = ask(&[])?;
+    cc.retain(|who| !to.contains(who));
+    Ok(Recipients { to, cc })
 }
 
 /// Each file that the series adds must belong to somebody in MAINTAINERS: what
@@ -110,16 +163,22 @@ fn maintained(
     cancel: &Cancel,
 ) -> Result<Vec<Finding>, SeriesError> {
     let mut findings = Vec::new();
+    let mut owned = BTreeMap::new();
     for path in touched(&mails.overlays) {
         if source.pristine(&path).is_some() {
             continue;
         }
-        // The script wants to see the file: its folder answers the same.
-        let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder).to_owned();
-        let args = ["--nogit", "--nogit-fallback", "--norolestats", "--nol", "-f", &folder];
-        let (_, said) = script(tree, "scripts/get_maintainer.pl", &args, &[], cancel)?;
-        let owned = said.iter().any(|line| line.contains('@'));
-        let complaint = if owned { "" } else { "MAINTAINERS names nobody for it" };
+        // The script wants to see the file: a folder above it answers the same.
+        let folders = Path::new(&path).ancestors().skip(1);
+        let mut named = folders.take_while(|folder| !folder.as_os_str().is_empty());
+        let above = named.find(|folder| tree.join(folder).is_dir());
+        let folder = above.unwrap_or(Path::new(".")).to_string_lossy().into_owned();
+        if !owned.contains_key(&folder) {
+            let args = ["--nogit", "--nogit-fallback", "--norolestats", "--nol", "-f", &folder];
+            let (_, said) = script(tree, "scripts/get_maintainer.pl", &args, &[], cancel)?;
+            owned.insert(folder.clone(), said.iter().any(|line| line.contains('@')));
+        }
+        let complaint = if owned[&folder] { "" } else { "MAINTAINERS names nobody for it" };
         findings.push(Finding::of("maintained", &path, complaint));
     }
     Ok(findings)

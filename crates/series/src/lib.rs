@@ -22,6 +22,7 @@ mod compile;
 mod error;
 mod git;
 mod kernel;
+mod letter;
 mod mails;
 mod pace;
 mod plan;
@@ -29,11 +30,12 @@ mod report;
 mod run;
 
 pub use builds::{Builds, Progress};
-pub use checks::check;
+pub use checks::{check, recipients};
 pub use error::SeriesError;
 pub use git::is_person;
-pub use mails::{Letter, Mails, write};
-pub use plan::{On, Plan, PlanError, Step};
+pub use letter::{FIGURES, Letter, Recipients};
+pub use mails::{Mails, PartMails, write};
+pub use plan::{On, Part, Plan, PlanError, Step};
 pub use report::{Finding, Outcome, Report};
 
 #[cfg(test)]

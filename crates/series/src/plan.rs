@@ -8,6 +8,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// What is wrong with `series.toml` or a file that it names.
@@ -36,14 +37,25 @@ pub enum PlanError {
 pub struct Plan {
     /// The folder with `arms/`, `patches/`, `series/` and `tracker/`.
     pub(crate) kernel: PathBuf,
-    /// Subject and text of the cover letter.
-    pub(crate) cover: (String, String),
-    /// In the order of the mails.
+    /// In the order in which they are sent.
+    pub parts: Vec<Part>,
+    /// In the order of the mails, those of all parts.
     pub steps: Vec<Step>,
     /// Kernels that it claims to work on, the first being the one it is made for.
     pub on: Vec<On>,
     /// Kinds of checkpatch's remarks that are answered, and the answers.
     pub(crate) answered: BTreeMap<String, String>,
+}
+
+/// Mails that are sent together, under a cover letter of their own.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Also that of the folder.
+    pub name: String,
+    /// Subject and text of the cover letter.
+    pub(crate) cover: (String, String),
+    /// Which of the plan's steps.
+    pub(crate) steps: Range<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,6 +65,8 @@ pub struct Step {
     /// First line of the message.
     pub subject: String,
     pub(crate) message: String,
+    /// What is said below the message's `---`; may be empty.
+    pub(crate) notes: String,
     patches: Vec<Patch>,
     files: Vec<(String, Vec<u8>)>,
     /// Options that this step adds, and that a build has to switch on.
@@ -89,12 +103,20 @@ fn with_and_without() -> Vec<bool> {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PlanFile {
-    cover: String,
+    part: Vec<PartFile>,
     patch: Vec<StepFile>,
     #[serde(default)]
     on: Vec<On>,
     #[serde(default)]
     answered: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PartFile {
+    name: String,
+    cover: String,
+    steps: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -147,9 +169,24 @@ impl Plan {
         if steps.is_empty() || file.on.is_empty() {
             return Err(wrong("at least one [[patch]] and one [[on]] are needed".into()));
         }
-        let cover = message(&folder.join(&file.cover))?;
+        let mut parts: Vec<Part> = Vec::new();
+        for part in file.part {
+            check_name(&part.name).map_err(&wrong)?;
+            let first = parts.last().map_or(0, |part| part.steps.end);
+            let range = first..first + part.steps.len();
+            let there = steps.get(range.clone()).unwrap_or_default();
+            if part.steps.is_empty() || !there.iter().map(|step| &step.name).eq(&part.steps) {
+                let why = format!("the steps of the part {} do not come next", part.name);
+                return Err(wrong(why));
+            }
+            let Message { subject, body, .. } = message(&folder.join(&part.cover))?;
+            parts.push(Part { name: part.name, cover: (subject, body), steps: range });
+        }
+        if parts.last().is_none_or(|part| part.steps.end != steps.len()) {
+            return Err(wrong("every [[patch]] has to be in a [[part]]".into()));
+        }
         let (on, answered) = (file.on, file.answered);
-        Ok(Self { kernel: kernel.into(), cover, steps, on, answered })
+        Ok(Self { kernel: kernel.into(), parts, steps, on, answered })
     }
 
     /// Kinds of checkpatch's remarks that are passed over, and why.
@@ -164,22 +201,25 @@ impl Plan {
         self.kernel.join("series/build.config")
     }
 
-    /// What the cover letter says that it applies to: all that is checked.
-    pub(crate) fn base(&self) -> String {
-        let name = |on: &On| on.kernel.replace("linux-source-", "linux ");
-        let mut text = String::new();
-        for (index, on) in self.on.iter().enumerate() {
+    /// What a part's cover letter says that it applies to beside `first`: all
+    /// that is checked.
+    pub(crate) fn base(&self, part: &Part, first: &str) -> String {
+        let mut text = format!("Based on {first}");
+        for on in self.on.iter().skip(1) {
             let steps = self.steps_on(on);
             let numbers: Vec<String> = (1..)
-                .zip(&self.steps)
+                .zip(&self.steps[part.steps.clone()])
                 .filter(|(_, step)| steps.iter().any(|other| other.name == step.name))
                 .map(|(number, _)| number.to_string())
                 .collect();
-            let (kernel, all) = (name(on), steps.len() == self.steps.len());
-            text += &match (index, all) {
-                (0, _) => format!("Based on {kernel}"),
-                (_, true) => format!("; applies to {kernel} as well"),
-                (_, false) => format!("; of it {} to {kernel}", numbers.join(", ")),
+            let kernel = on.kernel.replace("linux-source-", "linux ");
+            text += &match numbers.len() {
+                0 => String::new(),
+                _ if on.kernel == self.on[0].kernel => {
+                    format!("; {} also by itself", numbers.join(", "))
+                }
+                all if all == part.steps.len() => format!("; applies to {kernel} as well"),
+                _ => format!("; of it {} to {kernel}", numbers.join(", ")),
             };
         }
         text + "."
@@ -217,7 +257,7 @@ pub(crate) fn overlays(
 
 fn load_step(kernel: &Path, folder: &Path, file: StepFile) -> Result<Step, PlanError> {
     let path = folder.join(&file.message);
-    let (subject, body) = message(&path)?;
+    let Message { subject, body, notes } = message(&path)?;
     let mut patches = Vec::new();
     for name in &file.patches {
         let text = read(&kernel.join(name))?.into_bytes();
@@ -239,18 +279,36 @@ fn load_step(kernel: &Path, folder: &Path, file: StepFile) -> Result<Step, PlanE
     let name = file.message.strip_suffix(".txt").unwrap_or(&file.message).to_owned();
     let (config, config_rust) = (file.config, file.config_rust);
     let text = if body.is_empty() { subject.clone() } else { format!("{subject}\n\n{body}") };
-    Ok(Step { name, subject, message: text, patches, files, config, config_rust, arm: file.arm })
+    let (message, arm) = (text, file.arm);
+    Ok(Step { name, subject, message, notes, patches, files, config, config_rust, arm })
 }
 
-/// First line, and what follows the empty line after it.
-fn message(path: &Path) -> Result<(String, String), PlanError> {
+/// A message's file.
+struct Message {
+    /// First line.
+    subject: String,
+    /// What follows the empty line after it.
+    body: String,
+    /// What follows a line `---`.
+    notes: String,
+}
+
+fn message(path: &Path) -> Result<Message, PlanError> {
     let text = read(path)?;
-    let (subject, body) = text.split_once('\n').unwrap_or((&text, ""));
+    let (text, notes) = text.split_once("\n---\n").unwrap_or((&text, ""));
+    let (subject, body) = text.split_once('\n').unwrap_or((text, ""));
     if subject.trim().is_empty() || !body.is_empty() && !body.starts_with('\n') {
         let why = "a subject and an empty line are expected first".into();
         return Err(PlanError::Wrong { path: path.into(), why });
     }
-    Ok((subject.trim().to_owned(), body.trim().to_owned()))
+    let own = |text: &str| text.trim().to_owned();
+    Ok(Message { subject: own(subject), body: own(body), notes: own(notes) })
+}
+
+/// It is a folder.
+fn check_name(name: &str) -> Result<(), String> {
+    let fine = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if fine && !name.is_empty() { Ok(()) } else { Err(format!("{name:?} is no name of a part")) }
 }
 
 fn read(path: &Path) -> Result<String, PlanError> {

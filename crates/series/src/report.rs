@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What was found about the series, for people and for programs.
 
+use crate::letter::Recipients;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// How one check ended.
@@ -53,7 +55,10 @@ pub struct Report {
     pub kernel: String,
     /// File names, cover letter first.
     pub mails: Vec<String>,
-    pub recipients: Vec<String>,
+    /// Of each part; the mails have them, too.
+    pub recipients: BTreeMap<String, Recipients>,
+    /// Placeholders were not looked for.
+    pub draft: bool,
     /// checkpatch's remarks that are answered beforehand: kind and answer.
     pub answered: Vec<(String, String)>,
     /// In the order in which they were made.
@@ -109,13 +114,15 @@ impl Report {
                 let _ = writeln!(text, "  {kind}: {answer}");
             }
         }
-        if !self.recipients.is_empty() {
-            text.push_str("\nto send (recipients as scripts/get_maintainer.pl names them):\n");
-            text.push_str("  git send-email \\\n");
-            for recipient in &self.recipients {
-                let _ = writeln!(text, "    --to='{}' \\", recipient.replace('\'', "'\\''"));
+        if self.draft {
+            text.push_str("\nA DRAFT, not to be sent: placeholders were not looked for\n");
+        }
+        for (part, people) in self.recipients.iter().filter(|_| !self.draft) {
+            let _ = writeln!(text, "\nto send (to whom is in the mails):");
+            let _ = writeln!(text, "  git send-email --no-thread {part}/*.patch");
+            for (header, who) in [("To", &people.to), ("Cc", &people.cc)] {
+                let _ = writeln!(text, "    {header}: {}", who.join(", "));
             }
-            text.push_str("    *.patch\n");
         }
         if !self.complete {
             text.push_str("\nNOT COMPLETE: the same command goes on where this one stopped\n");

@@ -59,7 +59,7 @@ pub enum Spare {
     Nothing,
     /// The same, but a placeholder counts as nothing.
     DespitePlaceholder,
-    /// The same, but other writes in flight are not asked for.
+    /// The same, but other writes that wait for the journal are not asked for.
     DespiteOthers,
     /// The same, but generations are not asked for.
     DespiteGenerations,

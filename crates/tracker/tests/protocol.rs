@@ -137,13 +137,6 @@ fn writes_older_than_the_cache_must_be_recorded_too() {
 }
 
 #[test]
-fn an_ordered_write_must_mind_the_others_in_flight() {
-    // What `Order::Before` asks beside its look-up: without the tracker there is no count.
-    let rules = Rules { record: Record::AfterIndex, ..Rules::ORDERED };
-    assert!(breaks(&explore(rules, CACHED), Property::AgreesAfterCut));
-}
-
-#[test]
 fn a_write_is_spared_its_invalidation_only_when_there_is_nothing() {
     let good = Rules::SPARE;
     let spare = |spare| Rules { spare, ..good };

@@ -37,8 +37,22 @@ pub enum Policy {
     KeepInFlight,
     /// Nothing but what is promised.
     DropAll,
+    /// As `KeepAll`, but for these sectors of one disk (its number in the rig).
+    KeepBut { disk: usize, first: u64, end: u64 },
+    /// The first half of each change, rounded up.
+    Torn,
     /// Any subset, torn at sector granularity, chosen by this seed.
     Seeded(u64),
+}
+
+impl Policy {
+    /// What it says of one disk.
+    pub(crate) fn on(self, disk: usize) -> Self {
+        match self {
+            Self::KeepBut { disk: meant, .. } if meant != disk => Self::KeepAll,
+            policy => policy,
+        }
+    }
 }
 
 /// What became of one open change in a cut.

@@ -21,7 +21,8 @@ impl State {
         let in_flight = self.stop_everything();
         let mut rng = Rng::new(if let Policy::Seeded(seed) = policy { seed } else { 0 });
         let mut report = CutReport { at_event, kind, lost: Vec::new(), kept: Vec::new() };
-        for (disk, in_flight) in self.disks.iter_mut().zip(&in_flight) {
+        for (number, (disk, in_flight)) in self.disks.iter_mut().zip(&in_flight).enumerate() {
+            let policy = policy.on(number);
             let fates = match kind {
                 CutKind::Power => disk.store.cut(policy, in_flight, &mut rng),
                 CutKind::Reset => disk.store.reset(policy, in_flight, at_event),

@@ -109,7 +109,11 @@ impl Rig {
         self.sockets[self.index(disk)].1.clone()
     }
 
-    fn index(&self, disk: &str) -> usize {
+    /// The number of a disk in [`Policy::KeepBut`].
+    ///
+    /// # Panics
+    /// If there is none of that name.
+    pub fn index(&self, disk: &str) -> usize {
         let found = self.sockets.iter().position(|(name, _)| name == disk);
         found.unwrap_or_else(|| panic!("no disk is called {disk:?} in {:?}", self.sockets))
     }

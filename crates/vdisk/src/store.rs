@@ -106,6 +106,12 @@ fn subtract(live: &mut Vec<Range<u64>>, hole: &Range<u64>) {
     }
 }
 
+fn less(live: &[Range<u64>], hole: Range<u64>) -> Vec<Range<u64>> {
+    let mut rest = live.to_vec();
+    subtract(&mut rest, &hole);
+    rest
+}
+
 /// Deliberate faults of the model: the durability tests must catch each.
 #[cfg(test)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,7 +296,12 @@ impl Store {
         for pending in &applied {
             let kept = match policy {
                 Policy::KeepAll | Policy::KeepInFlight => pending.live.clone(),
+                Policy::KeepBut { first, end, .. } => less(&pending.live, first..end),
                 Policy::DropAll => Vec::new(),
+                Policy::Torn => {
+                    let Range { start, end } = pending.change.range;
+                    less(&pending.live, start.midpoint(end + 1)..end)
+                }
                 Policy::Seeded(_) => rng.some_of(&pending.live),
             };
             for part in &kept {
@@ -303,7 +314,9 @@ impl Store {
             let whole = [change.range.clone()];
             let kept = match policy {
                 Policy::KeepInFlight => whole.to_vec(),
-                Policy::KeepAll | Policy::DropAll => Vec::new(),
+                Policy::KeepAll | Policy::KeepBut { .. } | Policy::DropAll | Policy::Torn => {
+                    Vec::new()
+                }
                 Policy::Seeded(_) => rng.some_of(&whole),
             };
             kept.iter().for_each(|part| change.apply(&mut image, part, None));

@@ -137,7 +137,9 @@ fn compare(naive: &Naive, store: &Store, rng: &mut Rng) -> Result<(), String> {
         if durable != sure {
             return Err(format!("sector {sector} is durable as {durable}, not {sure}"));
         }
-        for policy in [Policy::DropAll, Policy::KeepAll, Policy::KeepInFlight, Policy::Seeded(1)] {
+        let but = Policy::KeepBut { disk: 0, first: 1, end: 3 };
+        let plain = [Policy::DropAll, Policy::KeepAll, Policy::KeepInFlight];
+        for policy in plain.into_iter().chain([but, Policy::Torn, Policy::Seeded(1)]) {
             let mut after = store.clone();
             after.cut(policy, &naive.in_flight(), &mut Rng::new(rng.next()));
             let left = byte(after.current(), sector);
@@ -146,6 +148,7 @@ fn compare(naive: &Naive, store: &Store, rng: &mut Rng) -> Result<(), String> {
             }
             if policy == Policy::KeepAll && left != current
                 || policy == Policy::DropAll && left != sure
+                || policy == but && left != if (1..3).contains(&sector) { sure } else { current }
             {
                 return Err(format!("{policy:?} leaves {left} at {sector}"));
             }

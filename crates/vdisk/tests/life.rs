@@ -155,6 +155,29 @@ fn a_power_cut_leaves_what_the_policy_says() {
 }
 
 #[test]
+fn a_torn_cut_leaves_the_first_half_of_each_write() {
+    let (_dir, rig) = rig(MIB, true);
+    let mut client = Client::connect(&rig, "hdd");
+    client.write_done(0, 0, &[1; 3 * 512]);
+    client.write_done(0, 8, &[2; 512]);
+    let report = rig.cut(CutKind::Power, Policy::Torn);
+    assert_eq!([0, 1, 2, 8].map(|s| at(&rig, s)), [1, 1, 0, 2]);
+    assert_eq!((report.kept.len(), report.lost[0].lost.clone()), (1, vec![2..3]));
+}
+
+#[test]
+fn a_cut_that_loses_a_range_keeps_all_else() {
+    for (further, after) in [(0, [1, 0, 0, 1]), (1, [1; 4])] {
+        let (_dir, rig) = rig(MIB, true);
+        let mut client = Client::connect(&rig, "hdd");
+        client.write_done(0, 0, &[1; 4 * 512]);
+        let disk = rig.index("hdd") + further;
+        rig.cut(CutKind::Power, Policy::KeepBut { disk, first: 1, end: 3 });
+        assert_eq!([0, 1, 2, 3].map(|s| at(&rig, s)), after);
+    }
+}
+
+#[test]
 fn a_reset_keeps_the_cache_but_a_later_cut_may_lose_it() {
     let (_dir, rig) = rig(MIB, true);
     let mut client = Client::connect(&rig, "hdd");

@@ -6,18 +6,20 @@ use std::path::PathBuf;
 
 const SERIES_EXAMPLES: &str = "\
 Examples:
-  cargo xtask series --out mails                 write the mails and check them (seconds)
-  cargo xtask series --out mails --build         also build every step (an hour; goes on where it stopped)
-  git send-email --to=... mails/*.patch          what to do with them
+  cargo xtask series --out mails --draft         write the mails and check them (seconds)
+  cargo xtask series --out mails --figures RUN   with what a run of these kernels has shown
+  cargo xtask series --out mails --kernel-src ~/linux   for a commit: base-commit, and Fixes looked up
+  cargo xtask series --out mails --draft --build also build every step (an hour; goes on where it stopped)
+  git send-email --no-thread mails/fix/*.patch   what to do with them; mails/fix.mbox is for b4 and git am
 
-The folder then has the mails, series.txt (what was checked, and what came of it), series.json (the
+The folder then has a folder and an mbox of each part, series.txt (what was checked, and what came of it), series.json (the
 same for programs) and logs/. What the series consists of, and where it has to apply and build, is
 in kernel/series/series.toml.
 
 Exit codes:
   0  every check holds
-  1  the series is at fault: checkpatch, rustfmt or clippy complain, a mail does not apply or give
-     the tree that the lab tests, or a step does not build
+  1  the series is at fault: checkpatch, rustfmt or clippy complain, a placeholder is left, a mail
+     does not apply or give the tree that the lab tests, or a step does not build
   2  wrong usage, or an error in series.toml
   3  a tool or a package is missing, so that something could not be checked
   4  the harness failed: an unpatched kernel does not build, or no space is left";
@@ -41,6 +43,17 @@ pub struct SeriesArgs {
     /// Version of the series, for [PATCH vN n/m].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub reroll: Option<u32>,
+    /// Kernel source that the mails are made for: a git tree, whose commit then is their
+    /// base-commit, or what else `run` takes [default: the first of series.toml].
+    #[arg(long, value_name = "WHERE")]
+    pub kernel_src: Option<String>,
+    /// Runs whose figures go into the cover letters; of the same kernel source
+    /// and arms only.
+    #[arg(long, value_name = "RUN", num_args = 1..)]
+    pub figures: Vec<String>,
+    /// The mails are not to be sent: placeholders may be left in them.
+    #[arg(long)]
+    pub draft: bool,
     /// Folder with series/, patches/, tracker/ and arms/
     /// [default: kernel/ of this checkout].
     #[arg(long, value_name = "DIR")]

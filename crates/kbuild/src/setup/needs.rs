@@ -135,6 +135,12 @@ pub(super) const NEEDS: &[Need] = &[
         Probe::File(&["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"]),
         &["libfaketime"],
     ),
+    test(
+        "Python's venv",
+        "b4 out of PyPI, with which kernel developers take mails",
+        Probe::Python("ensurepip"),
+        &["python3-venv"],
+    ),
     test("munge", "Slurm's authentication", Probe::Mute("munged"), &["munge"]),
     test("qemu-io", "the same, by QEMU's own client", Probe::Program("qemu-io"), &["qemu-utils"]),
 ];

@@ -176,7 +176,7 @@ impl Soak<'_> {
             std::thread::sleep(GLANCE);
         }
         let (kind, open) = (self.cycles.kind, self.cycles.open);
-        let report = session.cut(kind, open, || self.rng.u64(..));
+        let report = session.cut(kind, open, None, || self.rng.u64(..));
         writers.tell(session);
         session.testimony.witness.cut(report.kind, job.settings.cache_mode);
         self.cut = Some((report, session.rig.image("ssd")));

@@ -5,12 +5,13 @@ use super::play::{Play, Seen};
 use crate::bcache;
 use crate::session::Session;
 use crate::trouble::Stop;
+use evidence::HarnessFailure;
 use scenario::{Boot, Cut, Judge};
 
 impl Play for Cut {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let seed = session.seed;
-        let report = session.cut(self.kind, self.open, || seed);
+        let report = session.cut(self.kind, self.open, self.lose.as_deref(), || seed);
         session.testimony.witness.cut(report.kind, session.scenario.bcache.cache_mode);
         Ok(Seen::Done)
     }
@@ -18,7 +19,14 @@ impl Play for Cut {
 
 impl Play for Boot {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        session.boot_again()?;
+        match session.boot_again() {
+            Err(Stop::Trouble(refusal)) if refusal.what == HarnessFailure::GuestRefused => {
+                session.flaw(format!("the kernel does not take the disks: {}", refusal.message));
+                session.without_cache = true;
+                return Ok(Seen::Done);
+            }
+            up => up?,
+        }
         let state = bcache::state(&session.guest()?)?;
         session.note(format!("after the boot the backing device's state is {state:?}"));
         Ok(Seen::Done)

@@ -8,7 +8,7 @@ use crate::trouble::Stop;
 use judge::watch::Watch;
 use scenario::layout::DATA_OFFSET;
 use scenario::{
-    Arrives, AwaitHeld, Disk, Hold, HoldCacheWrite, HoldInvalidation, HoldOp, HoldPhase,
+    Arrives, AwaitHeld, Disk, Hold, HoldCacheWrite, HoldInvalidation, HoldLeaf, HoldOp, HoldPhase,
     HoldPriorities, Release, Slow, Spoil, SpoilCacheWrite,
 };
 use std::time::{Duration, Instant};
@@ -51,9 +51,10 @@ fn kind(op: HoldOp) -> OpMatch {
 }
 
 /// Holds the next write on the SSD whose payload is like that.
-fn hold_cache_write(
+fn hold_write(
     session: &mut Session<'_>,
     name: &str,
+    phase: Phase,
     test: impl Fn(&[u8]) -> bool + Send + 'static,
 ) -> Result<Seen, Stop> {
     let hold = vdisk::Hold {
@@ -62,7 +63,7 @@ fn hold_cache_write(
         first: 0,
         sectors: u64::MAX,
         nth: 1,
-        phase: Phase::BeforeMedia,
+        phase,
     };
     let id = session.rig.hold_if(hold, test);
     session.named.holds.insert(name.to_owned(), id);
@@ -72,20 +73,27 @@ fn hold_cache_write(
 impl Play for HoldCacheWrite {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let carries = Watch::carries(session.block(&self.of));
-        hold_cache_write(session, &self.name, carries)
+        hold_write(session, &self.name, Phase::BeforeMedia, carries)
     }
 }
 
 impl Play for HoldInvalidation {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let invalidates = Watch::invalidates(session.block(&self.of));
-        hold_cache_write(session, &self.name, invalidates)
+        hold_write(session, &self.name, Phase::BeforeMedia, invalidates)
+    }
+}
+
+impl Play for HoldLeaf {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let caches = Watch::caches(session.block(&self.of));
+        hold_write(session, &self.name, Phase::BeforeCompletion, caches)
     }
 }
 
 impl Play for HoldPriorities {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        hold_cache_write(session, &self.name, Watch::is_priorities)
+        hold_write(session, &self.name, Phase::BeforeMedia, Watch::is_priorities)
     }
 }
 

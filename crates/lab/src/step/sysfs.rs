@@ -5,7 +5,8 @@ use super::play::{Play, Seen};
 use crate::bcache;
 use crate::session::Session;
 use crate::trouble::Stop;
-use scenario::{CheckCounter, Set, SetCacheMode};
+use rustix::io::Errno;
+use scenario::{CheckCounter, Set, SetCacheMode, Setting};
 
 impl Play for SetCacheMode {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
@@ -16,7 +17,12 @@ impl Play for SetCacheMode {
 
 impl Play for Set {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        bcache::set(&session.guest()?, self.setting, &self.value)?;
+        match bcache::set(&session.guest()?, self.setting, &self.value) {
+            Err(error) if self.setting == Setting::WritethroughFua && error.is(Errno::NOENT) => {
+                session.note("this kernel has no writethrough_fua");
+            }
+            set => set?,
+        }
         Ok(Seen::Done)
     }
 }

@@ -15,6 +15,9 @@ pub struct Cut {
     /// What becomes of the writes whose survival the crash model leaves open.
     #[serde(default)]
     pub open: OpenWrites,
+    /// Block of which nothing that is open on the backing device survives; all
+    /// else does, whatever `open` says.
+    pub lose: Option<String>,
 }
 
 impl Verb for Cut {
@@ -23,7 +26,7 @@ impl Verb for Cut {
     }
 
     fn mentions(&self) -> Vec<Mention<'_>> {
-        vec![Mention::Cuts]
+        std::iter::once(Mention::Cuts).chain(self.lose.as_deref().map(Mention::Block)).collect()
     }
 }
 
@@ -63,6 +66,8 @@ pub enum OpenWrites {
     Drop,
     /// All kept.
     Keep,
+    /// Of each the first half is kept.
+    Torn,
     /// A seeded subset, torn at sector granularity.
     Random,
 }

@@ -58,6 +58,27 @@ impl Verb for HoldCacheWrite {
     }
 }
 
+/// Arms a hold for the btree write on the SSD whose set has a key of the block,
+/// with pointers; it stops on the media, before its completion.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldLeaf {
+    /// Name of the hold.
+    pub name: String,
+    /// Block.
+    pub of: String,
+}
+
+impl Verb for HoldLeaf {
+    fn describe(&self) -> String {
+        format!("hold {}: leaf with {}", self.name, self.of)
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Block(&self.of), Mention::Arms(&self.name)]
+    }
+}
+
 /// Arms a hold for the next write of bucket priorities on the SSD. While it
 /// is held, the allocator makes no bucket free (`bch_allocator_thread`
 /// waits in `bch_prio_write`).

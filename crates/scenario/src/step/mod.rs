@@ -71,6 +71,7 @@ table! { ($)
     "hold" => Hold,
     "hold-cache-write" => HoldCacheWrite,
     "hold-invalidation" => HoldInvalidation,
+    "hold-leaf" => HoldLeaf,
     "hold-priorities" => HoldPriorities,
     "spoil-cache-write" => SpoilCacheWrite,
     "slow" => Slow,

@@ -98,6 +98,9 @@ pub enum Setting {
     CongestedWriteThresholdUs,
     /// Starts garbage collection, whatever the value.
     TriggerGc,
+    /// Where the kernel has it: writethrough writes are on the backing device's
+    /// media before their keys are in the cache.
+    WritethroughFua,
 }
 
 impl Counter {
@@ -129,6 +132,7 @@ impl Setting {
             Self::CongestedReadThresholdUs => "congested_read_threshold_us",
             Self::CongestedWriteThresholdUs => "congested_write_threshold_us",
             Self::TriggerGc => "internal/trigger_gc",
+            Self::WritethroughFua => "writethrough_fua",
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{
     Backing, Check, Clear, Count, Entry, Index, Key, Kind, LookUp, Order, Phase, Reader, Record,
-    Rules, Setting, Spare, State, Value,
+    Rules, Setting, Spare, State, Value, Writer,
 };
 
 /// One exploration: rules, and all that can happen under them.
@@ -21,6 +21,12 @@ pub(super) struct Name(
     pub(super) &'static str,
     pub(super) u8,
 );
+
+/// Whether a write is on the list of those whose invalidation is not durable: from before it can be
+/// in the leaf until the write is submitted.
+fn waits(writer: &Writer) -> bool {
+    writer.phase == Phase::Running { wait: true } && writer.backing == Backing::Idle
+}
 
 impl std::fmt::Display for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -101,7 +107,7 @@ impl Model {
             }
             Phase::Recorded => self.submit(next, n, false, steps),
             Phase::LookedUp { found } => {
-                let others = state.count > u8::from(writer.counted);
+                let others = waits(&state.writers[1 - n]);
                 let shared = others && self.rules.spare != Spare::DespiteOthers;
                 next.writers[n].phase = Phase::Asked { wait: found || shared };
                 if self.rules.record == Record::AfterLookUp {
