@@ -83,6 +83,11 @@ fn in_role(dirs: &Dirs, role: Role) -> Result<Vec<Arm>> {
     Ok(arms)
 }
 
+/// As options of `run`.
+fn named(arms: &[Arm]) -> Vec<&str> {
+    arms.iter().flat_map(|arm| ["--arm", &arm.name]).collect()
+}
+
 /// The fixed arms, clean whatever watches them: every verdict as expected, and
 /// no report.
 ///
@@ -110,9 +115,7 @@ fn clean(
         if arms.is_empty() {
             continue;
         }
-        let arms = arms.iter().flat_map(|arm| ["--arm", arm.name.as_str()]);
-        let args: Vec<&str> = arms.chain(scenarios).collect();
-        let ran = run(name, &args, &out, cancel)?;
+        let ran = run(name, &[named(&arms), scenarios].concat(), &out, cancel)?;
         let fine = ran.code == Some(0);
         let word = if fine { "as expected, no report" } else { "NOT AS EXPECTED" };
         ui.say(&format!("configuration {name}: {} cases, {word}", ran.verdicts.len()));
@@ -130,9 +133,7 @@ fn unpatched(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<bool> {
-    let control = in_role(dirs, Role::Control)?;
-    let control: Vec<&str> = control.iter().flat_map(|arm| ["--arm", &arm.name]).collect();
-    let ran = run(name, &control, out, cancel)?;
+    let ran = run(name, &named(&in_role(dirs, Role::Control)?), out, cancel)?;
     let mut good = true;
     for (known, given) in lab::known_reports(&config.known).iter().zip(&config.known) {
         let cases = ran.observations.iter().filter(|seen| known.is_named_in(seen)).count();

@@ -231,7 +231,9 @@ mod tests {
         let plain = of("plain");
         assert!(plain.fail.is_none() && plain.slowness == 1 && plain.profiles.is_dir());
         assert!(of("fault").fail.is_some_and(|fail| !fail.arms.is_empty()));
+        assert!(of("lockdep").slowness > 1);
         let kasan = of("kasan");
         assert!(kasan.slowness > 1 && kasan.memory_mib > plain.memory_mib);
+        assert!(!kasan.cmdline.is_empty() && plain.cmdline.is_empty());
     }
 }

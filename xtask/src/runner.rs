@@ -145,6 +145,9 @@ fn resume(earlier: RunRecord, now: RunRecord) -> Result<RunRecord, String> {
     }
     let perf = match (earlier.perf, &now.perf) {
         // The margin is of the statements, not of the samples.
+        (Some(perf), Some(now)) if perf.disks != now.disks => {
+            return Err("other disks under fio".to_owned());
+        }
         (Some(perf), Some(now)) => Some(Perf { margin: now.margin, ..perf }),
         (None, Some(_)) => return Err("no measurement".to_owned()),
         (_, None) => None,

@@ -13,8 +13,12 @@ use std::fmt::Write;
 
 const CONFIDENCE: f64 = 0.95;
 
-/// The arm that the others are held against.
-const CONTROL: &str = "base";
+/// The arm that the others are held against: the first that is expected to fail.
+fn control(run: &RunRecord) -> Option<&str> {
+    let fails =
+        |arm: &&str| run.cases.iter().any(|case| case.arm == **arm && case.expected != Verdict::Ok);
+    run.arms.iter().map(|arm| arm.name.as_str()).find(fails)
+}
 
 /// One arm's cases of one load, added up. Only cases with a verdict count.
 #[derive(Debug, Default)]
@@ -95,10 +99,10 @@ fn paragraph(text: &mut String, run: &RunRecord, scenario: &ScenarioRecord) {
         ]);
     }
     let _ = writeln!(text, "{table}");
-    let control = sums.iter().find(|(arm, _)| *arm == CONTROL).map(|(_, sum)| sum);
+    let control = sums.iter().find(|(arm, _)| Some(*arm) == control(run));
     for (arm, sum) in sums.iter().filter(|(_, sum)| sum.runs > 0) {
         let _ = writeln!(text, "{arm}: {}", rate(sum));
-        if let Some(control) = control.filter(|_| *arm != CONTROL && sum.bad == 0) {
+        if let Some((_, control)) = control.filter(|(other, _)| arm != other && sum.bad == 0) {
             let _ = writeln!(text, "    {}", claim(control, sum));
         }
     }

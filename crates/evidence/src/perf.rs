@@ -16,6 +16,9 @@ pub struct Perf {
     pub reference: String,
     /// Margin of the equivalence statements, e.g. 0.02 for ±2 %.
     pub margin: f64,
+    /// How fio's disks behave in time; as fast as the host where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disks: Option<String>,
     /// One series per metric, workload and arm; the reference has a second
     /// series, `base (again)`, which gives the noise floor.
     pub series: Vec<Series>,

@@ -64,6 +64,9 @@ fn compared(text: &mut String, perf: &Perf, seed: u64) {
     if perf.indicative && perf.series.iter().any(|s| s.unit == "ns") {
         let _ = writeln!(text, "\nTimes are by an emulated processor: indicative only.");
     }
+    if let Some(disks) = &perf.disks {
+        let _ = writeln!(text, "\nfio's disks: {disks}.");
+    }
 }
 
 /// The figures that a README has room for: every arm against the reference,
@@ -89,6 +92,9 @@ pub fn summary(perf: &Perf, seed: u64) -> String {
     let how = if perf.indicative { ", emulated: indicative" } else { "" };
     let head = format!("fio, as a ratio to {reference}: 95 % intervals{how}");
     columns(&mut text, perf, seed, &head, &timed);
+    if let Some(disks) = perf.disks.as_ref().filter(|_| text.contains(&head)) {
+        let _ = writeln!(text, "fio's disks: {disks}");
+    }
     if !text.is_empty() {
         let _ = writeln!(text, "{}: the noise floor", again(reference));
     }
@@ -347,6 +353,7 @@ mod tests {
             indicative: true,
             reference: "base".into(),
             margin: 0.02,
+            disks: Some("cache ssd-consumer, backing hdd-7200".into()),
             series: vec![
                 series("instructions", "base", &base),
                 series("instructions", "base (again)", &[17010.0, 17090.0, 16950.0, 17000.0]),
@@ -399,6 +406,7 @@ mod tests {
         assert!(text.contains("63.0 %"), "{text}");
         assert!(text.contains("skipped-exact, mix [fills/read], least to most"), "{text}");
         assert!(line("rust").ends_with("0.0200  0.0100..0.0400"), "{text}");
+        assert!(line("fio's disks").contains("backing hdd-7200"), "{text}");
     }
 
     #[test]
@@ -424,6 +432,7 @@ mod tests {
         assert!(rows("two-pass")[1].contains("0.500..0.500"), "{text}");
         assert!(rows("late")[0].contains("too few"), "{text}");
         assert!(rows("base (again)").len() == 3 && text.contains("the noise floor"), "{text}");
+        assert!(text.contains("fio's disks: cache ssd-consumer, backing hdd-7200\n"), "{text}");
         assert_eq!(summary(&Perf::default(), 1), "");
     }
 

@@ -70,6 +70,12 @@ pub(crate) fn make(
     Err(ExploreError::Closed("no attempt was made".to_owned()))
 }
 
+/// Disks as the scenario wants them, and a guest as its kernel's configuration does.
+fn machine(logs: &Path, spec: &Spec<'_>) -> Result<Machine, Stop> {
+    let guest = spec.tools.guest(&spec.arm.kernel, logs.to_owned());
+    Machine::new(guest, spec.tools, &spec.scenario.disks).map_err(disk_trouble)
+}
+
 fn attempt(
     dir: &Path,
     spec: &Spec<'_>,
@@ -80,8 +86,7 @@ fn attempt(
     // An attempt that failed has left its consoles.
     let _ = std::fs::remove_dir_all(&logs);
     std::fs::create_dir_all(&logs).map_err(disk_trouble)?;
-    let guest = tools.guest(&spec.arm.kernel, logs.clone());
-    let machine = Machine::new(guest, tools, &spec.scenario.disks).map_err(disk_trouble)?;
+    let machine = machine(&logs, spec)?;
     let (failing, set_up) = (tools.failing(spec.arm), logs.join("set-up-events"));
     let mut session = Session::start(spec.scenario, machine, failing, spec.seed, &set_up, cancel)?;
     // What make-bcache and registering wrote is settled before the log
@@ -108,13 +113,37 @@ fn attempt(
         scenario: spec.scenario.id.clone(),
         scenario_hash: spec.scenario.hash.clone(),
         seed: spec.seed,
-        run: session.run,
+        run: session.testimony.run,
         versions: session.named.versions.iter().map(|(name, seq)| (*seq, name.clone())).collect(),
-        history: std::mem::take(&mut session.history),
+        history: std::mem::take(&mut session.testimony.history),
         opportunities: session
+            .notes
             .opportunities
             .iter()
             .map(|proof| format!("{}: {}", proof.claim, proof.detail))
             .collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lab::{ArmImage, Tools};
+
+    #[test]
+    fn a_kernel_that_checks_itself_is_recorded_as_its_configuration_says() {
+        let text = include_str!("../../../workloads/scenarios/s2-race-cut.toml");
+        let cmdline = vec!["kasan=on".to_owned()];
+        let spec = Spec {
+            arm: &ArmImage { name: "rust".into(), kernel: "k".into() },
+            scenario: &scenario::parse(Path::new("s2"), text).unwrap(),
+            tools: &Tools { cmdline, slowness: 3, memory_mib: 2048, ..Tools::default() },
+            seed: 1,
+            limit: None,
+            expectations: &scenario::Expectations::default(),
+        };
+        let guest = machine(Path::new("logs"), &spec).unwrap().config;
+        assert_eq!(guest.cmdline_extra, ["kasan=on"]);
+        assert_eq!((guest.memory_mib, guest.slowness), (2048, 3));
+    }
 }

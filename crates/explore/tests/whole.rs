@@ -6,26 +6,30 @@
 #[path = "../../lab/tests/support/mod.rs"]
 mod support;
 
-use explore::{Exploration, Spec, explore};
-use lab::ArmImage;
+use explore::{Exploration, ExploreError, Spec, explore};
+use lab::{ArmImage, Tools};
 use proc::Cancel;
 use scenario::Expectations;
 use std::path::Path;
 use support::{image, repo, tools};
 
-fn explored(name: &str, kernel: &str, limit: usize, dir: &Path) -> Exploration {
+fn try_to_explore(
+    arm: &ArmImage,
+    tools: &Tools,
+    limit: usize,
+    dir: &Path,
+) -> Result<Exploration, ExploreError> {
     let scenarios = scenario::load_all(&repo("workloads/scenarios")).unwrap();
     let expectations = Expectations::load(&repo("workloads/explore.toml")).unwrap();
+    let scenario = scenarios.iter().find(|scenario| scenario.id == "S2").unwrap();
+    let (limit, expectations) = (Some(limit), &expectations);
+    let spec = Spec { arm, scenario, tools, seed: 1, limit, expectations };
+    explore(&spec, dir, &|_| {}, &Cancel::new())
+}
+
+fn explored(name: &str, kernel: &str, limit: usize, dir: &Path) -> Exploration {
     let arm = ArmImage { name: name.to_owned(), ..image(kernel) };
-    let spec = Spec {
-        arm: &arm,
-        scenario: scenarios.iter().find(|scenario| scenario.id == "S2").unwrap(),
-        tools: &tools(),
-        seed: 1,
-        limit: Some(limit),
-        expectations: &expectations,
-    };
-    let found = explore(&spec, dir, &|_| {}, &Cancel::new()).unwrap();
+    let found = try_to_explore(&arm, &tools(), limit, dir).unwrap();
     println!("{found:#?}");
     found
 }
@@ -47,4 +51,50 @@ fn the_stale_key_of_base_is_found_confirmed_and_unexpected_elsewhere() {
     let more = explored("ordered", "base", 13, dir.path());
     assert_eq!(more.tried, 13);
     assert!(more.tried_now < 13, "{} were tried again", more.tried_now);
+}
+
+/// The kernel says something about itself when a device is registered: then no
+/// recording is one, and no state is good.
+#[test]
+fn a_kernel_that_reports_is_no_good_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let recorded = try_to_explore(&image("warns"), &tools(), 1, &dir.path().join("all"));
+    let why = recorded.unwrap_err().to_string();
+    assert!(why.contains("kernel-report"), "{why}");
+
+    // Recorded on a kernel that says nothing, tried on one that does.
+    let arm = ArmImage { name: "base".to_owned(), kernel: dir.path().join("kernel") };
+    let (quiet, warns) = (image("base").kernel, image("warns").kernel);
+    std::fs::copy(quiet, &arm.kernel).unwrap();
+    let out = dir.path().join("states");
+    try_to_explore(&arm, &tools(), 1, &out).unwrap();
+    std::fs::copy(warns, &arm.kernel).unwrap();
+    let found = try_to_explore(&arm, &tools(), 3, &out).unwrap();
+    println!("{found:#?}");
+    let reported = |(kind, _): (&scenario::Kind, _)| kind.to_string() == "unusable/kernel-report";
+    assert!(found.kinds.iter().any(reported), "{:?}", found.kinds);
+}
+
+/// What a kernel's configuration puts on its command line is there in every boot.
+#[test]
+fn every_machine_of_an_exploration_is_booted_as_its_configuration_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let tools = Tools { cmdline: vec!["bclab_said=1".to_owned()], ..tools() };
+    try_to_explore(&image("base"), &tools, 1, dir.path()).unwrap();
+    let mut booted = 0;
+    let mut folders = vec![dir.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.ends_with("console.log") {
+                let said = std::fs::read_to_string(&path).unwrap();
+                let boot = said.contains("Command line:");
+                assert!(!boot || said.contains("bclab_said=1"), "{}", path.display());
+                booted += usize::from(boot);
+            }
+        }
+    }
+    assert!(booted >= 2, "the recording's and the stations': {booted}");
 }

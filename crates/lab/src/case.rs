@@ -5,6 +5,7 @@ use crate::complaint;
 use crate::event::Event;
 use crate::load;
 use crate::machine::Machine;
+use crate::notes::Notes;
 use crate::session::{Session, disk_trouble};
 use crate::tools::{ArmImage, Tools};
 use crate::trouble::{Stop, Trouble};
@@ -137,10 +138,10 @@ pub fn run_case(
         {
             trouble.console_tail = session.diagnose();
         }
-        case.opportunities = std::mem::take(&mut session.opportunities);
-        case.observations = std::mem::take(&mut session.observations);
-        case.cuts = std::mem::take(&mut session.cuts);
-        case.boots_ms = std::mem::take(&mut session.boots_ms);
+        let Notes { opportunities, observations, cuts, boots_ms, .. } =
+            std::mem::take(&mut session.notes);
+        (case.opportunities, case.observations) = (opportunities, observations);
+        (case.cuts, case.boots_ms) = (cuts, boots_ms);
         result.and_then(|()| whole_log(&session))
     });
     let result = match result {
@@ -259,7 +260,7 @@ fn play(
         if let Some(judgement) = session.step(step)? {
             case.sectors = judgement.counts;
             if let Some(verdict) = case.sectors.worst() {
-                let flaw = (!session.imprecise.is_empty()).then_some(Verdict::Imprecise);
+                let flaw = (!session.notes.imprecise.is_empty()).then_some(Verdict::Imprecise);
                 let verdict = verdict.max(flaw.unwrap_or(Verdict::Ok));
                 case.outcome = Outcome::Verdict { verdict };
             }

@@ -4,9 +4,9 @@
 use crate::session::Session;
 use evidence::Cut;
 use judge::decode::on_backing;
-use scenario::{CutKind, Disk, OpenWrites};
+use scenario::{Disk, OpenWrites};
 use std::ops::Range;
-use vdisk::{CutReport, Policy};
+use vdisk::{CutKind, CutReport, Policy};
 
 impl Session<'_> {
     /// Freezes both disks, then ends the machine. `lose` names the block of which
@@ -30,14 +30,10 @@ impl Session<'_> {
             OpenWrites::Torn => Policy::Torn,
             OpenWrites::Random => Policy::Seeded(seed()),
         });
-        let (kind, word) = match kind {
-            CutKind::Power => (vdisk::CutKind::Power, "power"),
-            CutKind::Reset => (vdisk::CutKind::Reset, "reset"),
-        };
         let report = self.rig.cut(kind, policy);
         self.machine_down();
-        self.cuts.push(Cut {
-            kind: word.to_owned(),
+        self.notes.cuts.push(Cut {
+            kind: kind.to_string(),
             at_event: report.at_event,
             writes_lost: report.lost.len() as u64,
         });

@@ -85,24 +85,24 @@ impl Session<'_> {
     /// Lets allocations of this guest fail from here on, where the case wants
     /// that.
     pub(crate) fn arm_failures(&mut self) -> Result<(), Stop> {
-        let Some(failing) = self.failing.clone() else { return Ok(()) };
+        let Some(failing) = self.failures.wanted.clone() else { return Ok(()) };
         let there = arm(&self.guest()?, &failing)?;
         if !there && !failing.arms.is_empty() {
             let what = format!("this kernel has no {}, whose allocations fail", failing.function);
             let next = "mend `fail` in the configuration's file";
             return Err(Trouble::new(HarnessFailure::Configuration, what, next).into());
         }
-        self.failures_armed = true;
+        self.failures.armed = true;
         Ok(())
     }
 
     /// Adds up what has failed in this guest, before it goes.
     pub(crate) fn count_failures(&mut self) -> Result<(), Stop> {
-        let pages = self.failing.as_ref().is_some_and(|failing| failing.pages_percent > 0);
-        if std::mem::take(&mut self.failures_armed) {
-            self.failures += failed(&self.guest()?, SLAB)?;
+        let pages = self.failures.wanted.as_ref().is_some_and(|failing| failing.pages_percent > 0);
+        if std::mem::take(&mut self.failures.armed) {
+            self.failures.small += failed(&self.guest()?, SLAB)?;
             if pages {
-                self.page_failures += failed(&self.guest()?, PAGES)?;
+                self.failures.pages += failed(&self.guest()?, PAGES)?;
             }
         }
         Ok(())
@@ -114,11 +114,11 @@ impl Session<'_> {
     /// # Errors
     /// [`Stop::Closed`] there.
     pub fn judge_failures(&mut self) -> Result<(), Stop> {
-        let Some(failing) = self.failing.clone() else { return Ok(()) };
+        let Some(failing) = self.failures.wanted.clone() else { return Ok(()) };
         self.count_failures()?;
-        let detail = format!("{} allocations failed in {}", self.failures, failing.function);
+        let detail = format!("{} allocations failed in {}", self.failures.small, failing.function);
         if failing.pages_percent > 0 {
-            let count = self.page_failures;
+            let count = self.failures.pages;
             self.note(format!("{count} blocks of two pages or more were refused"));
         }
         if failing.arms.is_empty() {
@@ -126,8 +126,12 @@ impl Session<'_> {
             return Ok(());
         }
         let claim = "the tracker got no memory".to_owned();
-        let open = self.failures > 0;
-        self.opportunities.push(Opportunity { claim: claim.clone(), open, detail: detail.clone() });
+        let open = self.failures.small > 0;
+        self.notes.opportunities.push(Opportunity {
+            claim: claim.clone(),
+            open,
+            detail: detail.clone(),
+        });
         if open { Ok(()) } else { Err(Stop::Closed(format!("{claim}: {detail}"))) }
     }
 }

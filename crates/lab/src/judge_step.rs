@@ -24,7 +24,7 @@ impl Session<'_> {
             return Ok(vec![(0, size)]);
         }
         let mut ranges = self.watch.on(&self.rig).read_from_backing();
-        ranges.extend(self.witness.written());
+        ranges.extend(self.testimony.witness.written());
         let ranges = ranges.into_iter().map(|(first, end)| (first, end.min(size)));
         Ok(joined(ranges.filter(|(first, end)| first < end).collect(), 0))
     }
@@ -32,7 +32,7 @@ impl Session<'_> {
     /// Reads everything back and asks the oracle.
     pub fn judge(&mut self) -> Result<Judgement, Stop> {
         const PIECE: u64 = 2048;
-        let footprint = pieces(self.witness.written(), PIECE);
+        let footprint = pieces(self.testimony.witness.written(), PIECE);
         let shift = layout::DATA_OFFSET;
         let raw: Vec<Extent> =
             footprint.iter().map(|e| Extent { sector: e.sector + shift, ..*e }).collect();
@@ -45,7 +45,8 @@ impl Session<'_> {
             // What the backing device has is all that can be had.
             let backing = read_backing(&self.guest()?)?;
             let (bcache, differing) = (backing.clone(), Vec::new());
-            let seen = Readback { run: self.run, bcache, backing, differing, clean: false };
+            let seen =
+                Readback { run: self.testimony.run, bcache, backing, differing, clean: false };
             return Ok(self.told(&seen));
         }
         let comparable = self.comparable()?;
@@ -63,13 +64,13 @@ impl Session<'_> {
         bcache::set_cache_mode(&guest, self.scenario.bcache.cache_mode)?;
         let clean = state == "clean";
         self.note(format!("judged with the backing device's state {state:?}"));
-        let seen = Readback { run: self.run, bcache, backing, differing, clean };
+        let seen = Readback { run: self.testimony.run, bcache, backing, differing, clean };
         Ok(self.told(&seen))
     }
 
     /// The oracle's word, and its findings among the observations.
     fn told(&mut self, seen: &Readback) -> Judgement {
-        let judgement = oracle::judge(&self.witness, seen);
+        let judgement = oracle::judge(&self.testimony.witness, seen);
         for finding in judgement.findings.iter().take(8) {
             self.note(Fact::Finding {
                 verdict: finding.verdict,

@@ -3,6 +3,7 @@
 
 use scenario::Counter;
 use std::collections::BTreeMap;
+use vdisk::HoldId;
 use vm::Pending;
 
 /// By the names in the scenario's file.
@@ -13,6 +14,7 @@ pub struct Named {
     pub background: BTreeMap<String, Background>,
     /// Reads that were started and not yet waited for.
     pub reads: BTreeMap<String, Pending>,
+    pub holds: BTreeMap<String, HoldId>,
     /// Counters of the tracker as they were last read.
     pub counters: BTreeMap<Counter, u64>,
     /// How many pieces of the filler blocks are used up.
@@ -28,6 +30,13 @@ pub struct Background {
 }
 
 impl Named {
+    /// The machine is gone, and with it all that was under way.
+    pub fn forget_requests(&mut self) {
+        self.background.clear();
+        self.reads.clear();
+        self.holds.clear();
+    }
+
     /// Event position from which an invalidation counts: the start of the
     /// oldest write that is still on its way.
     pub fn on_the_way(&self) -> u64 {

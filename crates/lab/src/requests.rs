@@ -17,8 +17,7 @@ impl Session<'_> {
 
     /// Tells the witness, and at which event.
     pub fn tell(&mut self, told: Told) {
-        told.to(&mut self.witness);
-        self.history.push(self.rig.now(), told);
+        self.testimony.add(self.rig.now(), told);
     }
 
     /// Tells the witness and starts a stamped write of `extents`, one sequence
@@ -29,18 +28,18 @@ impl Session<'_> {
         fua: bool,
         depth: u32,
     ) -> Result<(Pending, u64), Stop> {
-        let first_seq = self.numbers.take_seqs(extents.len() as u64);
+        let first_seq = self.testimony.take_seqs(extents.len() as u64);
         for (seq, &extent) in (first_seq..).zip(&extents) {
             self.tell(Told::Issued { seq, extent, fua });
         }
-        let (device, run, writer) = (Device::Bcache, self.run, 0);
+        let (device, run, writer) = (Device::Bcache, self.testimony.run, 0);
         let op = Op::Write { device, extents, run, first_seq, writer, fua, depth };
         Ok((self.vm()?.start(op), first_seq))
     }
 
     /// Starts a discard and does not wait.
     pub fn discard_in_background(&mut self, at: Extent) -> Result<Background, Stop> {
-        let (started_at, seq) = (self.rig.now(), self.numbers.take_seqs(1));
+        let (started_at, seq) = (self.rig.now(), self.testimony.take_seqs(1));
         self.tell(Told::DiscardIssued { seq, extent: at });
         let pending = self.vm()?.start(Op::Discard { device: Device::Bcache, extent: at });
         Ok(Background { pending, seq, started_at })
@@ -63,7 +62,7 @@ impl Session<'_> {
     }
 
     pub fn flush(&mut self) -> Result<(), Stop> {
-        let id = self.numbers.take_flush();
+        let id = self.testimony.take_flush();
         self.tell(Told::FlushIssued { id });
         self.guest()?.flush(Device::Bcache)?;
         self.tell(Told::FlushAcked { id });

@@ -3,23 +3,22 @@
 //! been seen so far.
 
 use crate::bcache;
+use crate::failures::Failures;
 use crate::feed::Watched;
 use crate::guest::{Attendant, Guest};
 use crate::machine::Machine;
 use crate::named::Named;
-use crate::numbers::Numbers;
+use crate::notes::Notes;
+use crate::testimony::Testimony;
 use crate::trouble::{Stop, Trouble};
-use evidence::{Cut, Fact, HarnessFailure, Observation, Opportunity};
-use judge::history::History;
+use evidence::{Fact, HarnessFailure, Observation};
 use judge::watch::NUDGE;
-use judge::witness::Witness;
 use kbuild::Fail;
 use proc::{Cancel, Scratch};
 use scenario::Scenario;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use vdisk::{CutKind, HoldId, Mark, Media, Policy, Rig, Snapshot};
+use vdisk::{CutKind, Mark, Media, Policy, Rig, Snapshot};
 use vm::{Vm, VmConfig};
 use wire::{Device, Extent, Op};
 
@@ -31,7 +30,7 @@ use wire::{Device, Extent, Op};
 /// brings such a reply.
 impl Attendant for Session<'_> {
     fn attend(&self) {
-        if !self.holds.values().any(|&id| self.rig.held(id)) {
+        if !self.named.holds.values().any(|&id| self.rig.held(id)) {
             return;
         }
         let Some(vm) = &self.vm else { return };
@@ -55,30 +54,14 @@ pub struct Session<'a> {
     pub events: PathBuf,
     vm: Option<Vm>,
     vm_config: VmConfig,
-    /// Number in every stamp of this case.
-    pub run: u64,
     pub seed: u64,
-    pub numbers: Numbers,
-    pub witness: Witness,
-    /// What the witness was told, by event: see [`History`].
-    pub history: History,
+    pub testimony: Testimony,
     pub watch: Watched,
     pub named: Named,
-    pub holds: BTreeMap<String, HoldId>,
-    pub opportunities: Vec<Opportunity>,
-    /// What makes the case imprecise.
-    pub imprecise: Vec<String>,
+    pub notes: Notes,
+    pub failures: Failures,
     /// Whether the kernel refused the cache after a cut.
     pub without_cache: bool,
-    pub observations: Vec<Observation>,
-    pub cuts: Vec<Cut>,
-    pub boots_ms: Vec<u64>,
-    /// Which allocations fail, whether they do in the present guest, and how
-    /// many did in those before it.
-    pub failing: Option<Fail>,
-    pub failures_armed: bool,
-    pub failures: u64,
-    pub page_failures: u64,
     // Goes last: the disks' sockets are in it.
     _sockets: Scratch,
 }
@@ -94,7 +77,7 @@ impl<'a> Session<'a> {
         cancel: &'a Cancel,
     ) -> Result<Self, Stop> {
         let mut session = Self::on_fresh_disks(scenario, machine, seed, events, cancel)?;
-        session.failing = failing;
+        session.failures = Failures::of(failing);
         session.boot()?;
         bcache::format(&session.guest()?, scenario.bcache.bucket_kib)?;
         match session.set_up_bcache() {
@@ -141,7 +124,6 @@ impl<'a> Session<'a> {
         let Machine { config: vm_config, rig, sockets } = machine;
         rig.log_to(events).map_err(disk_trouble)?;
         let blank = rig.snapshot();
-        let watch = Watched::default();
         Ok(Self {
             scenario,
             cancel,
@@ -150,24 +132,13 @@ impl<'a> Session<'a> {
             events: events.to_owned(),
             vm: None,
             vm_config,
-            run: seed | 1,
             seed,
-            numbers: Numbers::default(),
-            witness: Witness::new(),
-            history: History::default(),
-            watch,
+            testimony: Testimony::new(seed | 1),
+            watch: Watched::default(),
             named: Named::default(),
-            holds: BTreeMap::new(),
-            opportunities: Vec::new(),
-            imprecise: Vec::new(),
+            notes: Notes::default(),
+            failures: Failures::default(),
             without_cache: false,
-            observations: Vec::new(),
-            cuts: Vec::new(),
-            boots_ms: Vec::new(),
-            failing: None,
-            failures_armed: false,
-            failures: 0,
-            page_failures: 0,
             _sockets: sockets,
         })
     }
@@ -177,7 +148,7 @@ impl<'a> Session<'a> {
         let began = Instant::now();
         let mut config = self.vm_config.clone();
         // A folder per boot: the console of the one that was cut is kept.
-        config.work_dir.push(format!("boot-{}", self.boots_ms.len() + 1));
+        config.work_dir.push(format!("boot-{}", self.notes.boots_ms.len() + 1));
         self.vm = Some(match Vm::start_up(&config, self.cancel) {
             // QEMU 10.0 under TCG aborts now and then in the first moments of a boot
             // (physmem.c, iotlb_to_section), before any request: that says nothing of
@@ -189,7 +160,7 @@ impl<'a> Session<'a> {
             }
             started => started?,
         });
-        self.boots_ms.push(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        self.notes.boots_ms.push(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
         Ok(())
     }
 
@@ -228,8 +199,7 @@ impl<'a> Session<'a> {
         self.rig.power_on();
         self.boot()?;
         bcache::format(&self.guest()?, self.scenario.bcache.bucket_kib)?;
-        self.witness = Witness::new();
-        self.history = History::default();
+        self.testimony.forget();
         self.set_up_bcache()
     }
 
@@ -241,13 +211,12 @@ impl<'a> Session<'a> {
             // Frozen disks answer nothing: what QEMU still wants to flush on
             // its way out does not arrive.
             if let Err(error) = vm.power_off_abruptly() {
-                self.observations
+                self.notes
+                    .observations
                     .push(format!("the guest had ended before the cut: {error}").into());
             }
         }
-        self.named.background.clear();
-        self.named.reads.clear();
-        self.holds.clear();
+        self.named.forget_requests();
     }
 
     pub fn vm(&self) -> Result<&Vm, Stop> {
@@ -278,13 +247,13 @@ impl<'a> Session<'a> {
     pub fn note(&mut self, observation: impl Into<Observation>) {
         let observation = observation.into();
         self.rig.mark_as(Mark::Note, observation.text());
-        self.observations.push(observation);
+        self.notes.observations.push(observation);
     }
 
     /// Notes something that makes the case imprecise.
     pub fn flaw(&mut self, what: String) {
         self.note(Fact::Imprecise { detail: what.clone() });
-        self.imprecise.push(what);
+        self.notes.imprecise.push(what);
     }
 }
 

@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 #![cfg(feature = "vm-tests")]
 
-use lab::{KunitCase, KunitEnd, KunitRun, KunitRunError, Tools, run_kunit};
+mod support;
+
+use lab::{KunitCase, KunitEnd, KunitRun, KunitRunError, run_kunit};
 use proc::Cancel;
-use std::path::PathBuf;
-use vm::Accel;
 
 /// Boots an arm that must survive it and reads its console.
 fn boot(arm: &str) -> Vec<KunitCase> {
@@ -18,19 +18,8 @@ fn boot(arm: &str) -> Vec<KunitCase> {
 }
 
 fn run(arm: &str) -> Result<KunitRun, KunitRunError> {
-    let path = |variable: String| -> PathBuf {
-        let value = std::env::var_os(&variable);
-        value.unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask test`")).into()
-    };
-    let kernel = path(format!("BCLAB_KERNEL_{}", arm.to_uppercase().replace('-', "_")));
-    let accel = match std::env::var("BCLAB_ACCEL").as_deref() {
-        Ok("kvm") => Accel::Kvm,
-        _ => Accel::Tcg,
-    };
     let dir = tempfile::tempdir().unwrap();
-    let initramfs = path("BCLAB_INITRAMFS".to_owned());
-    let tools = Tools { initramfs, accel, ..Tools::default() };
-    run_kunit(&kernel, &tools, dir.path(), &Cancel::new())
+    run_kunit(&support::image(arm).kernel, &support::tools(), dir.path(), &Cancel::new())
 }
 
 fn failed(cases: &[KunitCase]) -> Vec<&KunitCase> {

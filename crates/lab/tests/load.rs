@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Loads on real kernels, and what bad job files lead to. `cargo xtask test`
-//! builds what they boot and tells them where it is; see `xtask/src/test.rs`.
+//! Loads on real kernels, and what bad job files lead to.
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
+
+#[cfg(feature = "vm-tests")]
+mod support;
 
 use scenario::{Scenario, ScenarioError};
 use std::path::Path;
@@ -136,35 +138,9 @@ fn the_shipped_jobs_and_loads_parse() {
 #[cfg(feature = "vm-tests")]
 mod machines {
     use super::*;
+    use crate::support::{play, play_in};
     use evidence::{Case, Outcome, Verdict};
-    use lab::{ArmImage, CaseSpec, Left, Tools, run_case};
-    use proc::Cancel;
-    use vm::Accel;
-
-    fn path(variable: &str) -> std::path::PathBuf {
-        std::env::var_os(variable)
-            .unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask test`"))
-            .into()
-    }
-
-    fn play(arm: &str, scenario: &Scenario) -> Case {
-        let out = tempfile::tempdir().unwrap();
-        play_in(out.path(), arm, scenario, None)
-    }
-
-    fn play_in(out: &Path, arm: &str, scenario: &Scenario, left: Option<Left>) -> Case {
-        let kernel = path(&format!("BCLAB_KERNEL_{}", arm.to_uppercase()));
-        let accel = match std::env::var("BCLAB_ACCEL").as_deref() {
-            Ok("kvm") => Accel::Kvm,
-            _ => Accel::Tcg,
-        };
-        let tools = Tools { initramfs: path("BCLAB_INITRAMFS"), accel, ..Tools::default() };
-        let image = ArmImage { name: arm.to_owned(), kernel };
-        let spec = CaseSpec::new(&image, scenario, 1, 1).from_what_was_left(left);
-        let case = run_case(&spec, &tools, out, &|_| {}, &Cancel::new()).unwrap();
-        println!("{case:#?}");
-        case
-    }
+    use lab::Left;
 
     fn with_job(job: &str) -> Scenario {
         scenario(SCENARIO, job, SETTINGS).unwrap()

@@ -6,19 +6,7 @@
 mod support;
 
 use evidence::{Case, Outcome, Verdict};
-use lab::{CaseSpec, run_case};
-use proc::Cancel;
-use scenario::Scenario;
-use support::{image, parse, scenario_text, tools};
-
-fn play(arm: &str, scenario: &Scenario) -> Case {
-    let (image, tools) = (image(arm), tools());
-    let out = tempfile::tempdir().unwrap();
-    let spec = CaseSpec::new(&image, scenario, 1, 1);
-    let case = run_case(&spec, &tools, out.path(), &|_| {}, &Cancel::new()).unwrap();
-    println!("{case:#?}");
-    case
-}
+use support::{parse, play, scenario_text};
 
 fn verdict(case: &Case) -> Verdict {
     match case.outcome {

@@ -1,42 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Windows that stay shut. Each scenario is played on the unpatched kernel, which
 //! fails it, with the one thing left out that opens its window: the case must
-//! be inconclusive, whatever the blocks hold. `cargo xtask test` builds what it
-//! boots and tells it where that is; see `xtask/src/test.rs`.
+//! be inconclusive, whatever the blocks hold.
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 #![cfg(feature = "vm-tests")]
 
+mod support;
+
 use evidence::{Case, Fact, Outcome, Verdict};
-use lab::{ArmImage, CaseSpec, Tools, run_case};
-use proc::Cancel;
-use std::path::{Path, PathBuf};
-use vm::Accel;
-
-fn path(variable: &str) -> PathBuf {
-    std::env::var_os(variable)
-        .unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask test`"))
-        .into()
-}
-
-fn text(file: &str) -> String {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workloads/scenarios");
-    std::fs::read_to_string(dir.join(file)).unwrap()
-}
+use support::{parse, scenario_text as text};
 
 fn play(arm: &str, text: &str) -> Case {
-    let accel = match std::env::var("BCLAB_ACCEL").as_deref() {
-        Ok("kvm") => Accel::Kvm,
-        _ => Accel::Tcg,
-    };
-    let tools = Tools { initramfs: path("BCLAB_INITRAMFS"), accel, ..Tools::default() };
-    let kernel = path(&format!("BCLAB_KERNEL_{}", arm.to_uppercase()));
-    let image = ArmImage { name: arm.to_owned(), kernel };
-    let scenario = scenario::parse(Path::new("test.toml"), text).unwrap();
-    let out = tempfile::tempdir().unwrap();
-    let spec = CaseSpec::new(&image, &scenario, 1, 1);
-    let case = run_case(&spec, &tools, out.path(), &|_| {}, &Cancel::new()).unwrap();
-    println!("{case:#?}");
-    case
+    support::play(arm, &parse(text))
 }
 
 /// The scenario without the steps that contain any of `parts`.

@@ -32,12 +32,13 @@ impl Setup {
     #[must_use]
     pub fn new(ssd_mib: u64, hdd_mib: u64) -> Self {
         let disk = |mib| DiskSetup::plain(mib, false);
-        Self {
-            disks: Disks { ssd: disk(ssd_mib), hdd: disk(hdd_mib) },
-            cpus: 2,
-            mode: CacheMode::Writearound,
-            qemu_extra: Vec::new(),
-        }
+        Self::on(Disks { ssd: disk(ssd_mib), hdd: disk(hdd_mib) })
+    }
+
+    /// The same on disks that take their time.
+    #[must_use]
+    pub fn on(disks: Disks) -> Self {
+        Self { disks, cpus: 2, mode: CacheMode::Writearound, qemu_extra: Vec::new() }
     }
 
     fn guest(&self, arm: &ArmImage, tools: &Tools, logs: &Path) -> VmConfig {

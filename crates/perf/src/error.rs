@@ -25,10 +25,10 @@ pub enum PerfError {
         /// Why.
         source: std::io::Error,
     },
-    /// The kernel's symbols cannot be read.
+    /// A file does not say what it should: a kernel's symbols, a disk's fields.
     #[error("{path}: {why}", path = path.display())]
-    Symbols {
-        /// The kernel.
+    File {
+        /// Which.
         path: PathBuf,
         /// Why.
         why: String,

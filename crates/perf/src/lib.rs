@@ -19,5 +19,5 @@ pub use error::PerfError;
 pub use flight::{Placement, hit_ratio, memory};
 pub use instructions::{Cost, Counting, Work, count};
 pub use profile::{Profile, Symbols};
-pub use speed::{Figure, Job, speed};
+pub use speed::{Figure, Job, disks, speed};
 pub use sweep::{SweepTime, sweep};

@@ -27,7 +27,7 @@ impl Symbols {
     /// Not readable, not ELF, or stripped.
     pub fn load(kernel: &Path) -> Result<Self, PerfError> {
         let bytes = std::fs::read(kernel).map_err(PerfError::io(kernel))?;
-        let bad = |why: String| PerfError::Symbols { path: kernel.to_owned(), why };
+        let bad = |why: String| PerfError::File { path: kernel.to_owned(), why };
         let file = object::File::parse(&*bytes).map_err(|error| bad(error.to_string()))?;
         let functions: BTreeMap<u64, (String, u64)> = file
             .symbols()

@@ -5,6 +5,7 @@ use crate::bench::{Bench, Setup};
 use crate::error::PerfError;
 use lab::{ArmImage, Tools};
 use proc::Cancel;
+use scenario::Disks;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -38,6 +39,16 @@ impl Job {
         };
         Self::NAMES.into_iter().map(load).collect()
     }
+}
+
+/// The disks that the jobs run on: `disks.toml` beside them.
+///
+/// # Errors
+/// A file that cannot be read, or says something else.
+pub fn disks(folder: &Path) -> Result<Disks, PerfError> {
+    let path = folder.join("disks.toml");
+    let text = std::fs::read_to_string(&path).map_err(PerfError::io(&path))?;
+    toml::from_str(&text).map_err(|error| PerfError::File { path, why: error.to_string() })
 }
 
 /// One figure of one boot.

@@ -8,6 +8,7 @@ mod error;
 mod exploration;
 pub mod layout;
 mod load;
+mod number;
 mod permit;
 mod read;
 #[cfg(test)]

@@ -2,8 +2,16 @@
 //! What a case starts from: the disks, how bcache is set up, named blocks.
 
 use crate::layout::BUCKET_KIB;
+use crate::number::within;
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+/// A virtual disk of 1 TiB, in MiB and in sectors; more does not fit into a length.
+const LARGEST_MIB: u64 = 1 << 20;
+pub(crate) const LARGEST_DISK: u64 = LARGEST_MIB << 11;
+
+/// make-bcache takes no larger ones, in KiB.
+const LARGEST_BUCKET: u64 = 16 << 10;
 
 /// Sizes and kinds of the virtual disks.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -15,11 +23,26 @@ pub struct Disks {
     pub hdd: DiskSetup,
 }
 
+impl Disks {
+    /// In a few words: how both behave in time.
+    #[must_use]
+    pub fn timing(&self) -> String {
+        let of = |disk: &DiskSetup| match &disk.profile {
+            None => "as fast as the host".to_owned(),
+            Some(name) if disk.time_scale == as_it_is() => name.clone(),
+            Some(name) => format!("{name} (its times x {})", disk.time_scale),
+        };
+        format!("cache {}, backing {}", of(&self.ssd), of(&self.hdd))
+    }
+}
+
 /// One virtual disk.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DiskSetup {
     /// Size in MiB.
+    #[serde(deserialize_with = "within::<1, LARGEST_MIB, _, _>")]
+    #[schemars(range(min = 1, max = LARGEST_MIB))]
     pub mib: u64,
     /// Whether completed writes stay volatile until a flush (or a write with FUA).
     pub volatile_cache: bool,
@@ -66,7 +89,8 @@ pub struct BcacheSetup {
     pub cache_mode: CacheMode,
     /// Size of the cache's buckets in KiB. Small ones make a small cache, whose
     /// buckets are soon used up: bcache wants more than 512 of them.
-    #[serde(default = "default_bucket")]
+    #[serde(default = "default_bucket", deserialize_with = "bucket")]
+    #[schemars(range(min = 4, max = LARGEST_BUCKET))]
     pub bucket_kib: u64,
     /// Whether dirty data is written to the backing device in the background.
     #[serde(default = "yes")]
@@ -79,6 +103,14 @@ pub(crate) fn yes() -> bool {
 
 fn default_bucket() -> u64 {
     BUCKET_KIB
+}
+
+fn bucket<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    let given: u64 = within::<4, LARGEST_BUCKET, _, _>(from)?;
+    if given.is_power_of_two() {
+        return Ok(given);
+    }
+    Err(serde::de::Error::custom(format!("bucket_kib = {given} must be a power of two")))
 }
 
 /// bcache's cache modes.
@@ -109,8 +141,12 @@ impl CacheMode {
 #[serde(deny_unknown_fields)]
 pub struct Block {
     /// First sector.
+    #[serde(deserialize_with = "within::<0, LARGEST_DISK, _, _>")]
+    #[schemars(range(min = 0, max = LARGEST_DISK))]
     pub sector: u64,
     /// Length.
+    #[serde(deserialize_with = "within::<1, LARGEST_DISK, _, _>")]
+    #[schemars(range(min = 1, max = LARGEST_DISK))]
     pub sectors: u32,
 }
 

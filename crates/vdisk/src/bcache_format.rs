@@ -6,8 +6,6 @@
 //! `last_seq` on". The layout is that of the kernel's `bcache_ondisk.h`
 //! (struct `jset`, struct `bset`, struct `bkey`), little endian.
 
-use crate::media::SECTOR;
-
 /// Where the superblock stands, in sectors.
 pub const SUPERBLOCK_SECTOR: u64 = 8;
 
@@ -81,12 +79,6 @@ impl Superblock {
             },
             state: if cache { 0 } else { (le64(bytes, 104)? >> 61) as u8 & 3 },
         })
-    }
-
-    /// Whether `sector` of a cache device belongs to its journal.
-    #[must_use]
-    pub fn in_journal(&self, sector: u64) -> bool {
-        self.bucket_sectors > 0 && self.journal_buckets.contains(&(sector / self.bucket_sectors))
     }
 }
 
@@ -173,26 +165,11 @@ pub struct Node {
     /// Number shared by all sets of the node.
     pub seq: u64,
     /// The keys, sorted. Whether the node is a leaf is not told by the set
-    /// itself; see [`Node::may_be_leaf`].
+    /// itself: keys of inner nodes point at whole buckets and have no size.
     pub keys: Vec<Key>,
     /// How many 64-bit words of keys the set has; more than were given when
     /// the bytes end before it.
     pub words: u32,
-}
-
-impl Node {
-    /// Keys of inner nodes point at whole buckets and have no size.
-    #[must_use]
-    pub fn may_be_leaf(&self) -> bool {
-        self.keys.iter().any(|key| key.sectors > 0)
-    }
-
-    /// The keys that say that `sector` of backing device `inode` is cached.
-    pub fn cached(&self, inode: u32, sector: u64) -> impl Iterator<Item = &Key> {
-        self.keys
-            .iter()
-            .filter(move |key| key.inode == inode && key.covers(sector) && !key.pointers.is_empty())
-    }
 }
 
 /// What a write to the cache device is.
@@ -272,14 +249,3 @@ pub fn crc64(crc: u64, bytes: &[u8]) -> u64 {
         .iter()
         .fold(crc, |crc, byte| (crc << 8) ^ CRC_TABLE[usize::from((crc >> 56) as u8 ^ byte)])
 }
-
-/// Whether a superblock's own checksum fits.
-#[must_use]
-pub fn superblock_sum_fits(bytes: &[u8]) -> bool {
-    let Some(keys) = le16(bytes, 206) else { return false };
-    let covered = bytes.get(8..208 + 8 * usize::from(keys));
-    covered.is_some_and(|covered| Some(!crc64(!0, covered)) == le64(bytes, 0))
-}
-
-/// The bytes of a superblock, in sectors.
-pub const SUPERBLOCK_SECTORS: u64 = 4096 / SECTOR as u64;

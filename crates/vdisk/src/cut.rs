@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Power cuts and resets: what may survive, and what did.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::ops::Range;
 
 /// What ends the machine's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CutKind {
     /// RAM and the disks' volatile caches are lost.
@@ -13,6 +15,15 @@ pub enum CutKind {
     /// RAM is lost; the disks keep their caches. A later power cut may still
     /// lose what is in them.
     Reset,
+}
+
+impl fmt::Display for CutKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Power => "power",
+            Self::Reset => "reset",
+        })
+    }
 }
 
 /// What survives of the changes that the crash model leaves open.

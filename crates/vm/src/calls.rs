@@ -30,8 +30,6 @@ pub struct Progress {
 struct Slot {
     progress: Progress,
     outcome: Option<Result<Answer, Refusal>>,
-    /// The guest that had it was reset.
-    lost: bool,
 }
 
 #[derive(Default)]
@@ -134,18 +132,6 @@ impl Calls {
         self.lock().heard
     }
 
-    /// The guest is about to boot again: forgets the greeting, and what was
-    /// asked before will not be answered.
-    pub fn expect_greeting(&self) {
-        let mut state = self.lock();
-        state.greeting = None;
-        for slot in state.slots.values_mut() {
-            slot.lost = true;
-        }
-        drop(state);
-        self.changed.notify_all();
-    }
-
     /// Waits for the greeting.
     ///
     /// # Errors
@@ -239,7 +225,6 @@ impl Pending {
         match &slot.outcome {
             Some(Ok(answer)) => Some(Ok(answer.clone())),
             Some(Err(why)) => Some(Err(CallError::Guest(why.clone()))),
-            None if slot.lost => Some(Err(CallError::Vm(VmError::SwitchedOff))),
             None => state.fate.clone().map(|fate| Err(CallError::Vm(fate))),
         }
     }

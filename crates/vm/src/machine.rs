@@ -258,41 +258,6 @@ impl Vm {
         self.calls.wait_link_closed(Instant::now() + QMP_PATIENCE);
         self.calls.end(VmError::SwitchedOff);
     }
-
-    /// Syncs the guest and waits for QEMU's end.
-    ///
-    /// # Errors
-    /// The agent refuses, or does not get there in time.
-    pub fn power_off(&self, deadline: Duration, cancel: &Cancel) -> Result<(), CallError> {
-        self.process.ending.store(true, Ordering::SeqCst);
-        self.call(Op::PowerOff, deadline, cancel)?;
-        self.process.reap(deadline);
-        self.calls.end(VmError::SwitchedOff);
-        Ok(())
-    }
-
-    /// Resets the machine under the guest's feet (RAM is lost, the disks and
-    /// their caches stay) and returns when the agent has said hello again.
-    /// Requests from before are lost.
-    ///
-    /// Measured: takes longer than a new QEMU, because the firmware notices
-    /// the warm start and resets once more; killing QEMU and booting on the
-    /// same disks is the same thing to them.
-    ///
-    /// # Errors
-    /// As [`Vm::boot`]; the machine should be dropped then.
-    pub fn system_reset(&mut self, cancel: &Cancel) -> Result<(), VmError> {
-        let deadline = Instant::now() + self.config.boot_deadline;
-        self.process.paused.store(true, Ordering::SeqCst);
-        // `-no-reboot` holds for a reset from QMP, too.
-        self.qmp("set-action", json!({ "reboot": "reset" }))?;
-        self.calls.expect_greeting();
-        self.qmp("system_reset", Value::Null)?;
-        self.greeting = Some(self.wait_greeting(deadline, cancel)?);
-        self.qmp("set-action", json!({ "reboot": "shutdown" }))?;
-        self.process.paused.store(false, Ordering::SeqCst);
-        Ok(())
-    }
 }
 
 impl Drop for Vm {

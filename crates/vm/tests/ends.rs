@@ -276,17 +276,3 @@ fn a_qemu_that_does_not_answer_is_cut_by_signal() {
     assert!(cut.by_signal);
     assert!(!alive(vm.pid()));
 }
-
-#[test]
-fn a_reset_guest_greets_again_and_forgets_what_it_was_asked() {
-    let (config, _dir) = config();
-    let mut vm = Vm::boot(&config, &Cancel::new()).unwrap();
-    let waiting = waiting(&vm);
-    call(&vm, Op::WriteFile { path: "/tmp/mark".into(), text: "x".into() });
-    vm.system_reset(&Cancel::new()).unwrap();
-    assert!(matches!(fate(&waiting), VmError::SwitchedOff));
-    let gone = vm.call(Op::ReadFile { path: "/tmp/mark".into() }, LONG, &Cancel::new());
-    assert!(matches!(gone, Err(CallError::Guest(_))), "{gone:?}");
-    // And a later end is still told.
-    assert!(matches!(fate(&vm.start(Op::Panic)), VmError::Panicked { .. }));
-}

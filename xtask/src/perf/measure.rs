@@ -11,11 +11,20 @@ use evidence::{Perf, Series};
 use lab::{ArmImage, Tools};
 use perf::{Counting, Figure, Job, PerfError, Setup, Work};
 use proc::{Cancel, Scratch};
+use scenario::Disks;
 use std::path::PathBuf;
 use vm::Accel;
 
 /// A boot that fails is tried so often before the run gives up.
 const TRIES: u32 = 4;
+
+/// What fio's part is made of.
+const FOLDER: &str = "workloads/perf";
+
+/// The disks of fio's part.
+pub fn disks(dirs: &kbuild::Dirs) -> Result<Disks> {
+    perf::disks(&dirs.repo.join(FOLDER)).map_err(|error| exit::usage(error.to_string()))
+}
 
 /// What every measurement needs.
 pub struct Bed<'a> {
@@ -23,6 +32,8 @@ pub struct Bed<'a> {
     tools: &'a Tools,
     plugin: PathBuf,
     jobs: Vec<Job>,
+    /// Of fio.
+    disks: Disks,
     seed: u64,
     quick: bool,
     logs: Scratch,
@@ -41,13 +52,14 @@ impl<'a> Bed<'a> {
         let places = image::ImageDirs { repo: dirs.repo.clone(), cache: dirs.cache.clone() };
         let plugin = image::counter(&places, cancel).context("cannot build the counter")?;
         stage.done("built");
-        let jobs = Job::load_all(&dirs.repo.join("workloads/perf"))
+        let jobs = Job::load_all(&dirs.repo.join(FOLDER))
             .map_err(|error| exit::usage(error.to_string()))?;
         Ok(Self {
             images: &ready.images,
             tools: &ready.tools,
             plugin,
             jobs,
+            disks: disks(dirs)?,
             seed: args.session.seed,
             quick: args.quick,
             logs: Scratch::new("bclab-").context("cannot create a temporary folder")?,
@@ -123,7 +135,7 @@ impl<'a> Bed<'a> {
             Task::Speed { variant, .. } => {
                 let variant = &plan.variants[variant];
                 let arm = &self.images[variant.arm];
-                let (setup, on) = (Setup::default(), &variant.attributes);
+                let (setup, on) = (Setup::on(self.disks.clone()), &variant.attributes);
                 let figures = perf::speed(arm, self.tools, &setup, on, &self.jobs, logs, cancel)?;
                 for Figure { metric, unit, higher_is_better, workload, value } in figures {
                     let like = series(metric, unit, &workload, &variant.label);

@@ -35,7 +35,8 @@ pub fn main(args: &PerfArgs, cancel: &Cancel) -> Result<ExitCode> {
     let names: Vec<String> = arms.iter().map(|arm| arm.name.clone()).collect();
     let out = runner::out(&dirs, &args.session, |time| format!("{time}-perf"));
     let (reference, margin) = (names[0].clone(), args.margin / 100.0);
-    let perf = Some(Perf { reference, margin, ..Perf::default() });
+    let disks = Some(measure::disks(&dirs)?.timing());
+    let perf = Some(Perf { reference, margin, disks, ..Perf::default() });
     let content = Content { perf, ..Content::default() };
     let store = runner::open(&out)?;
     let Runner { mut record, store, ready, .. } =

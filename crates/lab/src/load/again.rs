@@ -10,7 +10,6 @@ use crate::session::Session;
 use crate::trouble::Stop;
 use evidence::{Case, Load, Outcome, Verdict};
 use judge::ledger::Ledger;
-use judge::witness::Witness;
 use scenario::{Cycles, LoadPlan};
 use vdisk::log::Log;
 
@@ -32,9 +31,9 @@ pub(crate) fn play(
     session.put_on_disks(images);
     let mut soak = Soak::new(session, plan, cycles)?;
     soak.take_up(ledger, record.cut.clone(), session.rig.image("ssd"));
-    session.witness = Witness::new();
-    record.history.tell(&mut session.witness);
-    session.witness.cut(record.cut.kind, plan.job.settings.cache_mode);
+    session.testimony.forget();
+    record.history.tell(&mut session.testimony.witness);
+    session.testimony.witness.cut(record.cut.kind, plan.job.settings.cache_mode);
     session.boot_again()?;
     soak.verdict(session, record.cycle, &mut load, case)?;
     load.cuts = 1;

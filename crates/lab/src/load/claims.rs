@@ -25,7 +25,7 @@ pub(crate) fn shown(
         if !open {
             closed.get_or_insert(format!("{claim}: {detail}"));
         }
-        session.opportunities.push(Opportunity { claim: (*claim).to_owned(), open, detail });
+        session.notes.opportunities.push(Opportunity { claim: (*claim).to_owned(), open, detail });
     }
     if counts.unseen > 0 {
         session.note(format!("{} events came too fast to be counted", counts.unseen));

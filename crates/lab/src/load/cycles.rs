@@ -58,15 +58,15 @@ pub(crate) fn play(
             soak.torn_set(session, refusal, number, &case.arm, &mut load)?;
             soak.count(&mut load);
             case.load = Some(load.clone());
-            case.cuts.clone_from(&session.cuts);
+            case.cuts.clone_from(&session.notes.cuts);
             let _ = std::fs::remove_file(&log);
             continue;
         }
-        let history = session.history.clone();
+        let history = session.testimony.history.clone();
         let (stop, differing) = soak.verdict(session, number, &mut load, case)?;
         soak.count(&mut load);
         case.load = Some(load.clone());
-        case.cuts.clone_from(&session.cuts);
+        case.cuts.clone_from(&session.notes.cuts);
         if stop {
             keep(session, &soak, history, case, &log, number)?;
             break;
@@ -178,7 +178,7 @@ impl Soak<'_> {
         let (kind, open) = (self.cycles.kind, self.cycles.open);
         let report = session.cut(kind, open, None, || self.rng.u64(..));
         writers.tell(session);
-        session.witness.cut(report.kind, job.settings.cache_mode);
+        session.testimony.witness.cut(report.kind, job.settings.cache_mode);
         self.cut = Some((report, session.rig.image("ssd")));
         self.follow(&mut feed, &session.rig);
         counters::delay(&session.rig, Delays::default());

@@ -79,9 +79,11 @@ pub fn explain(
 /// Whether what the backing device holds would do, if the cache were gone. What
 /// is not stamped has made no promise.
 fn stands(session: &Session<'_>, sector: u64, back: &[u8]) -> bool {
-    let allowed = session.witness.allowed(sector);
+    let allowed = session.testimony.witness.allowed(sector);
     match wire::classify(back, sector) {
-        Content::Stamped { run, seq, .. } => run != session.run || allowed.seqs.contains(&seq),
+        Content::Stamped { run, seq, .. } => {
+            run != session.testimony.run || allowed.seqs.contains(&seq)
+        }
         Content::Blank => allowed.blank,
         _ => true,
     }

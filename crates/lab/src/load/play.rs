@@ -252,7 +252,7 @@ fn opportunities(
     let reason = only_reason(counts, control, job.bypass);
     let closed = format!("{}: {}", reason.claim, reason.detail);
     let alone = if reason.open { Ok(()) } else { Err(closed) };
-    session.opportunities.push(reason);
+    session.notes.opportunities.push(reason);
     windows.and(alone)
 }
 

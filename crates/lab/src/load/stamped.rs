@@ -7,8 +7,7 @@
 
 use crate::session::Session;
 use crate::trouble::Stop;
-use judge::history::{History, Told};
-use judge::witness::Witness;
+use judge::history::Told;
 use scenario::StampedArea;
 use std::time::{Duration, Instant};
 use vm::Pending;
@@ -74,7 +73,7 @@ impl Writers {
                 flushed = true;
             }
         } else if Instant::now() >= self.next_flush {
-            let id = session.numbers.take_flush();
+            let id = session.testimony.take_flush();
             // Acknowledgements told before this were before the flush.
             session.tell(Told::FlushIssued { id });
             let pending = session.vm()?.start(Op::Flush { device: Device::Bcache });
@@ -128,11 +127,11 @@ impl Batch {
                 sectors: area.write_sectors,
             })
             .collect();
-        let first_seq = session.numbers.take_seqs(BATCH);
+        let first_seq = session.testimony.take_seqs(BATCH);
         let op = Op::Write {
             device: Device::Bcache,
             extents: extents.clone(),
-            run: session.run,
+            run: session.testimony.run,
             first_seq,
             writer: 0,
             fua: false,
@@ -153,8 +152,7 @@ pub fn rebase(session: &mut Session<'_>, area: StampedArea) -> Result<(), Stop> 
         sectors: u32::try_from((end - sector).min(PIECE)).unwrap_or(u32::MAX),
     });
     let runs = session.guest()?.read(Device::Bcache, pieces.collect(), 0)?;
-    session.witness = Witness::new();
-    session.history = History::default();
+    session.testimony.forget();
     for run in runs {
         let Content::Stamped { seq, .. } = run.content else { continue };
         let sectors = u32::try_from(run.sectors).unwrap_or(u32::MAX);
@@ -175,11 +173,11 @@ pub fn overwrite(session: &mut Session<'_>, ranges: &[Extent]) -> Result<(), Sto
     if ranges.is_empty() {
         return Ok(());
     }
-    let first_seq = session.numbers.take_seqs(ranges.len() as u64);
+    let first_seq = session.testimony.take_seqs(ranges.len() as u64);
     let op = Op::Write {
         device: Device::Bcache,
         extents: ranges.to_vec(),
-        run: session.run,
+        run: session.testimony.run,
         first_seq,
         writer: 1,
         fua: true,

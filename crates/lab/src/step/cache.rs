@@ -84,7 +84,7 @@ impl Play for Congested {
 /// Until the allocator is held and two pieces in a row are not cached.
 impl Play for Exhaust {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        let Some(&allocator) = session.holds.get(&self.held) else {
+        let Some(&allocator) = session.named.holds.get(&self.held) else {
             return Ok(Seen::Closed(format!("no hold {:?} was armed", self.held)));
         };
         let with = session.block(&self.with);

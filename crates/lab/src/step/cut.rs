@@ -12,7 +12,7 @@ impl Play for Cut {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let seed = session.seed;
         let report = session.cut(self.kind, self.open, self.lose.as_deref(), || seed);
-        session.witness.cut(report.kind, session.scenario.bcache.cache_mode);
+        session.testimony.witness.cut(report.kind, session.scenario.bcache.cache_mode);
         Ok(Seen::Done)
     }
 }

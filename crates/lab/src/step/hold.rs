@@ -29,7 +29,7 @@ impl Play for Hold {
             },
         };
         let id = session.rig.hold(hold);
-        session.holds.insert(self.name.clone(), id);
+        session.named.holds.insert(self.name.clone(), id);
         Ok(Seen::Done)
     }
 }
@@ -66,7 +66,7 @@ fn hold_write(
         phase,
     };
     let id = session.rig.hold_if(hold, test);
-    session.holds.insert(name.to_owned(), id);
+    session.named.holds.insert(name.to_owned(), id);
     Ok(Seen::Done)
 }
 
@@ -114,7 +114,7 @@ impl Play for AwaitHeld {
         const LIMIT: Duration = Duration::from_secs(10);
         const GLANCE: Duration = Duration::from_millis(20);
         let names: Vec<&String> = std::iter::once(&self.name).chain(&self.or).collect();
-        if let Some(unknown) = names.iter().find(|name| !session.holds.contains_key(**name)) {
+        if let Some(unknown) = names.iter().find(|name| !session.named.holds.contains_key(**name)) {
             return Ok(Seen::Closed(format!("no hold {unknown:?} was armed")));
         }
         let slice = if self.or.is_some() { GLANCE } else { ATTEND_EVERY };
@@ -126,7 +126,7 @@ impl Play for AwaitHeld {
                 attended = Instant::now();
             }
             for name in &names {
-                match session.rig.wait_held(session.holds[*name], slice, session.cancel) {
+                match session.rig.wait_held(session.named.holds[*name], slice, session.cancel) {
                     Ok(held) => {
                         return Ok(Seen::Open(format!(
                             "{name}: request for sectors {}+{} held at event {}",
@@ -148,7 +148,7 @@ impl Play for AwaitHeld {
 
 impl Play for Release {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        if let Some(&id) = session.holds.get(&self.name) {
+        if let Some(&id) = session.named.holds.get(&self.name) {
             session.rig.release(id);
         }
         Ok(Seen::Done)

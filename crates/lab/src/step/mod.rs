@@ -43,13 +43,13 @@ impl Session<'_> {
             (Seen::Open(detail), Some(claim)) => {
                 self.rig.mark_as(Mark::Proof, &format!("{claim}: {detail}"));
                 let claim = claim.clone();
-                self.opportunities.push(Opportunity { claim, open: true, detail });
+                self.notes.opportunities.push(Opportunity { claim, open: true, detail });
                 Ok(None)
             }
             (Seen::Closed(detail) | Seen::Absent(detail), claim) => {
                 let claim = claim.clone().unwrap_or_else(|| step.describe());
                 let why = format!("{claim}: {detail}");
-                self.opportunities.push(Opportunity { claim, open: false, detail });
+                self.notes.opportunities.push(Opportunity { claim, open: false, detail });
                 Err(Stop::Closed(why))
             }
         }

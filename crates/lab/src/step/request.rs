@@ -166,9 +166,10 @@ impl Play for WriteAll {
 
 /// Pieces of so many sectors, a stride apart, that lie within a block.
 fn all(block: Extent, sectors: u32, stride: Option<u32>) -> Vec<Extent> {
-    let starts = (0..block.sectors).step_by(stride.unwrap_or(sectors) as usize);
-    let fits = starts.filter(|start| start + sectors <= block.sectors);
-    fits.map(|start| Extent { sector: block.sector + u64::from(start), sectors }).collect()
+    let end = block.sector + u64::from(block.sectors);
+    let starts = (block.sector..end).step_by(stride.unwrap_or(sectors) as usize);
+    let fits = starts.take_while(|start| start + u64::from(sectors) <= end);
+    fits.map(|sector| Extent { sector, sectors }).collect()
 }
 
 #[cfg(test)]

@@ -1,36 +1,30 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the machine tests boot: `cargo xtask test` builds it and tells where
-//! it is; see `xtask/src/test.rs`.
+//! Cases for the tests with machines.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test program uses its own part")]
 
-use lab::{ArmImage, Tools};
+#[path = "../../../vm/tests/built/mod.rs"]
+mod built;
+
+use evidence::Case;
+use lab::{ArmImage, CaseSpec, Left, Tools, run_case};
+use proc::Cancel;
 use scenario::Scenario;
 use std::path::{Path, PathBuf};
-use vm::Accel;
-
-fn path(variable: &str) -> PathBuf {
-    std::env::var_os(variable)
-        .unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask test`"))
-        .into()
-}
 
 /// A folder or file of the checkout.
 pub fn repo(below: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(below)
 }
 
-/// The kernel of an arm, `base`, `rust` or `panics`.
+/// The kernel of an arm.
 pub fn image(arm: &str) -> ArmImage {
-    let kernel = path(&format!("BCLAB_KERNEL_{}", arm.to_uppercase()));
-    ArmImage { name: arm.to_owned(), kernel }
+    ArmImage { name: arm.to_owned(), kernel: built::kernel(arm) }
 }
 
 pub fn tools() -> Tools {
-    let accel = match std::env::var("BCLAB_ACCEL").as_deref() {
-        Ok("kvm") => Accel::Kvm,
-        _ => Accel::Tcg,
-    };
-    Tools { initramfs: path("BCLAB_INITRAMFS"), accel, ..Tools::default() }
+    let profiles = repo("workloads/disks");
+    let (initramfs, accel) = (built::initramfs(), built::accel());
+    Tools { initramfs, accel, profiles, ..Tools::default() }
 }
 
 pub fn scenario_text(name: &str) -> String {
@@ -39,4 +33,18 @@ pub fn scenario_text(name: &str) -> String {
 
 pub fn parse(text: &str) -> Scenario {
     scenario::parse(Path::new("test.toml"), text).unwrap()
+}
+
+/// Plays a case once, in a folder that goes away.
+pub fn play(arm: &str, scenario: &Scenario) -> Case {
+    let out = tempfile::tempdir().unwrap();
+    play_in(out.path(), arm, scenario, None)
+}
+
+pub fn play_in(out: &Path, arm: &str, scenario: &Scenario, left: Option<Left>) -> Case {
+    let image = image(arm);
+    let spec = CaseSpec::new(&image, scenario, 1, 1).from_what_was_left(left);
+    let case = run_case(&spec, &tools(), out, &|_| {}, &Cancel::new()).unwrap();
+    println!("{case:#?}");
+    case
 }

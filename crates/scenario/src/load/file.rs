@@ -5,6 +5,7 @@ use super::job::{Bypass, Job, JobText, jobs_of};
 use super::plan::{Cycles, LoadPlan, StampedArea};
 use crate::error::{ScenarioError, wrong};
 use crate::layout::BUCKET_KIB;
+use crate::number::if_within;
 use crate::permit::Permits;
 use crate::scenario::Scenario;
 use crate::setup::{BcacheSetup, CacheMode, Disks};
@@ -13,6 +14,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Of a case, in seconds: a week.
+const LONGEST_S: u64 = 604_800;
 
 /// A load scenario: a fio job on bcache, counted instead of staged.
 #[derive(Deserialize, JsonSchema)]
@@ -37,6 +41,8 @@ pub(crate) struct LoadFile {
     bypass: Option<Bypass>,
     /// About how many seconds a case takes, for the estimate; 10 more than fio
     /// runs, when absent.
+    #[serde(default, deserialize_with = "if_within::<1, LONGEST_S, _, _>")]
+    #[schemars(range(min = 1, max = LONGEST_S))]
     about_s: Option<u64>,
     /// The two virtual disks.
     disks: Disks,
@@ -106,7 +112,7 @@ fn parse_kind(
         return Err(ScenarioError::Syntax { path: job.file.path.clone(), line, message });
     }
     check_cycles(&raw, room).map_err(|(word, message)| wrong(text.find(word), message))?;
-    let runtime = job.file.runtime_s().unwrap_or(10);
+    let runtime = job.file.runtime_s().unwrap_or(10).min(LONGEST_S);
     let bcache = BcacheSetup {
         cache_mode: job.settings.cache_mode,
         bucket_kib: BUCKET_KIB,
@@ -146,8 +152,8 @@ fn check_cycles(raw: &LoadFile, room: u64) -> Result<(), (&'static str, String)>
     }
     if let Some(cycles) = raw.cycles {
         let [least, most] = cycles.events;
-        if cycles.count == 0 || least == 0 || least > most {
-            let why = "count must be at least 1, events = [LEAST, MOST] with 0 < LEAST <= MOST";
+        if least == 0 || least > most {
+            let why = "events = [LEAST, MOST] with 0 < LEAST <= MOST";
             return Err(("[cycles]", why.to_owned()));
         }
         if raw.stamped.is_none() {
@@ -157,14 +163,12 @@ fn check_cycles(raw: &LoadFile, room: u64) -> Result<(), (&'static str, String)>
     }
     let Some(area) = raw.stamped else { return Ok(()) };
     let fits = (area.sector + area.sectors) * 512 <= room;
-    let whole = area.write_sectors > 0
-        && area.sectors >= u64::from(area.write_sectors)
-        && area.sectors.is_multiple_of(u64::from(area.write_sectors));
-    if fits && whole && area.depth > 0 {
+    let whole = area.sectors.is_multiple_of(u64::from(area.write_sectors));
+    if fits && whole {
         return Ok(());
     }
     let why = format!(
-        "the area must end before sector {}, and be a multiple of write_sectors; depth at least 1",
+        "the area must end before sector {}, and be a multiple of write_sectors",
         room / 512
     );
     Err(("[stamped]", why))

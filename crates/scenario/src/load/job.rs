@@ -4,6 +4,7 @@
 
 use super::jobfile::JobFile;
 use crate::error::ScenarioError;
+use crate::number::{LONGEST_MS, within};
 use crate::setup::CacheMode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,10 @@ impl Bypass {
     }
 }
 
+/// `sequential_cutoff` is an unsigned int of bytes.
+const LARGEST_KIB: u64 = (1 << 22) - 1;
+const LONGEST_US: u64 = LONGEST_MS * 1000;
+
 /// bcache's sysfs files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -67,13 +72,16 @@ pub struct Settings {
     /// `cache_mode`.
     pub cache_mode: CacheMode,
     /// `sequential_cutoff` in KiB; 0 switches it off.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "within::<0, LARGEST_KIB, _, _>")]
+    #[schemars(range(min = 0, max = LARGEST_KIB))]
     pub sequential_cutoff_kib: u64,
     /// `congested_read_threshold_us`; 0 switches it off.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "within::<0, LONGEST_US, _, _>")]
+    #[schemars(range(min = 0, max = LONGEST_US))]
     pub congested_read_us: u64,
     /// `congested_write_threshold_us`; 0 switches it off.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "within::<0, LONGEST_US, _, _>")]
+    #[schemars(range(min = 0, max = LONGEST_US))]
     pub congested_write_us: u64,
 }
 
@@ -99,12 +107,20 @@ impl Settings {
 #[serde(deny_unknown_fields, default)]
 pub struct Delays {
     /// Each write to the backing device.
+    #[serde(deserialize_with = "within::<0, LONGEST_MS, _, _>")]
+    #[schemars(range(min = 0, max = LONGEST_MS))]
     pub hdd_write: u64,
     /// Each discard of the backing device.
+    #[serde(deserialize_with = "within::<0, LONGEST_MS, _, _>")]
+    #[schemars(range(min = 0, max = LONGEST_MS))]
     pub hdd_trim: u64,
     /// Each read of the cache device.
+    #[serde(deserialize_with = "within::<0, LONGEST_MS, _, _>")]
+    #[schemars(range(min = 0, max = LONGEST_MS))]
     pub ssd_read: u64,
     /// Each write to the cache device.
+    #[serde(deserialize_with = "within::<0, LONGEST_MS, _, _>")]
+    #[schemars(range(min = 0, max = LONGEST_MS))]
     pub ssd_write: u64,
 }
 

@@ -127,8 +127,8 @@ impl JobFile {
                 let offset = find("offset").and_then(|o| bytes(&o.value)).unwrap_or(0);
                 let step = find("offset_increment").and_then(|o| bytes(&o.value)).unwrap_or(0);
                 let jobs = find("numjobs").and_then(|o| o.value.parse().ok()).unwrap_or(1_u64);
-                let last = step * jobs.saturating_sub(1);
-                Some((offset + last + bytes(&size.value)?, size.line))
+                let last = step.saturating_mul(jobs.saturating_sub(1));
+                Some((bytes(&size.value)?.saturating_add(offset).saturating_add(last), size.line))
             })
             .max()
     }

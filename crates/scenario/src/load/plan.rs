@@ -2,11 +2,14 @@
 //! What a load scenario has instead of steps.
 
 use super::job::Job;
+use crate::number::{LONGEST_MS, within};
 use crate::permit::Permits;
-use crate::step::{CutKind, OpenWrites};
+use crate::setup::LARGEST_DISK;
+use crate::step::OpenWrites;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use vdisk::CutKind;
 
 /// What a load scenario has instead of steps.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub struct LoadPlan {
 #[serde(deny_unknown_fields)]
 pub struct Cycles {
     /// How many.
+    #[serde(deserialize_with = "within::<1, MOST_CYCLES, _, _>")]
+    #[schemars(range(min = 1, max = MOST_CYCLES))]
     pub count: u32,
     /// Events of the disks' common sequence after which the power goes, from
     /// the start of the load: at least and at most; the seed chooses.
@@ -42,12 +47,15 @@ pub struct Cycles {
     #[serde(default)]
     pub open: OpenWrites,
     /// Milliseconds from one flush to the next.
-    #[serde(default = "often")]
+    #[serde(default = "often", deserialize_with = "within::<1, LONGEST_MS, _, _>")]
+    #[schemars(range(min = 1, max = LONGEST_MS))]
     pub flush_every_ms: u64,
     /// Go on for so long, whatever `count` says; from the command line.
     #[serde(skip)]
     pub hours: Option<f64>,
 }
+
+const MOST_CYCLES: u64 = 1_000_000;
 
 fn power() -> CutKind {
     CutKind::Power
@@ -63,11 +71,19 @@ fn often() -> u64 {
 #[serde(deny_unknown_fields)]
 pub struct StampedArea {
     /// First sector.
+    #[serde(deserialize_with = "within::<0, LARGEST_DISK, _, _>")]
+    #[schemars(range(min = 0, max = LARGEST_DISK))]
     pub sector: u64,
     /// Length.
+    #[serde(deserialize_with = "within::<1, LARGEST_DISK, _, _>")]
+    #[schemars(range(min = 1, max = LARGEST_DISK))]
     pub sectors: u64,
     /// Length of each write.
+    #[serde(deserialize_with = "within::<1, 32768, _, _>")]
+    #[schemars(range(min = 1, max = 32768))]
     pub write_sectors: u32,
     /// Writes in flight at once.
+    #[serde(deserialize_with = "within::<1, 1024, _, _>")]
+    #[schemars(range(min = 1, max = 1024))]
     pub depth: u32,
 }

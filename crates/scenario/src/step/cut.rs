@@ -4,6 +4,7 @@
 use super::verb::{Mention, Verb};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use vdisk::CutKind;
 
 /// Takes the machine down at one instant of the disks' common sequence.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -21,7 +22,7 @@ pub struct Cut {
 
 impl Verb for Cut {
     fn describe(&self) -> String {
-        format!("{:?} cut", self.kind).to_lowercase()
+        format!("{} cut", self.kind)
     }
 
     fn mentions(&self) -> Vec<Mention<'_>> {
@@ -53,16 +54,6 @@ impl Verb for Judge {
     fn describe(&self) -> String {
         "judge".into()
     }
-}
-
-/// What a cut takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum CutKind {
-    /// RAM and the disks' volatile caches.
-    Power,
-    /// RAM only.
-    Reset,
 }
 
 /// What a power cut does to writes that were completed but not flushed, or on

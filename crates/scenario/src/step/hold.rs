@@ -3,6 +3,7 @@
 
 use super::disk::Disk;
 use super::verb::{Mention, Proof, Verb};
+use crate::number::{LONGEST_MS, within};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -198,6 +199,8 @@ pub struct Arrives {
     /// Block; `data_offset` is added on the HDD.
     pub at: String,
     /// Limit, in milliseconds.
+    #[serde(deserialize_with = "within::<0, LONGEST_MS, _, _>")]
+    #[schemars(range(min = 0, max = LONGEST_MS))]
     pub for_ms: u64,
 }
 
@@ -220,6 +223,8 @@ pub struct Slow {
     /// Kind of request.
     pub op: HoldOp,
     /// By how many milliseconds.
+    #[serde(deserialize_with = "within::<0, LONGEST_MS, _, _>")]
+    #[schemars(range(min = 0, max = LONGEST_MS))]
     pub ms: u64,
 }
 
@@ -257,5 +262,9 @@ pub enum Spoil {
     /// It fails with EIO, without any effect.
     Eio,
     /// It takes so many milliseconds more.
-    SlowMs(u64),
+    SlowMs(
+        #[serde(deserialize_with = "within::<0, LONGEST_MS, _, _>")]
+        #[schemars(range(min = 0, max = LONGEST_MS))]
+        u64,
+    ),
 }

@@ -2,6 +2,7 @@
 //! What is in bcache's journal and in its btree on the SSD.
 
 use super::verb::{Mention, Piece, Proof, Verb};
+use crate::number::{LONGEST_MS, within};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -14,6 +15,8 @@ pub struct AwaitInvalidation {
     /// Block.
     pub at: String,
     /// Limit, in milliseconds.
+    #[serde(deserialize_with = "within::<0, LONGEST_MS, _, _>")]
+    #[schemars(range(min = 0, max = LONGEST_MS))]
     pub for_ms: u64,
 }
 
@@ -37,6 +40,8 @@ pub struct AwaitJournaled {
     /// Block.
     pub at: String,
     /// Limit, in milliseconds.
+    #[serde(deserialize_with = "within::<0, LONGEST_MS, _, _>")]
+    #[schemars(range(min = 0, max = LONGEST_MS))]
     pub for_ms: u64,
 }
 
@@ -112,6 +117,8 @@ pub struct AwaitDropped {
     /// The block whose key stays.
     pub beside: String,
     /// Limit, in milliseconds.
+    #[serde(deserialize_with = "within::<0, LONGEST_MS, _, _>")]
+    #[schemars(range(min = 0, max = LONGEST_MS))]
     pub for_ms: u64,
 }
 

@@ -2,6 +2,7 @@
 //! The life of a backing device and its cache set.
 
 use super::verb::{Mention, Proof, Verb};
+use crate::number::{LONGEST_MS, if_within, within};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -28,6 +29,8 @@ pub struct AwaitState {
     /// Which.
     pub is: LifeState,
     /// Limit, in milliseconds, past which the case is `hung`.
+    #[serde(default, deserialize_with = "if_within::<0, LONGEST_MS, _, _>")]
+    #[schemars(range(min = 0, max = LONGEST_MS))]
     pub within_ms: Option<u64>,
 }
 
@@ -49,6 +52,8 @@ pub struct RewriteUntil {
     /// The state.
     pub is: LifeState,
     /// Limit, in milliseconds.
+    #[serde(deserialize_with = "within::<0, LONGEST_MS, _, _>")]
+    #[schemars(range(min = 0, max = LONGEST_MS))]
     pub within_ms: u64,
 }
 

@@ -3,6 +3,8 @@
 
 use super::disk::Disk;
 use super::verb::{Mention, Piece, Proof, Verb};
+use crate::number::{LONGEST_MS, if_within, within};
+use crate::setup::LARGEST_DISK;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -215,16 +217,26 @@ pub struct WriteAll {
     /// Block to write in.
     pub r#in: String,
     /// Length of each, in sectors.
+    #[serde(deserialize_with = "within::<1, LONGEST_WRITE, _, _>")]
+    #[schemars(range(min = 1, max = LONGEST_WRITE))]
     pub sectors: u32,
     /// From the start of one to that of the next, in sectors; as long as they are
     /// where nothing is said.
+    #[serde(default, deserialize_with = "if_within::<1, LARGEST_DISK, _, _>")]
+    #[schemars(range(min = 1, max = LARGEST_DISK))]
     pub stride: Option<u32>,
     /// How many at once.
-    #[serde(default = "one")]
+    #[serde(default = "one", deserialize_with = "within::<1, 1024, _, _>")]
+    #[schemars(range(min = 1, max = 1024))]
     pub depth: u32,
     /// Limit for all of them, in milliseconds.
+    #[serde(deserialize_with = "within::<0, LONGEST_MS, _, _>")]
+    #[schemars(range(min = 0, max = LONGEST_MS))]
     pub within_ms: u64,
 }
+
+/// In sectors: 16 MiB.
+const LONGEST_WRITE: u64 = 1 << 15;
 
 fn one() -> u32 {
     1

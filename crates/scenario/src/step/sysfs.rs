@@ -2,6 +2,7 @@
 //! What a scenario sets and asks of bcache in sysfs.
 
 use super::verb::Verb;
+use crate::number::if_within;
 use crate::setup::CacheMode;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -36,6 +37,9 @@ impl Verb for Set {
     }
 }
 
+/// TOML has no larger number.
+const LARGEST_COUNT: u64 = i64::MAX as u64;
+
 /// Demands something of a counter of the tracker, where the arm has it; if
 /// it does not hold, the case is `imprecise`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -44,8 +48,12 @@ pub struct CheckCounter {
     /// Which.
     pub name: Counter,
     /// Its value now.
+    #[serde(default, deserialize_with = "if_within::<0, LARGEST_COUNT, _, _>")]
+    #[schemars(range(min = 0, max = LARGEST_COUNT))]
     pub is: Option<u64>,
     /// How much it has grown since the last step that read it.
+    #[serde(default, deserialize_with = "if_within::<0, LARGEST_COUNT, _, _>")]
+    #[schemars(range(min = 0, max = LARGEST_COUNT))]
     pub grew_by: Option<u64>,
 }
 

@@ -174,6 +174,9 @@ fn a_crate_with_a_line_too_many_is_too_long() {
     let (_dir, package) =
         fake(&[("src/lib.rs", "\n\n\n"), ("src/a.rs", "//\n//\n"), ("tests/t.rs", "//\n")]);
     let packages = [package];
-    assert_eq!(workspace::longer_than(&packages, 4), ["  fake: 5"]);
-    assert_eq!(workspace::longer_than(&packages, 5), [""; 0]);
+    assert_eq!(workspace::longer_than(&packages, Package::lines, 4), ["  fake: 5"]);
+    assert_eq!(workspace::longer_than(&packages, Package::lines, 5), [""; 0]);
+    let all = Package::lines_with_tests;
+    assert_eq!(workspace::longer_than(&packages, all, 5), ["  fake: 6"]);
+    assert_eq!(workspace::longer_than(&packages, all, 6), [""; 0]);
 }

@@ -33,6 +33,11 @@ impl Package {
         let src = self.dir.join("src");
         if src.is_dir() { lines_below(&src) } else { 0 }
     }
+
+    /// Lines of all its Rust files, its tests' programs and benchmarks included.
+    pub fn lines_with_tests(&self) -> usize {
+        lines_below(&self.dir)
+    }
 }
 
 /// Asks cargo; needs no network.
@@ -57,11 +62,11 @@ pub fn packages(workspace: impl AsRef<Path>) -> Vec<Package> {
     metadata.packages.iter().map(package).collect()
 }
 
-/// One line for each crate that has more than `most` lines.
-pub fn longer_than(packages: &[Package], most: usize) -> Vec<String> {
+/// One line for each crate of which `lines` are more than `most`.
+pub fn longer_than(packages: &[Package], lines: fn(&Package) -> usize, most: usize) -> Vec<String> {
     packages
         .iter()
-        .map(|package| (package, package.lines()))
+        .map(|package| (package, lines(package)))
         .filter(|(_, lines)| *lines > most)
         .map(|(package, lines)| format!("  {}: {lines}", package.name))
         .collect()

@@ -6,7 +6,6 @@ use crate::log::{Life, Log, LogError};
 use crate::media::Media;
 use crate::rig::Snapshot;
 use crate::rng::Rng;
-use crate::store::Body;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
@@ -282,13 +281,5 @@ impl Iterator for States<'_> {
                 return Some(Ok(state));
             }
         }
-    }
-}
-
-impl OpenChange {
-    /// Whether the change only removes content (trim, write-zeroes).
-    #[must_use]
-    pub fn is_zeroes(&self) -> bool {
-        matches!(self.change.body, Body::Zero)
     }
 }
