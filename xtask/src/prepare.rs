@@ -262,9 +262,12 @@ fn obtain_source(dirs: &Dirs, kernel: &KernelArgs, ui: &Ui, cancel: &Cancel) -> 
 pub fn source_error(error: kbuild::SourceError) -> anyhow::Error {
     use kbuild::SourceError as E;
     match error {
-        E::Spec { .. } | E::Dirty { .. } | E::NotKernel { .. } | E::NoBcache { .. } => {
-            exit::usage(error.to_string())
-        }
+        E::Spec { .. }
+        | E::Dirty { .. }
+        | E::NoCommit { .. }
+        | E::Partial { .. }
+        | E::NotKernel { .. }
+        | E::NoBcache { .. } => exit::usage(error.to_string()),
         E::Cancelled(cancelled) => cancelled.into(),
         E::Apt(_) => exit::setup(format!("the kernel source cannot be fetched: {error}")),
         other => anyhow::Error::new(other).context("cannot use the kernel source"),
