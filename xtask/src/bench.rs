@@ -19,7 +19,7 @@ pub fn main(args: &BenchArgs, cancel: &Cancel) -> Result<ExitCode> {
     let ui = Ui::new();
     let dirs = prepare::dirs()?;
     let arms = prepare::choose_arms(&dirs, &[])?;
-    let kernel = KernelArgs { kernel_src: None, config: "plain".to_owned() };
+    let kernel = KernelArgs::of("plain");
     let session = SessionArgs::of(kernel.clone(), AccelArg::Auto, false);
     let ready = prepare::ready(&dirs, &arms, &session, &ui, cancel)?;
     let (samples, all) = (args.samples, !args.disks && !args.sweep);

@@ -73,7 +73,7 @@ pub fn all(dirs: &Dirs, names: &[String], ui: &Ui, cancel: &Cancel) -> Result<bo
 }
 
 fn kernel(config: &str) -> KernelArgs {
-    KernelArgs { kernel_src: None, config: config.to_owned() }
+    KernelArgs::of(config)
 }
 
 /// The lab's own arms in a role.

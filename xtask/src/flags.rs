@@ -22,7 +22,7 @@ pub use perf::{PerfArgs, PerfPart};
 pub use results::{EvidenceArgs, ReplayArgs, ShowArgs};
 pub use run::RunArgs;
 pub use series::SeriesArgs;
-pub use session::{AccelArg, KernelArgs, SessionArgs};
+pub use session::{AccelArg, KernelArgs, OwnArgs, SessionArgs};
 pub use shard::{ShardArgs, ShardCommand, ShardMergeArgs, ShardPlanArgs, ShardRunArgs};
 pub use shell::ShellArgs;
 pub use upkeep::{BenchArgs, BuildArgs, CleanArgs, SetupArgs, TestArgs};

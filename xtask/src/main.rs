@@ -14,6 +14,7 @@ mod explore;
 mod figure;
 mod files;
 mod flags;
+mod kvm;
 mod list;
 mod log;
 mod new;

@@ -10,8 +10,8 @@ use evidence::nightly::Unbuilt;
 use evidence::{ArmRecord, ConfigRecord, GuestRecord, QemuRecord, SourceRecord, ToolchainRecord};
 use kbuild::setup::{self, Fix, Scope, SetupError};
 use kbuild::{
-    Arm, Builder, CcKind, Dirs, Event, Image, KernelConfig, Occasion, Provenance, Source,
-    SourceSpec,
+    Arm, Builder, CcKind, Dirs, Event, Host, Image, KernelConfig, MakeVars, Occasion, Provenance,
+    Source, SourceSpec,
 };
 use lab::{ArmImage, Tools};
 use proc::{Cancel, first_line, shell};
@@ -97,7 +97,7 @@ pub fn relay<'a>(ui: &'a Ui, stage: &'a Stage<'_>) -> impl Fn(Event) + 'a {
 
 /// Finds what is wrong with the kernel options before anything slow begins.
 pub fn check_kernel_args(dirs: &Dirs, kernel: &KernelArgs) -> Result<()> {
-    KernelConfig::load(dirs, &kernel.config).map_err(|error| exit::usage(error.to_string()))?;
+    kernel_config(dirs, kernel)?;
     if let Some(given) = &kernel.kernel_src {
         SourceSpec::parse(given).map_err(source_error)?;
     }
@@ -133,7 +133,7 @@ pub fn prepare(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<Prepared> {
-    let config = load_config(dirs, &kernel.config)?;
+    let config = kernel_config(dirs, kernel)?;
     let images = build_arms(dirs, arms, kernel, ui, cancel)?;
     let guest = guest_image(dirs, ui, cancel)?;
     let first = images.first().context("no arm to run")?;
@@ -191,7 +191,7 @@ pub fn build_arms(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<Vec<Image>> {
-    let config = load_config(dirs, &kernel.config)?;
+    let config = kernel_config(dirs, kernel)?;
     let source = obtain_source(dirs, kernel, ui, cancel)?;
     let builder = Builder::new(dirs, &source, &config).map_err(build_error)?;
     // A patch that does not apply is known before the first kernel is built.
@@ -218,7 +218,7 @@ pub fn build_what_fits(
     cancel: &Cancel,
 ) -> Result<(Vec<Arm>, Vec<Unbuilt>, SourceRecord)> {
     use kbuild::BuildError as E;
-    let config = load_config(dirs, &kernel.config)?;
+    let config = kernel_config(dirs, kernel)?;
     let source = obtain_source(dirs, kernel, ui, cancel)?;
     let builder = Builder::new(dirs, &source, &config).map_err(build_error)?;
     let (mut fit, mut unbuilt) = (Vec::new(), Vec::new());
@@ -232,7 +232,9 @@ pub fn build_what_fits(
                 continue;
             }
             Err(E::Patch { error, .. }) => ("does not apply", error.to_string()),
-            Err(error @ E::NoRust { .. }) => ("needs Rust in the kernel", error.to_string()),
+            Err(error @ (E::NoRust { .. } | E::RustRefused(_))) => {
+                ("needs Rust in the kernel", error.to_string())
+            }
             Err(E::Failed { first_error, .. }) => ("does not build", first_error),
             Err(other) => return Err(build_error(other)),
         };
@@ -245,6 +247,17 @@ pub fn build_what_fits(
 /// `kernel-config/NAME.toml`.
 pub fn load_config(dirs: &Dirs, name: &str) -> Result<KernelConfig> {
     KernelConfig::load(dirs, name).map_err(|error| exit::usage(error.to_string()))
+}
+
+/// That, with what the user adds to it.
+fn kernel_config(dirs: &Dirs, kernel: &KernelArgs) -> Result<KernelConfig> {
+    let mut config = load_config(dirs, &kernel.config)?;
+    for fragment in &kernel.own.fragments {
+        config.add_fragment(fragment).map_err(|error| exit::usage(error.to_string()))?;
+    }
+    config.make =
+        MakeVars::parse(&kernel.own.make).map_err(|error| exit::usage(error.to_string()))?;
+    Ok(config)
 }
 
 fn obtain_source(dirs: &Dirs, kernel: &KernelArgs, ui: &Ui, cancel: &Cancel) -> Result<Source> {
@@ -262,9 +275,12 @@ fn obtain_source(dirs: &Dirs, kernel: &KernelArgs, ui: &Ui, cancel: &Cancel) -> 
 pub fn source_error(error: kbuild::SourceError) -> anyhow::Error {
     use kbuild::SourceError as E;
     match error {
-        E::Spec { .. } | E::Dirty { .. } | E::NotKernel { .. } | E::NoBcache { .. } => {
-            exit::usage(error.to_string())
-        }
+        E::Spec { .. }
+        | E::Dirty { .. }
+        | E::NoCommit { .. }
+        | E::Partial { .. }
+        | E::NotKernel { .. }
+        | E::NoBcache { .. } => exit::usage(error.to_string()),
         E::Cancelled(cancelled) => cancelled.into(),
         E::Apt(_) => exit::setup(format!("the kernel source cannot be fetched: {error}")),
         other => anyhow::Error::new(other).context("cannot use the kernel source"),
@@ -275,8 +291,10 @@ pub fn source_error(error: kbuild::SourceError) -> anyhow::Error {
 pub fn build_error(error: kbuild::BuildError) -> anyhow::Error {
     use kbuild::BuildError as E;
     match error {
-        E::Patch { .. } | E::NoRust { .. } | E::Config(_) => exit::usage(error.to_string()),
-        E::Toolchain(_) => exit::setup(error.to_string()),
+        E::Patch { .. } | E::NoRust { .. } | E::RustRefused(_) | E::Config(_) => {
+            exit::usage(error.to_string())
+        }
+        E::Toolchain(_) | E::RustUnavailable { .. } => exit::setup(error.to_string()),
         E::Cancelled(cancelled) => cancelled.into(),
         other => anyhow::Error::new(other),
     }
@@ -302,7 +320,7 @@ fn describe(event: &image::ImageEvent) -> String {
     match event {
         E::BuildingAgent => "building the agent".to_owned(),
         E::Fetching(debian::Event::Notice(text)) => text.clone(),
-        E::Fetching(_) => "fetching fio's source".to_owned(),
+        E::Fetching(_) => "fetching Debian's packages for the guest".to_owned(),
         E::BuildingFio { version } => format!("building fio {version}"),
         E::Ready { .. } => String::new(),
     }
@@ -317,10 +335,8 @@ pub fn choose_accel(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<Accel> {
-    match wanted {
-        AccelArg::Kvm => return Ok(Accel::Kvm),
-        AccelArg::Tcg => return Ok(Accel::Tcg),
-        AccelArg::Auto => {}
+    if wanted == AccelArg::Tcg {
+        return Ok(Accel::Tcg);
     }
     let probe = Probe {
         kernel: kernel.path.clone(),
@@ -328,14 +344,20 @@ pub fn choose_accel(
         cache: dirs.cache.clone(),
         deadline: KVM_DEADLINE,
     };
+    let mut reason = String::new();
     let mut say = |event: ProbeEvent| match event {
         ProbeEvent::Trying => ui.say("accelerator: trying KVM with a real boot"),
         ProbeEvent::Chosen { accel, why, cached } => {
             let known = if cached { ", as found earlier" } else { "" };
-            ui.say(&format!("accelerator: {accel} ({why}{known})"));
+            reason = format!("{why}{known}");
+            ui.say(&format!("accelerator: {accel} ({reason})"));
         }
     };
     match vm::accelerator(&probe, &mut say, cancel) {
+        Ok(Accel::Tcg) if wanted == AccelArg::Kvm => Err(exit::setup(format!(
+            "--accel kvm: {reason}; `cargo xtask setup --try-kvm` tries again, and prints what to \
+             report"
+        ))),
         Ok(accel) => Ok(accel),
         Err(vm::VmError::Cancelled) => Err(proc::Cancelled.into()),
         Err(error) => Err(anyhow::Error::new(error).context("cannot probe the accelerator")),
@@ -366,7 +388,7 @@ pub fn set_up(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<()> {
-    let config = load_config(dirs, &kernel.config)?;
+    let config = kernel_config(dirs, kernel)?;
     complete(dirs, scope(&config), no_install, ui, cancel)
 }
 
@@ -383,7 +405,9 @@ pub fn complete(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<()> {
-    let survey = setup::survey(dirs, scope);
+    let host = Host::running();
+    setup::check_fit(&host, dirs).map_err(setup_error)?;
+    let survey = setup::survey(&host, dirs, scope);
     if survey.is_complete() {
         return Ok(());
     }
@@ -418,7 +442,7 @@ pub fn fix_in_words(fix: &Fix) -> String {
     }
 }
 
-fn setup_error(error: SetupError) -> anyhow::Error {
+pub fn setup_error(error: SetupError) -> anyhow::Error {
     match error {
         SetupError::Cancelled(cancelled) => cancelled.into(),
         other => exit::setup(other.to_string()),

@@ -94,8 +94,7 @@ fn play(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<ExitCode> {
-    let config = bundle.config.name.clone();
-    let given = KernelArgs { kernel_src: None, config };
+    let given = KernelArgs::of(&bundle.config.name);
     prepare::set_up(dirs, &given, args.no_install, ui, cancel)?;
     let image = kernel::same(args, bundle, dirs, ui, cancel)?;
     let guest = prepare::guest_image(dirs, ui, cancel)?;

@@ -3,25 +3,40 @@
 
 use crate::flags::SetupArgs;
 use crate::ui::Ui;
-use crate::{exit, prepare};
+use crate::{exit, kvm, prepare};
 use anyhow::Result;
-use kbuild::setup::{self, Scope, State, Survey};
+use kbuild::Host;
+use kbuild::setup::{self, Os, Scope, State, Survey};
 use proc::Cancel;
 use std::process::ExitCode;
 
 pub fn main(args: &SetupArgs, cancel: &Cancel) -> Result<ExitCode> {
     let dirs = prepare::dirs()?;
+    if args.try_kvm {
+        return kvm::report(&dirs, cancel);
+    }
     let config = prepare::load_config(&dirs, &args.config)?;
     let mut scopes = vec![prepare::scope(&config)];
     if args.tests {
         scopes.push(Scope::Test);
     }
+    if let Some(id) = &args.as_host {
+        let os = Os::named(id).ok_or_else(|| {
+            exit::usage(format!("no host {id:?} is described; there are {}", Os::all().join(", ")))
+        })?;
+        for scope in scopes {
+            report(&setup::survey_as(&os, scope));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let host = Host::running();
+    setup::check_fit(&host, &dirs).map_err(prepare::setup_error)?;
     let mut missing = None;
     for scope in scopes {
         if !args.check {
             prepare::complete(&dirs, scope, false, &Ui::new(), cancel)?;
         }
-        if !report(&setup::survey(&dirs, scope)) {
+        if !report(&setup::survey(&host, &dirs, scope)) {
             missing = Some(scope);
         }
     }
@@ -35,9 +50,8 @@ pub fn main(args: &SetupArgs, cancel: &Cancel) -> Result<ExitCode> {
 /// is.
 fn report(survey: &Survey) -> bool {
     print(survey);
-    let packages = survey.packages();
-    if !packages.is_empty() {
-        println!("\nby hand: apt-get install --no-install-recommends {}", packages.join(" "));
+    if let Some(command) = survey.command() {
+        println!("\nby hand: {command}");
     }
     survey.is_complete()
 }

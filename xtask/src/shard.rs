@@ -91,6 +91,14 @@ pub fn plan_of(options: Options<'_>, shards: u32, out: &Path) -> Result<Plan> {
         attempts: options.attempts,
         kernel_src: options.kernel.kernel_src.as_deref().map(lasting_path),
         config: options.kernel.config,
+        config_fragments: options
+            .kernel
+            .own
+            .fragments
+            .iter()
+            .map(|path| lasting_path(&path.to_string_lossy()))
+            .collect(),
+        make: options.kernel.own.make,
         accel: word(options.accel),
         arms: options.arms.iter().map(|word| lasting(word)).collect::<Result<_>>()?,
         scenarios: options

@@ -76,7 +76,7 @@ fn with_machines(cargo: &mut Command, repo: &Path, ui: &Ui, cancel: &Cancel) -> 
     };
     let mut arms = prepare::arms_of(&dirs, Occasion::Tests)?;
     arms.extend(prepare::choose_arms(&dirs, &["panics", "hangs", "floods", "warns"].map(data))?);
-    let kernel = KernelArgs { kernel_src: None, config: "plain".to_owned() };
+    let kernel = KernelArgs::of("plain");
     let ready = prepare::prepare(&dirs, &arms, &kernel, AccelArg::Auto, ui, cancel)?;
     cargo.args([
         "--features",

@@ -161,3 +161,105 @@ fn cycles_and_hours_are_for_loads_with_power_cuts() {
         .code(2)
         .stderr(contains("cannot be used with"));
 }
+
+#[test]
+fn what_make_is_told_where_to_build_is_not_the_user_s() {
+    let args = ["build", "base", "--make", "O=/tmp/x"];
+    xtask().args(args).assert().code(2).stderr(contains("O=/tmp/x").and(contains("the lab sets")));
+}
+
+#[test]
+fn a_fragment_is_read_before_anything_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let fragment = dir.path().join("mine.config");
+    let build = || {
+        let mut command = xtask();
+        command.args(["build", "base", "--config-fragment"]).arg(&fragment);
+        command
+    };
+    build().assert().code(2).stderr(contains("mine.config"));
+    std::fs::write(&fragment, "CONFIG_X=y\nCONFIG_Y\n").unwrap();
+    build().assert().code(2).stderr(contains("mine.config:2").and(contains("CONFIG_Y")));
+}
+
+#[test]
+fn a_plan_of_shards_keeps_what_the_user_adds_to_the_kernel() {
+    let dir = tempfile::tempdir().unwrap();
+    let fragment = dir.path().join("mine.config");
+    std::fs::write(&fragment, "CONFIG_X=y\n").unwrap();
+    xtask()
+        .args(["shard", "plan", "--arm", "base", "--scenario", "S1", "--shards", "1"])
+        .args(["--make", "KCFLAGS=-O1", "--config-fragment"])
+        .arg(&fragment)
+        .arg("--out")
+        .arg(dir.path().join("plan"))
+        .assert()
+        .success();
+    let plan = std::fs::read_to_string(dir.path().join("plan/plan.json")).unwrap();
+    let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    assert_eq!(plan["make"][0], "KCFLAGS=-O1");
+    assert_eq!(plan["config_fragments"][0], fragment.canonicalize().unwrap().to_str().unwrap());
+}
+
+#[test]
+fn help_names_every_way_to_a_kernel() {
+    let words = ["git:~/linux#v7.2", "dir:~/linux", "deb:linux-source-7.3=", "LLVM=1", "ccache"];
+    let out = xtask().args(["run", "--help"]).assert().success().get_output().stdout.clone();
+    let out = String::from_utf8(out).unwrap();
+    for word in words {
+        assert!(out.contains(word), "{word}: {out}");
+    }
+}
+
+#[test]
+fn another_host_s_packages_have_its_own_names() {
+    let setup = |host: &str| {
+        let mut command = xtask();
+        command.args(["setup", "--check", "--as", host]);
+        command
+    };
+    setup("fedora")
+        .assert()
+        .success()
+        .stdout(contains("by hand: dnf install ").and(contains("elfutils-libelf-devel")));
+    setup("arch").assert().success().stdout(contains("pacman -S --needed"));
+    setup("beos").assert().code(2).stderr(contains("debian-12, debian, ubuntu, fedora"));
+}
+
+/// Whatever else is missing there, nothing is fetched for a machine that it
+/// cannot run on.
+#[test]
+fn another_machine_is_refused_before_anything_is_fetched() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let uname = dir.path().join("uname");
+    std::fs::write(&uname, "#!/bin/sh\necho aarch64\n").unwrap();
+    std::fs::set_permissions(&uname, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+    let cache = dir.path().join("cache");
+    for args in [&["run", "--arm", "base"][..], &["build", "base"], &["setup", "--check"]] {
+        xtask()
+            .args(args)
+            .env("PATH", &path)
+            .env("XDG_CACHE_HOME", &cache)
+            .assert()
+            .code(3)
+            .stderr(contains("needs x86-64").and(contains("aarch64")));
+    }
+    assert!(!cache.exists());
+}
+
+#[test]
+fn a_cache_that_make_cannot_work_in_is_refused_before_unpacking() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["my cache", "a:b"] {
+        let cache = dir.path().join(name);
+        xtask()
+            .args(["build", "base"])
+            .env("XDG_CACHE_HOME", &cache)
+            .assert()
+            .code(3)
+            .stderr(contains(name).and(contains("XDG_CACHE_HOME")));
+        assert!(!cache.exists());
+    }
+}

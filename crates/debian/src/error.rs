@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 pub enum AptError {
     /// The machine has no apt.
     #[error(
-        "{0} not found: packages can only be fetched on Debian or a system built on it; elsewhere \
-         give --kernel-src a directory, a tarball or a git tree"
+        "{0} not found, which fetching Debian's signed packages takes; `cargo xtask setup --check` \
+         says what to install, and --kernel-src also takes a directory, a tarball or a git tree"
     )]
     NoApt(&'static str),
     /// The system's apt configuration names no mirror of Debian.
@@ -23,7 +23,7 @@ pub enum AptError {
     #[error("Debian's archive keyring is missing: apt-get install debian-archive-keyring")]
     NoKeyring,
     /// The mirror cannot be reached.
-    #[error("no network while fetching {what}; apt said:\n{tail}")]
+    #[error("no network while fetching {what}; it said:\n{tail}")]
     NoNetwork {
         /// What was being fetched.
         what: String,
@@ -40,7 +40,7 @@ pub enum AptError {
     /// What came is not what Debian signed.
     #[error(
         "signature or checksum of {what} does not hold; nothing of it was used (an old keyring? \
-         apt-get install debian-archive-keyring); apt said:\n{tail}"
+         apt-get install debian-archive-keyring); it said:\n{tail}"
     )]
     BadSignature {
         /// What was being fetched.
@@ -58,7 +58,7 @@ pub enum AptError {
         /// The directory that is full.
         path: PathBuf,
     },
-    /// Anything else that apt, dpkg-deb or tar refused to do.
+    /// Anything else that apt, ar or tar refused to do.
     #[error("{what} failed:\n{tail}")]
     Failed {
         what: String,

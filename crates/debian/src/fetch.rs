@@ -17,7 +17,7 @@ impl PrivateApt<'_> {
     ///
     /// # Errors
     /// [`AptError`]; nothing unchecked is left behind.
-    pub fn download(&self, package: &str, into: &Path) -> Result<PathBuf, AptError> {
+    pub(crate) fn download(&self, package: &str, into: &Path) -> Result<PathBuf, AptError> {
         let name = check_name(package)?;
         self.update(Kind::Binary)?;
         let version = self.candidate(package)?;
@@ -34,8 +34,7 @@ impl PrivateApt<'_> {
     ///
     /// # Errors
     /// [`AptError::NoSuchPackage`], or the lists could not be had.
-    pub fn candidate(&self, package: &str) -> Result<String, AptError> {
-        check_name(package)?;
+    pub(crate) fn candidate(&self, package: &str) -> Result<String, AptError> {
         self.update(Kind::Binary)?;
         // print-uris resolves `=version` and `/suite` exactly as download does.
         let said = self.query("apt-get", &["download", "--print-uris", package], package)?;
@@ -50,20 +49,11 @@ impl PrivateApt<'_> {
         })
     }
 
-    /// The package whose name is `prefix` and the highest number, as
-    /// `linux-source-7.3` for `linux-source-7.`; flavours (a suffix after the
-    /// number) are passed over.
-    ///
-    /// # Errors
-    /// [`AptError::NoSuchPackage`], or the lists could not be had.
-    pub fn newest_matching(&self, prefix: &str) -> Result<String, AptError> {
-        check_name(prefix)?;
+    /// The names of all packages that begin with `prefix`.
+    pub(crate) fn names(&self, prefix: &str) -> Result<Vec<String>, AptError> {
         self.update(Kind::Binary)?;
         let names = self.query("apt-cache", &["pkgnames", prefix], prefix)?;
-        newest(names.lines(), prefix).ok_or_else(|| AptError::NoSuchPackage {
-            package: format!("{prefix}*"),
-            suites: self.suites(),
-        })
+        Ok(names.lines().map(str::to_owned).collect())
     }
 
     /// Downloads and unpacks the source package of `package` (a source or a
@@ -71,8 +61,7 @@ impl PrivateApt<'_> {
     ///
     /// # Errors
     /// [`AptError`]; `into` may then hold a part of it.
-    pub fn source(&self, package: &str, into: &Path) -> Result<SourceDir, AptError> {
-        check_name(package)?;
+    pub(crate) fn source(&self, package: &str, into: &Path) -> Result<SourceDir, AptError> {
         self.update(Kind::Source)?;
         let _lock = self.lock(Kind::Source)?;
         let files = into.join("debian-source");
@@ -102,7 +91,7 @@ impl PrivateApt<'_> {
 }
 
 /// A name that apt would take for an option or a pattern is no package.
-fn check_name(package: &str) -> Result<&str, AptError> {
+pub(crate) fn check_name(package: &str) -> Result<&str, AptError> {
     let name = package.split(['=', '/']).next().unwrap_or_default();
     let fine = name.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
         && name
@@ -114,7 +103,7 @@ fn check_name(package: &str) -> Result<&str, AptError> {
     Err(AptError::NoSuchPackage { package: package.to_owned(), suites: "any suite".into() })
 }
 
-fn newest<'a>(names: impl Iterator<Item = &'a str>, prefix: &str) -> Option<String> {
+pub(crate) fn newest<'a>(names: impl Iterator<Item = &'a str>, prefix: &str) -> Option<String> {
     let number = |name: &str| -> Option<Vec<u32>> {
         name.strip_prefix(prefix)?.split('.').map(|part| part.parse().ok()).collect()
     };

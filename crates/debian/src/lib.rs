@@ -7,21 +7,26 @@
 //! system's `apt-get` works in as an ordinary user. Trust stays where it was:
 //! apt checks the archive's signature against Debian's keyring, and every file
 //! against the signed lists. Mirrors are those that the system is set up for.
+//! Where the host is no Debian, [`Packages`] takes them from the archive itself.
 
 #![allow(missing_docs, reason = "of fields and variants, those whose names say it")]
 
+mod archive;
 mod area;
 mod error;
 mod event;
 mod fetch;
 mod mirrors;
+mod packages;
 mod release;
 mod unpack;
 mod update;
 
+pub use archive::Archive;
 pub use area::PrivateApt;
 pub use error::AptError;
 pub use event::Event;
+pub use packages::Packages;
 pub use release::Release;
 pub use unpack::{SourceDir, unpack_deb};
 pub use update::expire_lists;

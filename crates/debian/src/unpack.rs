@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Unpacks what was fetched, with nothing but dpkg-deb and tar.
+//! Unpacks what was fetched, with nothing but ar and tar.
 
 use crate::{AptError, Event};
 use proc::{Cancel, Tail, run_lines};
@@ -27,10 +27,21 @@ pub fn unpack_deb(
     on_event: &dyn Fn(Event),
     cancel: &Cancel,
 ) -> Result<(), AptError> {
-    fs::create_dir_all(into).map_err(AptError::io(into))?;
-    run("dpkg-deb", deb, into, on_event, cancel, |command| {
-        command.arg("-x").arg(deb).arg(into);
-    })
+    let deb = std::path::absolute(deb).map_err(AptError::io(deb))?;
+    let parts = into.join(".parts");
+    fs::create_dir_all(&parts).map_err(AptError::io(&parts))?;
+    // A package is an ar archive with the files in `data.tar.xz`, or another
+    // compression that tar knows.
+    run("ar", &deb, into, on_event, cancel, |command| {
+        command.current_dir(&parts).arg("x").arg(&deb);
+    })?;
+    let data = names(&parts)?.into_iter().find(|name| name.starts_with("data.tar"));
+    let data = data.ok_or_else(|| AptError::Failed {
+        what: format!("unpacking {}", deb.display()),
+        tail: "it has no data.tar".into(),
+    })?;
+    untar(&parts.join(data), into, 0, on_event, cancel)?;
+    fs::remove_dir_all(&parts).map_err(AptError::io(&parts))
 }
 
 /// Unpacks the one source package whose files lie in `files` into `into`.

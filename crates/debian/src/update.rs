@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Package lists: fetched when absent or a day old, kept when offline.
 
+use crate::archive;
 use crate::area::{self, Kind};
 use crate::{AptError, Event, PrivateApt};
 use std::fs;
@@ -78,7 +79,7 @@ pub fn expire_lists(cache: &Path) -> std::io::Result<()> {
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    archive::expire(cache)
 }
 
 /// The optional suites that `message` says do not exist; empty when something

@@ -3,7 +3,7 @@
 //! `BCACHE_LAB_ONLINE` is set; says so and passes otherwise, as a machine
 //! without network cannot tell anything about these.
 
-use debian::{AptError, PrivateApt, unpack_deb};
+use debian::{AptError, Archive, Packages, unpack_deb};
 use proc::Cancel;
 use std::fs;
 use std::path::Path;
@@ -35,22 +35,28 @@ fn packages_come_signed_and_the_system_stays_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let cancel = Cancel::new();
     let on_event = |event| eprintln!("{event:?}");
-    let apt = PrivateApt::open(dir.path(), &on_event, &cancel).unwrap();
+    // Through apt, where this is Debian; and from the archive itself.
+    let apt = Packages::open(dir.path(), &on_event, &cancel).unwrap();
+    every_way(&apt, &dir.path().join("apt-way"), &cancel);
+    let archive = Packages::Archive(Archive::open(dir.path(), &on_event, &cancel).unwrap());
+    every_way(&archive, &dir.path().join("archive-way"), &cancel);
+    assert_eq!(before, (tree("/var/lib/apt/lists"), tree("/etc/apt/sources.list.d")));
+}
 
+fn every_way(apt: &Packages, dir: &Path, cancel: &Cancel) {
     let newest = apt.newest_matching("linux-source-7.").unwrap();
     assert!(newest.starts_with("linux-source-7."), "{newest}");
     assert!(!apt.candidate(&newest).unwrap().is_empty());
 
-    let deb = apt.download("bcache-tools", &dir.path().join("debs")).unwrap();
-    let root = dir.path().join("root");
-    unpack_deb(&deb, &root, &on_event, &cancel).unwrap();
+    let deb = apt.download("bcache-tools", &dir.join("debs")).unwrap();
+    let root = dir.join("root");
+    unpack_deb(&deb, &root, &|_| {}, cancel).unwrap();
     assert!(["usr/sbin/make-bcache", "sbin/make-bcache"].iter().any(|p| root.join(p).exists()));
 
-    let missing = apt.download("bcache-lab-has-no-such-package", dir.path()).unwrap_err();
+    let missing = apt.download("bcache-lab-has-no-such-package", dir).unwrap_err();
     assert!(matches!(missing, AptError::NoSuchPackage { .. }), "{missing}");
 
-    let source = apt.source("bcache-tools", &dir.path().join("src")).unwrap();
+    let source = apt.source("bcache-tools", &dir.join("src")).unwrap();
     assert!(Path::new(&source.path).join("bcache.c").exists());
     assert!(source.path.join("debian/control").exists());
-    assert_eq!(before, (tree("/var/lib/apt/lists"), tree("/etc/apt/sources.list.d")));
 }

@@ -17,12 +17,10 @@ pub enum ImageError {
         why: String,
     },
     /// Programs or headers of this machine are missing.
-    #[error("{what}; install with: apt-get install {packages}")]
+    #[error("{what}; `cargo xtask setup` completes this machine")]
     Missing {
         /// What was looked for.
         what: String,
-        /// Debian packages, separated by blanks.
-        packages: String,
     },
     /// A compiler or configure script failed.
     #[error("{what} failed, its log is {}:\n{tail}", .log.display())]
@@ -34,8 +32,8 @@ pub enum ImageError {
         /// The last lines of it.
         tail: String,
     },
-    /// fio's source could not be had.
-    #[error("the source of {package}: {source}")]
+    /// A package could not be had.
+    #[error("Debian's package {package}: {source}")]
     Fetch { package: String, source: debian::AptError },
     /// No room for the image.
     #[error("no space left for {}: free some, or set XDG_CACHE_HOME to a larger disk", .0.display())]

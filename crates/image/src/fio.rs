@@ -5,39 +5,20 @@ use crate::cache;
 use crate::error::ImageError;
 use crate::event::ImageEvent;
 use crate::manifest::Fio;
+use crate::packages::Debian;
 use crate::step::run;
-use debian::{AptError, PrivateApt, SourceDir};
-use proc::{Cancel, ask, shell};
+use debian::SourceDir;
+use proc::{ask, first_line, shell};
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use xshell::cmd;
 
-/// Fetches a source package by name and unpacks it below the directory; the
-/// real one is [`from_debian`].
-pub type FetchSource<'a> = &'a dyn Fn(&str, &Path) -> Result<SourceDir, ImageError>;
-
-/// Debian's signed source, without touching the system's package lists.
-///
-/// # Errors
-/// [`ImageError::Fetch`].
-pub fn from_debian(
-    package: &str,
-    into: &Path,
-    cache: &Path,
-    on_event: &dyn Fn(ImageEvent),
-    cancel: &Cancel,
-) -> Result<SourceDir, ImageError> {
-    let on_apt = |event| on_event(ImageEvent::Fetching(event));
-    let fetched =
-        PrivateApt::open(cache, &on_apt, cancel).and_then(|apt| apt.source(package, into));
-    fetched.map_err(|source| match source {
-        AptError::Cancelled(cancelled) => cancelled.into(),
-        source => ImageError::Fetch { package: package.to_owned(), source },
-    })
-}
+/// Fetches a source package by name and unpacks it below the directory; a test
+/// has another than Debian's.
+pub type FetchSource<'a> = &'a dyn Fn(&Debian<'_>, &str, &Path) -> Result<SourceDir, ImageError>;
 
 pub struct BuiltFio {
     pub program: Vec<u8>,
@@ -55,19 +36,17 @@ const RECIPE: &str = "2";
 /// [`ImageError`].
 pub fn build(
     fio: &Fio,
-    cache: &Path,
+    debian: &Debian<'_>,
     fetch: FetchSource<'_>,
-    on_event: &dyn Fn(ImageEvent),
-    cancel: &Cancel,
 ) -> Result<BuiltFio, ImageError> {
     let recipe =
         format!("{RECIPE}\n{}\n{}\n{:?}", fio.source, fio.configure.join("\n"), fio.engines);
     let key = blake3::hash(recipe.as_bytes()).to_hex();
-    let parent = cache.join("fio");
-    let (dir, _) = cache::get_or_make(&parent, &key[..16], cancel, |dir| {
-        let tree = fetch(&fio.source, &dir.join("source"))?;
-        on_event(ImageEvent::BuildingFio { version: tree.version.clone() });
-        make(fio, &tree, dir, &parent.join("build.log"), cancel)
+    let parent = debian.cache.join("fio");
+    let (dir, _) = cache::get_or_make(&parent, &key[..16], debian.cancel, |dir| {
+        let tree = fetch(debian, &fio.source, &dir.join("source"))?;
+        (debian.on_event)(ImageEvent::BuildingFio { version: tree.version.clone() });
+        make(fio, &tree, dir, &parent.join("build.log"), debian)
     })?;
     let read = |name| fs::read(dir.join(name)).map_err(ImageError::io(&dir));
     let version = String::from_utf8_lossy(&read("version")?).into_owned();
@@ -79,16 +58,22 @@ fn make(
     tree: &SourceDir,
     dir: &Path,
     log: &Path,
-    cancel: &Cancel,
+    debian: &Debian<'_>,
 ) -> Result<(), ImageError> {
+    let cancel = debian.cancel;
     let _ = fs::remove_file(log);
     let jobs = thread::available_parallelism().map_or(1, usize::from);
+    let root = libraries(fio, debian)?;
     let in_tree = |program: &str| {
         let mut command = Command::new(program);
         command.current_dir(&tree.path);
+        if let Some(root) = &root {
+            // gcc's variables, which need no word in fio's own configuration.
+            command.env("CPATH", root.join("usr/include"));
+            command.env("LIBRARY_PATH", root.join("usr/lib/x86_64-linux-gnu"));
+        }
         command
     };
-    let missing = |error| with_packages(error, &fio.packages);
     // The directory has a random name: kept out of the program, two builds
     // give the same bytes.
     let flags = format!("--extra-cflags=-ffile-prefix-map={}=.", tree.path.display());
@@ -113,6 +98,22 @@ fn make(
     Ok(())
 }
 
+/// The files of Debian's packages with the static libraries; `None` where this
+/// machine's compiler finds its own.
+fn libraries(fio: &Fio, debian: &Debian<'_>) -> Result<Option<PathBuf>, ImageError> {
+    let sh = shell().map_err(ImageError::io(debian.cache))?;
+    // gcc says the bare name again where it finds none.
+    let known = |library: &String| {
+        let said = first_line(cmd!(sh, "gcc -print-file-name={library}"));
+        said.is_some_and(|path| path.contains('/'))
+    };
+    if fio.libraries.keys().all(known) {
+        return Ok(None);
+    }
+    let packages: Vec<&str> = fio.libraries.values().map(String::as_str).collect();
+    debian.root(&packages).map(Some)
+}
+
 /// `configure` leaves out in silence what it does not find.
 fn check_engines(fio: &Fio, list: &str) -> Result<(), ImageError> {
     let absent: Vec<&str> = fio
@@ -125,19 +126,18 @@ fn check_engines(fio: &Fio, list: &str) -> Result<(), ImageError> {
         return Ok(());
     }
     Err(ImageError::Missing {
-        what: format!("fio was built without its engine {}", absent.join(", ")),
-        packages: fio.packages.join(" "),
+        what: format!(
+            "fio was built without its engine {}, for which it needs {}",
+            absent.join(", "),
+            fio.libraries.values().cloned().collect::<Vec<_>>().join(", ")
+        ),
     })
 }
 
-/// A tool that is not there means a package that is not there.
-fn with_packages(error: ImageError, packages: &[String]) -> ImageError {
+fn missing(error: ImageError) -> ImageError {
     match error {
         ImageError::Io { path, source } if source.kind() == io::ErrorKind::NotFound => {
-            ImageError::Missing {
-                what: format!("building fio needs {}", path.display()),
-                packages: packages.join(" "),
-            }
+            ImageError::Missing { what: format!("building fio needs {}", path.display()) }
         }
         other => other,
     }
@@ -147,12 +147,14 @@ fn with_packages(error: ImageError, packages: &[String]) -> ImageError {
 mod tests {
     use super::*;
     use crate::manifest::GuestPath;
+    use proc::Cancel;
+    use std::collections::BTreeMap;
 
     fn fio(engines: &[&str]) -> Fio {
         Fio {
             at: GuestPath("bin/fio".into()),
             source: "fio".into(),
-            packages: vec!["libaio-dev".into()],
+            libraries: BTreeMap::from([("libc.a".into(), "libaio-dev".into())]),
             configure: vec!["--flag".into()],
             engines: engines.iter().map(ToString::to_string).collect(),
         }
@@ -170,8 +172,9 @@ mod tests {
     }
 
     fn attempt(cache: &Path, engines: &[&str], configure: &str) -> Result<BuiltFio, ImageError> {
-        let fetch = |_: &str, into: &Path| Ok(tree(into, configure));
-        build(&fio(engines), cache, &fetch, &|_| {}, &Cancel::new())
+        let fetch = |_: &Debian<'_>, _: &str, into: &Path| Ok(tree(into, configure));
+        let cancel = Cancel::new();
+        build(&fio(engines), &Debian { cache, on_event: &|_| {}, cancel: &cancel }, &fetch)
     }
 
     #[test]

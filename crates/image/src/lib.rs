@@ -17,6 +17,7 @@ mod event;
 mod fio;
 mod libraries;
 mod manifest;
+mod packages;
 mod step;
 
 pub use build::{GuestImage, build};

@@ -3,6 +3,7 @@
 
 use crate::error::ImageError;
 use serde::{Deserialize, Deserializer, de::Error as _};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What the image holds beside the agent.
@@ -37,6 +38,9 @@ pub struct Program {
     pub at: GuestPath,
     /// Where it comes from on Debian.
     pub package: String,
+    /// Where the libraries come from that it needs then.
+    #[serde(default)]
+    pub libraries: Vec<String>,
     /// Symbolic links to it.
     #[serde(default)]
     pub links: Vec<GuestPath>,
@@ -59,7 +63,8 @@ pub struct Fio {
     pub at: GuestPath,
     /// Name of the source package.
     pub source: String,
-    pub packages: Vec<String>,
+    /// Static library → Debian package.
+    pub libraries: BTreeMap<String, String>,
     pub configure: Vec<String>,
     pub engines: Vec<String>,
 }

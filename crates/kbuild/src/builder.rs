@@ -6,6 +6,7 @@ use crate::error::BuildError;
 use crate::event::Event;
 use crate::image::{Image, Store};
 use crate::make::Outcome;
+use crate::make_vars::MakeVars;
 use crate::overlay::Overlay;
 use crate::panics;
 use crate::site::{self, Order, Site};
@@ -25,6 +26,8 @@ pub struct Builder {
     dirs: Dirs,
     source: Source,
     config: KernelConfig,
+    /// Whether kernels are built with it.
+    rust: bool,
     tools: Tools,
 }
 
@@ -41,8 +44,9 @@ impl Builder {
     /// # Errors
     /// [`BuildError::Toolchain`] when one is missing.
     pub fn new(dirs: &Dirs, source: &Source, config: &KernelConfig) -> Result<Self, BuildError> {
-        let tools = Tools::find(dirs, source.rust == RustSupport::Yes, config.toolchain)?;
-        Ok(Self { dirs: dirs.clone(), source: source.clone(), config: config.clone(), tools })
+        let rust = source.rust == RustSupport::Yes && !config.refuses_rust();
+        let tools = Tools::find(dirs, config.toolchain, &config.make, rust.then_some(source))?;
+        Ok(Self { dirs: dirs.clone(), source: source.clone(), config: config.clone(), rust, tools })
     }
 
     /// The image of `arm`: from the cache, or built now. Processes that want
@@ -90,14 +94,16 @@ impl Builder {
         if let (true, RustSupport::Lacks(missing)) = (arm.needs_rust, &self.source.rust) {
             return Err(BuildError::NoRust { arm: arm.name.clone(), kernel, missing });
         }
+        if arm.needs_rust && !self.rust {
+            return Err(BuildError::RustRefused(arm.name.clone()));
+        }
         let (overlay, notes) =
             arm.overlay(&|path| self.source.pristine(path)).map_err(|error| BuildError::Patch {
                 arm: arm.name.clone(),
                 kernel,
                 error: Box::new(error),
             })?;
-        let rust = self.source.rust == RustSupport::Yes;
-        let requests = self.config.requests(rust, &arm.options)?;
+        let requests = self.config.requests(self.rust, &arm.options)?;
         let image = self.describe(arm, &overlay, &requests);
         Ok((Plan { overlay, requests, image }, notes))
     }
@@ -134,6 +140,32 @@ impl Builder {
         }
     }
 
+    /// What may be behind a compiler's error that is not the arm's own.
+    fn hint(&self, error: &str) -> String {
+        let versions = &self.tools.versions;
+        // The kernel's own Rust code, as it stands in the source.
+        let own_rust = error
+            .lines()
+            .any(|line| line.trim_start().starts_with("--> ") && line.contains("rust/"));
+        if let (true, Some(rustc), Some(bindgen)) = (own_rust, &versions.rustc, &versions.bindgen) {
+            return format!(
+                "\nIs the toolchain too new for Linux {}? It was {rustc} with {bindgen}. An older \
+                 one can be named with --make RUSTC=PATH and --make BINDGEN=PATH; arms without \
+                 Rust also build with a --config-fragment that says CONFIG_RUST=n.",
+                self.source.provenance.kernel
+            );
+        }
+        if error.contains("Killed signal")
+            || error.contains("signal 9")
+            || error.contains("SIGKILL")
+        {
+            return "\nA compiler got SIGKILL, which the kernel sends where memory is short (a \
+                    container's limit counts): give it more, or fewer processors."
+                .to_owned();
+        }
+        String::new()
+    }
+
     /// Under the lock: puts the arm in, configures, compiles.
     fn make(
         &self,
@@ -150,7 +182,7 @@ impl Builder {
             requests: &plan.requests,
             tools: &self.tools,
             name: &self.config.name,
-            group: &group(plan),
+            group: &group(plan, &self.config.make),
             log: &log,
             what: &arm.name,
             on_event,
@@ -159,6 +191,7 @@ impl Builder {
         let site = Site::open(&order)?;
         let failed = |outcome: Outcome| BuildError::Failed {
             arm: arm.name.clone(),
+            hint: self.hint(&outcome.first_error),
             first_error: outcome.first_error,
             log: log.clone(),
         };
@@ -196,7 +229,7 @@ const DOCUMENTATION: &str = "Documentation/";
 
 /// Arms of one group differ in bcache's own files only, and in what is written
 /// about them.
-fn group(plan: &Plan) -> String {
+fn group(plan: &Plan, vars: &MakeVars) -> String {
     let mut elsewhere = Overlay::default();
     let cheap = |path: &str| path.starts_with(BCACHE) || path.starts_with(DOCUMENTATION);
     for (path, content) in plan.overlay.iter().filter(|(path, _)| !cheap(path)) {
@@ -204,7 +237,7 @@ fn group(plan: &Plan) -> String {
     }
     let mut hasher = blake3::Hasher::new();
     elsewhere.feed(&mut hasher);
-    hasher.update(config::text(&plan.requests).as_bytes());
+    hasher.update(config::text(&plan.requests).as_bytes()).update(vars.to_string().as_bytes());
     hasher.finalize().to_hex()[..16].to_owned()
 }
 

@@ -3,6 +3,7 @@
 
 use crate::Dirs;
 use crate::kconfig::Kconfig;
+use crate::make_vars::MakeVars;
 use crate::toolchain::CcKind;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -41,6 +42,8 @@ pub struct KernelConfig {
     pub known: Vec<Known>,
     /// What shows that this configuration finds what it is for.
     pub proofs: Vec<Proof>,
+    /// What the user tells make, on top.
+    pub make: MakeVars,
     /// Without the Rust fragment's, which is used where the source allows.
     requests: Vec<Request>,
     rust: Vec<Request>,
@@ -226,6 +229,7 @@ impl KernelConfig {
             fail: file.fail,
             known: file.known,
             proofs: file.proofs,
+            make: MakeVars::default(),
             requests,
             rust,
         })
@@ -248,9 +252,28 @@ impl KernelConfig {
             fail: None,
             known: Vec::new(),
             proofs: Vec::new(),
+            make: MakeVars::default(),
             requests: parse(&shown, &read(path)?)?,
             rust: parse(&format!("kernel-config/{RUST_FRAGMENT}"), &read(&rust)?)?,
         })
+    }
+
+    /// Puts a fragment of the user's on top: its options win, and are verified
+    /// like all others.
+    ///
+    /// # Errors
+    /// [`ConfigError`], except for [`ConfigError::Lost`].
+    pub fn add_fragment(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let more = parse(&path.display().to_string(), &read(path)?)?;
+        self.rust.retain(|request| more.iter().all(|other| other.name != request.name));
+        self.requests.extend(more);
+        Ok(())
+    }
+
+    /// Whether a fragment wants a kernel without Rust.
+    pub(crate) fn refuses_rust(&self) -> bool {
+        let asked = self.requests.iter().rfind(|request| request.name == "CONFIG_RUST");
+        asked.is_some_and(|request| request.value == "n")
     }
 
     /// The names of all configurations, sorted.
@@ -347,8 +370,13 @@ fn parse(file: &str, text: &str) -> Result<Vec<Request>, ConfigError> {
     let mut requests = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
-        if !line.is_empty() && !line.starts_with('#') {
-            requests.push(request(line, format!("{file}:{}", index + 1))?);
+        let place = format!("{file}:{}", index + 1);
+        // As the kernel's own tools write an option that is off.
+        let off = line.strip_prefix("# ").and_then(|rest| rest.strip_suffix(" is not set"));
+        if let Some(name) = off.filter(|name| name.starts_with("CONFIG_")) {
+            requests.push(request(&format!("{name}=n"), place)?);
+        } else if !line.is_empty() && !line.starts_with('#') {
+            requests.push(request(line, place)?);
         }
     }
     check_conflicts(&requests)?;

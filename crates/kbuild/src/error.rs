@@ -37,11 +37,29 @@ pub enum BuildError {
         /// The file that the lab's code builds on.
         missing: &'static str,
     },
-    #[error("building arm {arm} failed:\n{first_error}\n(whole log: {log})")]
+    /// The source does not take the Rust toolchain.
+    #[error(
+        "Linux {kernel} does not take {rustc} with {bindgen}; it says:\n{said}\nName others with \
+         --make RUSTC=PATH and --make BINDGEN=PATH, or leave Rust out (arms without it still \
+         build): a file with CONFIG_RUST=n as --config-fragment"
+    )]
+    RustUnavailable {
+        kernel: String,
+        rustc: String,
+        bindgen: String,
+        /// scripts/rust_is_available.sh.
+        said: String,
+    },
+    /// A fragment of the user's leaves out what the arm needs.
+    #[error("arm {0} needs Rust in the kernel, and a --config-fragment says CONFIG_RUST=n")]
+    RustRefused(String),
+    #[error("building arm {arm} failed:\n{first_error}{hint}\n(whole log: {log})")]
     Failed {
         arm: String,
         /// The first error of a compiler, with its place.
         first_error: String,
+        /// What may be behind it; begins a line, or is empty.
+        hint: String,
         /// Everything that make said.
         log: PathBuf,
     },

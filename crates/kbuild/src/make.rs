@@ -19,6 +19,8 @@ pub struct Outcome {
     pub(crate) steps: u64,
     /// The first error, over a few lines; empty after success.
     pub first_error: String,
+    /// What the kernel's own checks of the tools say, in lines with three stars.
+    pub(crate) stars: Vec<String>,
     pub(crate) disk_full: bool,
 }
 
@@ -34,33 +36,37 @@ impl Make<'_> {
     pub(crate) fn command(&self, targets: &[&str]) -> Command {
         let mut command = Command::new("make");
         // Cargo's and the user's variables (RUSTFLAGS, MAKEFLAGS, KCFLAGS, …)
-        // would make the image depend on who builds it.
-        command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        for keep in ["HOME", "TMPDIR"] {
-            if let Some(value) = std::env::var_os(keep) {
-                command.env(keep, value);
+        // would make the image depend on who builds it. A compiler's cache may
+        // be somewhere else than at home.
+        command.env_clear().env("LC_ALL", "C").env("PATH", self.tools.host.path());
+        for (name, value) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            let cache = ["CCACHE_", "SCCACHE_"].iter().any(|start| text.starts_with(start));
+            if cache || text == "HOME" || text == "TMPDIR" {
+                command.env(name, value);
             }
         }
         if let Some(libclang) = self.tools.libclang() {
             command.env("LIBCLANG_PATH", libclang);
         }
         let jobs = std::thread::available_parallelism().map_or(2, usize::from);
+        let mut own = vec![
+            "ARCH=x86".to_owned(),
+            // Nothing of this machine or this minute goes into the image.
+            "KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 1970".into(),
+            "KBUILD_BUILD_USER=bcache-lab".into(),
+            "KBUILD_BUILD_HOST=bcache-lab".into(),
+            "KBUILD_BUILD_VERSION=1".into(),
+            // Set, so that a git repository further up is not asked.
+            "LOCALVERSION=".into(),
+        ];
+        own.extend(self.tools.make_args(self.tree, self.objects));
         command
             .arg("-C")
             .arg(self.tree)
             .arg(format!("O={}", self.objects.display()))
             .arg(format!("-j{jobs}"))
-            .args([
-                "ARCH=x86",
-                // Nothing of this machine or this minute goes into the image.
-                "KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 1970",
-                "KBUILD_BUILD_USER=bcache-lab",
-                "KBUILD_BUILD_HOST=bcache-lab",
-                "KBUILD_BUILD_VERSION=1",
-                // Set, so that a git repository further up is not asked.
-                "LOCALVERSION=",
-            ])
-            .args(self.tools.make_args(self.tree, self.objects))
+            .args(self.tools.vars.on_top_of(own))
             .args(targets);
         command
     }
@@ -102,6 +108,7 @@ impl Make<'_> {
             success,
             steps,
             disk_full: errors.disk_full,
+            stars: std::mem::take(&mut errors.stars),
             first_error: if success { String::new() } else { errors.text() },
         })
     }
@@ -124,6 +131,7 @@ struct FirstError {
     compiler: Vec<String>,
     make: Option<String>,
     last: Vec<String>,
+    stars: Vec<String>,
     disk_full: bool,
 }
 
@@ -134,6 +142,9 @@ impl FirstError {
             || !self.compiler.is_empty() && self.compiler.len() < CONTEXT && !is_step(line)
         {
             self.compiler.push(line.to_owned());
+        }
+        if let Some(words) = line.strip_prefix("*** ").map(str::trim).filter(|w| !w.is_empty()) {
+            self.stars.push(words.trim_end_matches(" ***").to_owned());
         }
         if self.make.is_none() && line.contains("*** ") {
             self.make = Some(line.to_owned());

@@ -8,7 +8,7 @@
 //! stays a call into it is a panic (`core::panicking`, `unwrap_failed`,
 //! `slice_index_fail`) or what a panic prints.
 
-use crate::toolchain::in_path;
+use crate::host::Host;
 use proc::{Cancel, RunError, ask, shell};
 use std::fs;
 use std::io;
@@ -30,7 +30,7 @@ pub(crate) fn calls(
     if !object.exists() || !is_linked(&object) {
         return Ok(Vec::new());
     }
-    let nm = in_path("nm").into_iter().next();
+    let nm = Host::running().programs("nm").into_iter().next();
     let nm = nm.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "nm is not in PATH"))?;
     let sh = shell()?;
     let said = ask(cmd!(sh, "{nm} --undefined-only --format=just-symbols {object}"), cancel)?;

@@ -2,7 +2,7 @@
 //! Where a kernel is built: a source with an overlay in it, and an object tree.
 
 use crate::Dirs;
-use crate::config::{self, Request};
+use crate::config::{self, ConfigError, Request};
 use crate::error::BuildError;
 use crate::event::{Event, waiting};
 use crate::files::free_space;
@@ -115,13 +115,13 @@ impl<'a> Site<'a> {
     fn make(&self, targets: &[&str], expected: Option<u64>) -> Result<Outcome, BuildError> {
         let order = self.order;
         let tree = order.source.entry.tree();
-        let make =
-            Make { tree: &tree, objects: &self.objects.dir, tools: order.tools, log: order.log };
+        let (objects, log) = (&self.objects.dir, order.log);
+        let make = Make { tree: &tree, objects, tools: order.tools, log };
         let outcome = make
             .run(targets, order.what, expected, order.on_event, order.cancel)
             .map_err(|error| {
                 error.or(|error| match error.kind() {
-                    io::ErrorKind::NotFound => ToolchainError { what: "make".into() }.into(),
+                    io::ErrorKind::NotFound => ToolchainError::Missing("make".into()).into(),
                     _ => BuildError::io(order.log)(error),
                 })
             })?;
@@ -155,9 +155,30 @@ impl<'a> Site<'a> {
         }
         let text = fs::read_to_string(&dot_config).map_err(io)?;
         let tree = self.order.source.entry.tree();
-        config::verify(self.order.requests, &text, &|| Kconfig::read(&tree))?;
+        let verified = config::verify(self.order.requests, &text, &|| Kconfig::read(&tree));
+        verified.map_err(|error| self.without_rust(error))?;
         self.objects.set_note("configured", &state).map_err(io)?;
         Ok(None)
+    }
+
+    /// Where it is Rust that the source does not take, the source's own words
+    /// for why (scripts/rust_is_available.sh).
+    fn without_rust(&self, error: ConfigError) -> BuildError {
+        let ConfigError::Lost(lost) = &error else { return error.into() };
+        if lost.iter().all(|option| option.name != "CONFIG_RUST") {
+            return error.into();
+        }
+        let said = self.make(&["rustavailable"], None).map(|outcome| outcome.stars);
+        let versions = &self.order.tools.versions;
+        match said {
+            Ok(said) if !said.is_empty() => BuildError::RustUnavailable {
+                kernel: self.order.source.provenance.kernel.clone(),
+                rustc: versions.rustc.clone().unwrap_or_default(),
+                bindgen: versions.bindgen.clone().unwrap_or_default(),
+                said: said.join("\n"),
+            },
+            _ => error.into(),
+        }
     }
 
     /// What the configuration depends on.

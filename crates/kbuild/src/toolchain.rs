@@ -2,16 +2,19 @@
 //! The compilers that a kernel is built with.
 
 use crate::Dirs;
+use crate::host::Host;
+use crate::make_vars::MakeVars;
+use crate::source::Source;
 use proc::{first_line, shell};
 use serde::{Deserialize, Serialize};
-use std::env;
 use std::path::{Path, PathBuf};
 use xshell::cmd;
 
 /// Versions, for the record and for the image's key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Toolchain {
-    /// First line of `gcc --version` or `clang --version`, and the linker's.
+    /// First line of `gcc --version` or `clang --version`, and the linker's;
+    /// then what the user tells make.
     pub cc: String,
     /// First line of `rustc --version`; `None` for a kernel without Rust.
     pub rustc: Option<String>,
@@ -19,19 +22,33 @@ pub struct Toolchain {
     pub bindgen: Option<String>,
 }
 
-/// What cannot be found.
+/// What cannot be found, or not in a version that will do.
 #[derive(Debug, thiserror::Error)]
-#[error("{what} is missing; `cargo xtask setup` installs it")]
-pub struct ToolchainError {
-    /// The tool, and what was looked for.
-    pub what: String,
+pub enum ToolchainError {
+    #[error("{0} is missing; `cargo xtask setup` installs it")]
+    Missing(String),
+    /// This source wants more than the lab does.
+    #[error(
+        "Linux {kernel} needs {tool} {least} or newer, and there is: {}\n{way_out}; or leave Rust \
+         out (arms without it still build): a file with CONFIG_RUST=n as --config-fragment",
+        .found.join("; ")
+    )]
+    TooOld {
+        kernel: String,
+        tool: &'static str,
+        /// scripts/min-tool-version.sh of the source.
+        least: String,
+        /// Each with its place and version, and why it will not do.
+        found: Vec<String>,
+        way_out: &'static str,
+    },
 }
 
 /// The kernel's own minima (scripts/min-tool-version.sh).
 pub(crate) const MIN_RUSTC: [u32; 3] = [1, 85, 0];
 pub(crate) const MIN_BINDGEN: [u32; 3] = [0, 71, 1];
 pub(crate) const MIN_CLANG: [u32; 3] = [17, 0, 1];
-/// bindgen opens this library at run time.
+/// bindgen opens libclang at run time. Of Debian's packages, the newest first.
 pub(crate) const LIBCLANG_MAJORS: [u32; 7] = [22, 21, 20, 19, 18, 17, 16];
 
 /// A Rust compiler with the sources of its library.
@@ -41,6 +58,8 @@ pub struct Rustc {
     pub path: PathBuf,
     /// Where its library is.
     pub sysroot: PathBuf,
+    /// The library's sources.
+    pub library: PathBuf,
     /// First line of `--version`.
     pub version: String,
 }
@@ -67,42 +86,61 @@ pub enum CcKind {
 pub struct Tools {
     /// For the record, and for keys.
     pub versions: Toolchain,
+    pub(crate) host: Host,
+    /// What the user tells make.
+    pub(crate) vars: MakeVars,
     /// `bin/` of LLVM, where clang is used.
     llvm: Option<PathBuf>,
     rust: Option<(Rustc, Tool, PathBuf)>,
 }
 
 impl Tools {
-    /// Finds what a kernel with or without Rust needs.
+    /// Finds what a kernel needs, with Rust where its source is given.
     ///
     /// # Errors
     /// [`ToolchainError`] for the first that is missing.
-    pub fn find(dirs: &Dirs, rust: bool, kind: CcKind) -> Result<Self, ToolchainError> {
-        let missing = |what: &str| ToolchainError { what: what.into() };
-        let (cc, ld, llvm) = match kind {
-            CcKind::Gcc => {
-                let cc = version_in_path("gcc").ok_or_else(|| missing("gcc"))?;
-                let ld = version_in_path("ld").ok_or_else(|| missing("ld (binutils)"))?;
-                (cc, ld, None)
+    pub fn find(
+        dirs: &Dirs,
+        kind: CcKind,
+        vars: &MakeVars,
+        rust: Option<&Source>,
+    ) -> Result<Self, ToolchainError> {
+        let host = Host::running();
+        let missing = |what: &str| ToolchainError::Missing(what.into());
+        let (cc, ld, llvm) = match (vars.llvm(), kind) {
+            (Some((prefix, suffix)), _) => {
+                let tool = |name: &str| format!("{prefix}{name}{suffix}");
+                (tool("clang"), tool("ld.lld"), None)
             }
-            CcKind::Clang => find_llvm().ok_or_else(|| {
-                missing("clang 17 or newer with its lld and llvm (--config kasan for setup)")
-            })?,
+            (None, CcKind::Gcc) => ("gcc".into(), "ld".into(), None),
+            (None, CcKind::Clang) => {
+                let bin = find_llvm(&host).map(|(bin, _)| bin).ok_or_else(|| {
+                    missing("clang 17 or newer with its lld and llvm (--config kasan for setup)")
+                })?;
+                let tool = |name: &str| bin.join(name).display().to_string();
+                (tool("clang"), tool("ld.lld"), Some(bin))
+            }
         };
-        let mut versions = Toolchain { cc: format!("{cc}; {ld}"), rustc: None, bindgen: None };
-        let rust = if rust {
-            let rustc = find_rustc().ok_or_else(|| {
-                missing("a Rust compiler (1.85 or newer) with the sources of its library")
-            })?;
-            let bindgen = find_bindgen(dirs).ok_or_else(|| missing("bindgen 0.71.1 or newer"))?;
-            let libclang = find_libclang().ok_or_else(|| missing("libclang"))?;
+        // Of a wrapper and its compiler (`ccache gcc`), the compiler speaks.
+        let named = |variable: &str, usual: &str| {
+            let words = vars.get(variable).unwrap_or(usual);
+            words_version(&host, words).ok_or_else(|| missing(words))
+        };
+        let mut cc = format!("{}; {}", named("CC", &cc)?, named("LD", &ld)?);
+        if !vars.is_empty() {
+            cc.push_str(&format!("; {vars}"));
+        }
+        let mut versions = Toolchain { cc, rustc: None, bindgen: None };
+        let rust = if let Some(source) = rust {
+            let (rustc, bindgen) = rust_for(&host, dirs, source, vars)?;
+            let libclang = find_libclang(&host).ok_or_else(|| missing("libclang"))?;
             versions.rustc = Some(rustc.version.clone());
             versions.bindgen = Some(bindgen.version.clone());
             Some((rustc, bindgen, libclang))
         } else {
             None
         };
-        Ok(Self { versions, llvm, rust })
+        Ok(Self { versions, host, vars: vars.clone(), llvm, rust })
     }
 
     /// Variables for make's command line; given there, none of the caller's
@@ -130,6 +168,9 @@ impl Tools {
                 format!("BINDGEN={}", bindgen.path.display()),
                 format!("KRUSTFLAGS={}", remap.join(" ")),
             ]);
+            if !rustc.library.starts_with(&rustc.sysroot) {
+                args.push(format!("RUST_LIB_SRC={}", rustc.library.display()));
+            }
         }
         args
     }
@@ -140,67 +181,130 @@ impl Tools {
     }
 }
 
-/// Versions of clang and its linker, and where they are: all of LLVM's tools
-/// must come from one release.
-pub(crate) fn find_llvm() -> Option<(String, String, Option<PathBuf>)> {
-    LIBCLANG_MAJORS.iter().find_map(|major| {
-        let bin = PathBuf::from(format!("/usr/lib/llvm-{major}/bin"));
+/// The Rust compiler and the bindgen that this source takes: the first that is
+/// new enough, or what the user named.
+fn rust_for(
+    host: &Host,
+    dirs: &Dirs,
+    source: &Source,
+    vars: &MakeVars,
+) -> Result<(Rustc, Tool), ToolchainError> {
+    let minimum = |tool: &str, ours: [u32; 3]| source.minimum(tool).map_or(ours, |n| n.max(ours));
+    let [rustc_least, bindgen_least] =
+        [minimum("rustc", MIN_RUSTC), minimum("bindgen", MIN_BINDGEN)];
+    let too_old = |tool, least: [u32; 3], candidates: Vec<PathBuf>, way_out| {
+        let about = |path: &PathBuf| match version(path) {
+            Some(line) if numbers(&line).is_some_and(|version| version >= least) => {
+                format!("{} ({line}), without the sources of its library", path.display())
+            }
+            line => format!("{} ({})", path.display(), line.unwrap_or_default()),
+        };
+        let mut found: Vec<String> = candidates.iter().map(about).collect();
+        if found.is_empty() {
+            found.push("none".into());
+        }
+        let least = least.map(|number| number.to_string()).join(".");
+        ToolchainError::TooOld {
+            kernel: source.provenance.kernel.clone(),
+            tool,
+            least,
+            found,
+            way_out,
+        }
+    };
+    let chosen = |variable: &str, usual: Vec<PathBuf>| {
+        vars.get(variable).map_or(usual, |words| host.programs(words))
+    };
+    let rustcs = chosen("RUSTC", rustc_candidates(host));
+    let rustc = rustcs.iter().find_map(|path| rustc(host, path, rustc_least)).ok_or_else(|| {
+        let way_out = "`rustup toolchain install stable --component rust-src` brings a newer one; \
+                       --make RUSTC=PATH names one";
+        too_old("rustc", rustc_least, rustcs.clone(), way_out)
+    })?;
+    let bindgens = chosen("BINDGEN", bindgen_candidates(host, dirs));
+    let bindgen = bindgens.iter().find_map(|path| {
+        let version = version_of(path, bindgen_least)?;
+        Some(Tool { path: path.clone(), version })
+    });
+    let bindgen = bindgen.ok_or_else(|| {
+        let way_out = "`cargo install --locked bindgen-cli` brings a newer one; --make BINDGEN=PATH \
+                       names one";
+        too_old("bindgen", bindgen_least, bindgens.clone(), way_out)
+    })?;
+    Ok((rustc, bindgen))
+}
+
+/// `bin/` of a release of LLVM that has all of the kernel's tools, and the
+/// version of its clang: they must come from one release.
+pub(crate) fn find_llvm(host: &Host) -> Option<(PathBuf, String)> {
+    host.llvms().into_iter().map(|dir| dir.join("bin")).find_map(|bin| {
         let complete = ["ld.lld", "llvm-ar", "llvm-nm"].iter().all(|tool| bin.join(tool).exists());
         let cc = version_of(&bin.join("clang"), MIN_CLANG).filter(|_| complete)?;
-        let ld = version(&bin.join("ld.lld"))?;
-        Some((cc, ld, Some(bin)))
+        Some((bin, cc))
     })
 }
 
-/// The first compiler that is new enough and has its library's sources:
-/// the distribution's, then the one in use, then any of rustup's.
+/// The first compiler that is new enough for the lab and has its library's
+/// sources: the distribution's, then the one in use, then any of rustup's.
 #[must_use]
-pub fn find_rustc() -> Option<Rustc> {
-    let mut candidates = vec![PathBuf::from("/usr/bin/rustc")];
-    candidates.extend(in_path("rustc"));
-    let home = env::var_os("RUSTUP_HOME")
-        .map(PathBuf::from)
-        .or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".rustup")));
-    if let Some(entries) = home.and_then(|home| home.join("toolchains").read_dir().ok()) {
-        let mut more: Vec<PathBuf> =
-            entries.flatten().map(|entry| entry.path().join("bin/rustc")).collect();
-        more.sort();
-        candidates.extend(more);
-    }
-    candidates.iter().find_map(|path| rustc(path))
+pub fn find_rustc(host: &Host) -> Option<Rustc> {
+    rustc_candidates(host).iter().find_map(|path| rustc(host, path, MIN_RUSTC))
 }
 
-fn rustc(path: &Path) -> Option<Rustc> {
-    let version = version_of(path, MIN_RUSTC)?;
+fn rustc_candidates(host: &Host) -> Vec<PathBuf> {
+    let mut candidates: Vec<PathBuf> = vec![host.file("/usr/bin/rustc")];
+    candidates.retain(|path| path.is_file());
+    candidates.extend(host.programs("rustc"));
+    candidates.extend(host.versioned("rustc"));
+    candidates.extend(host.rustups());
+    let mut seen = Vec::new();
+    candidates.retain(|path| {
+        !seen.contains(path) && {
+            seen.push(path.clone());
+            true
+        }
+    });
+    candidates
+}
+
+fn rustc(host: &Host, path: &Path, least: [u32; 3]) -> Option<Rustc> {
+    let version = version_of(path, least)?;
     let sh = shell().ok()?;
     let sysroot = PathBuf::from(first_line(cmd!(sh, "{path} --print sysroot"))?);
-    let library = sysroot.join("lib/rustlib/src/rust/library/core/src/lib.rs");
+    let number = version.split_whitespace().nth(1).unwrap_or_default();
+    let library = [
+        sysroot.join("lib/rustlib/src/rust/library"),
+        // Where Ubuntu keeps those of a compiler with a suffix.
+        host.file(&format!("/usr/src/rustc-{number}/library")),
+    ];
+    let library = library.into_iter().find(|dir| dir.join("core/src/lib.rs").exists())?;
     // rustup's proxy picks by directory; the compiler itself does not.
     let real = sysroot.join("bin/rustc");
     let path = if real.exists() { real } else { path.into() };
-    library.exists().then_some(Rustc { path, sysroot, version })
+    Some(Rustc { path, sysroot, library, version })
 }
 
 /// Our own, or the distribution's where it is new enough.
-pub(crate) fn find_bindgen(dirs: &Dirs) -> Option<Tool> {
-    let own = dirs.tools().join("bin/bindgen");
-    [own].into_iter().chain(in_path("bindgen")).find_map(|path| {
+pub(crate) fn find_bindgen(host: &Host, dirs: &Dirs) -> Option<Tool> {
+    bindgen_candidates(host, dirs).into_iter().find_map(|path| {
         let version = version_of(&path, MIN_BINDGEN)?;
         Some(Tool { path, version })
     })
 }
 
+fn bindgen_candidates(host: &Host, dirs: &Dirs) -> Vec<PathBuf> {
+    let own = Some(dirs.tools().join("bin/bindgen")).filter(|path| path.is_file());
+    let installed = host.programs("bindgen").into_iter().chain(host.versioned("bindgen"));
+    own.into_iter().chain(installed).collect()
+}
+
 /// The directory of the newest libclang.
-pub(crate) fn find_libclang() -> Option<PathBuf> {
-    if let Some(dir) = env::var_os("LIBCLANG_PATH").map(PathBuf::from)
-        && has_libclang(&dir)
-    {
-        return Some(dir);
-    }
-    LIBCLANG_MAJORS
-        .iter()
-        .map(|major| PathBuf::from(format!("/usr/lib/llvm-{major}/lib")))
-        .find(|dir| has_libclang(dir))
+pub(crate) fn find_libclang(host: &Host) -> Option<PathBuf> {
+    let own = host.libclang().map(Path::to_path_buf);
+    let llvms = host.llvms();
+    let releases = llvms.iter().flat_map(|dir| [dir.join("lib"), dir.join("lib64")]);
+    let system = ["/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib"].map(|dir| host.file(dir));
+    own.into_iter().chain(releases).chain(system).find(|dir| has_libclang(dir))
 }
 
 fn has_libclang(dir: &Path) -> bool {
@@ -211,15 +315,6 @@ fn has_libclang(dir: &Path) -> bool {
             name.starts_with("libclang.so") || name.starts_with("libclang-") && name.contains(".so")
         })
     })
-}
-
-/// All programs of that name in `PATH`, and where root's tools are.
-#[must_use]
-pub fn in_path(name: &str) -> Vec<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let dirs = env::split_paths(&path);
-    let more = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
-    dirs.chain(more).map(|dir| dir.join(name)).filter(|path| path.is_file()).collect()
 }
 
 /// The whole version line, when the version in it is at least `least`.
@@ -241,8 +336,12 @@ pub fn numbers(line: &str) -> Option<[u32; 3]> {
     })
 }
 
-fn version_in_path(program: &str) -> Option<String> {
-    version(in_path(program).first()?)
+/// What `ccache gcc` says to `--version`.
+fn words_version(host: &Host, words: &str) -> Option<String> {
+    let mut words = words.split_whitespace();
+    let program = host.programs(words.next()?).into_iter().next()?;
+    let sh = shell().ok()?;
+    first_line(cmd!(sh, "{program} {words...} --version"))
 }
 
 /// The first line of `--version`.

@@ -102,7 +102,8 @@ impl Fixture {
         let dirs = Dirs { repo: root.join("repo"), cache: root.join("cache") };
         let plan = Plan::load(&root.join("kernel")).unwrap();
         let config = KernelConfig::of_fragment(&dirs, "series", &plan.config()).unwrap();
-        let rustc = kbuild::toolchain::find_rustc().expect("`cargo xtask setup` installs it");
+        let rustc = kbuild::toolchain::find_rustc(&kbuild::Host::running())
+            .expect("`cargo xtask setup` installs it");
         let [_, minor, _] = kbuild::toolchain::numbers(&rustc.version).unwrap();
         let driver = format!("cache/tools/clippy-{minor}/usr/bin/clippy-driver");
         self.put(&driver, &CLIPPY.replace("MINOR", &minor.to_string()));

@@ -4,10 +4,11 @@
 //! It is bound to one version of the compiler. Where the compiler is Debian's,
 //! the package of the same version is unpacked into the cache.
 
-use debian::{PrivateApt, unpack_deb};
+use debian::{Packages, unpack_deb};
 use kbuild::Dirs;
+use kbuild::Host;
 use kbuild::setup::installed;
-use kbuild::toolchain::{Rustc, find_rustc, in_path, numbers, version};
+use kbuild::toolchain::{Rustc, find_rustc, numbers, version};
 use kbuild::{Event, from_debian};
 use proc::{Cancel, first_line, shell};
 use std::path::{Path, PathBuf};
@@ -19,11 +20,12 @@ pub(crate) fn find(
     on_event: &dyn Fn(Event),
     cancel: &Cancel,
 ) -> Result<PathBuf, String> {
-    let rustc = find_rustc().ok_or("no Rust compiler; `cargo xtask setup` installs one")?;
+    let host = Host::running();
+    let rustc = find_rustc(&host).ok_or("no Rust compiler; `cargo xtask setup` installs one")?;
     let own = dirs.tools().join(format!("clippy-{}", minor(&rustc.version).unwrap_or_default()));
     let unpacked = own.join("usr/bin/clippy-driver");
     let mut candidates = vec![rustc.sysroot.join("bin/clippy-driver"), unpacked.clone()];
-    candidates.extend(in_path("clippy-driver"));
+    candidates.extend(host.programs("clippy-driver"));
     if let Some(found) = candidates.into_iter().find(|path| fits(path, &rustc)) {
         return Ok(found);
     }
@@ -51,7 +53,7 @@ fn fetch(
     cancel: &Cancel,
 ) -> Result<(), debian::AptError> {
     let on_event = |event| from_debian(on_event, event);
-    let apt = PrivateApt::open(&dirs.cache, &on_event, cancel)?;
+    let apt = Packages::open(&dirs.cache, &on_event, cancel)?;
     let deb = apt.download(package, &into.join("deb"))?;
     unpack_deb(&deb, into, &on_event, cancel)
 }

@@ -88,7 +88,9 @@ impl<'a> Kernel<'a> {
         if let (true, RustSupport::Lacks(file)) = (cell.rust, &self.source.rust) {
             return missing(&format!("this kernel has no {file}"));
         }
-        let tools = match Tools::find(self.all.dirs, cell.rust, self.all.config.toolchain) {
+        let config = self.all.config;
+        let rust = cell.rust.then_some(&self.source);
+        let tools = match Tools::find(self.all.dirs, config.toolchain, &config.make, rust) {
             Ok(tools) => tools,
             Err(error) => return missing(&error.to_string()),
         };

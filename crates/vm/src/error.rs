@@ -63,7 +63,7 @@ pub enum VmError {
         console_tail: String,
     },
     /// QEMU ended for no reason of the guest's.
-    #[error("QEMU ended ({status}){}{}", tail(.stderr), tail(.console_tail))]
+    #[error("QEMU ended ({status}{}){}{}", memory(.status), tail(.stderr), tail(.console_tail))]
     Exited {
         /// Exit status or signal.
         status: String,
@@ -136,6 +136,16 @@ fn tail(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("\n{text}") }
 }
 
+/// Nobody else kills QEMU without a word.
+fn memory(status: &str) -> &'static str {
+    if status.contains("SIGKILL") {
+        ": the host's kernel sends it where memory is short, and a container's or a cgroup's \
+         limit counts; fewer --jobs take less"
+    } else {
+        ""
+    }
+}
+
 impl VmError {
     /// The console's last lines, where there were any.
     #[must_use]
@@ -180,4 +190,21 @@ pub enum CallError {
         /// The time it had.
         after: Duration,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_killed_qemu_points_at_the_memory() {
+        let ended = |status: &str| {
+            let (stderr, console_tail) = (String::new(), String::new());
+            VmError::Exited { status: status.into(), stderr, console_tail }.to_string()
+        };
+        use std::os::unix::process::ExitStatusExt;
+        let killed = ended(&std::process::ExitStatus::from_raw(9).to_string());
+        assert!(killed.contains("SIGKILL") && killed.contains("memory is short"), "{killed}");
+        assert!(!ended("exit status: 1").contains("memory"));
+    }
 }

@@ -25,5 +25,5 @@ pub use calls::{Pending, Progress};
 pub use config::{Accel, Backend, VmConfig, VmDisk};
 pub use error::{CallError, VmError};
 pub use machine::{PowerCut, Vm};
-pub use probe::{Probe, ProbeEvent, accelerator};
+pub use probe::{Probe, ProbeEvent, accelerator, unusable as kvm_unusable};
 pub use qmp::QmpError;

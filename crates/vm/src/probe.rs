@@ -67,14 +67,27 @@ pub fn accelerator(
     Ok(accel)
 }
 
-/// Why KVM need not even be tried.
-fn unusable() -> Option<String> {
-    File::options()
-        .read(true)
-        .write(true)
-        .open(KVM)
-        .err()
-        .map(|error| format!("{KVM} cannot be opened: {error}"))
+/// Why KVM need not even be tried; `None` where its device can be opened.
+#[must_use]
+pub fn unusable() -> Option<String> {
+    unopened(Path::new(KVM))
+}
+
+fn unopened(device: &Path) -> Option<String> {
+    use std::io::ErrorKind as E;
+    let error = File::options().read(true).write(true).open(device).err()?;
+    let device = device.display();
+    Some(match error.kind() {
+        E::NotFound => format!(
+            "there is no {device}: no processor or kernel for it, or a container that was not \
+             given it (--device {device})"
+        ),
+        E::PermissionDenied => format!(
+            "{device} may not be opened by this user: the group that owns it (`ls -l {device}`, \
+             usually kvm) may"
+        ),
+        _ => format!("{device} cannot be opened: {error}"),
+    })
 }
 
 fn cached_or_tried(
@@ -138,5 +151,30 @@ fn store(file: &Path, verdict: &Verdict) {
         && std::io::Write::write_all(&mut new, &text).is_ok()
     {
         let _ = new.persist(file);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_kvm_cannot_be_had_is_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = unopened(&dir.path().join("kvm")).unwrap();
+        assert!(missing.contains("there is no") && missing.contains("--device"), "{missing}");
+        let device = dir.path().join("dev");
+        fs::write(&device, "").unwrap();
+        assert_eq!(unopened(&device), None);
+        // Opening a folder for writing fails in another way.
+        let other = unopened(dir.path()).unwrap();
+        assert!(other.contains("cannot be opened"), "{other}");
+        // Root may do everything.
+        if !rustix::process::geteuid().is_root() {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&device, fs::Permissions::from_mode(0)).unwrap();
+            let denied = unopened(&device).unwrap();
+            assert!(denied.contains("group"), "{denied}");
+        }
     }
 }

@@ -159,8 +159,9 @@ fn fingerprint(config: &VmConfig) -> String {
     };
     let disks: Vec<&str> = config.disks.iter().map(|disk| disk.serial.as_str()).collect();
     let accel = match accel {
-        Accel::Kvm => "kvm",
-        Accel::Tcg => "tcg",
+        // The guest has seen what `-cpu host` passes on to it.
+        Accel::Kvm => format!("kvm on {}", host_cpu()),
+        Accel::Tcg => "tcg".to_owned(),
     };
     let facts = [
         file(qemu),
@@ -172,6 +173,14 @@ fn fingerprint(config: &VmConfig) -> String {
         config.qemu_extra.join(" "),
     ];
     blake3::hash(facts.join("\n").as_bytes()).to_hex().to_string()
+}
+
+/// The host's processor and its features.
+fn host_cpu() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let lines = info.lines().take_while(|line| !line.is_empty());
+    let lasting = ["model name", "stepping", "microcode", "flags"];
+    lines.filter(|line| lasting.iter().any(|word| line.starts_with(word))).collect()
 }
 
 fn sibling(path: &Path, ending: &str) -> PathBuf {

@@ -98,6 +98,8 @@ pub struct ReplayArgs {
     /// [default: as recorded].
     #[arg(long, value_name = "WHERE")]
     pub kernel_src: Option<String>,
+    #[command(flatten)]
+    pub own: super::OwnArgs,
     /// Folder of the replay's results [default: below results/].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

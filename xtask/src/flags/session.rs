@@ -34,17 +34,41 @@ impl SessionArgs {
     }
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct KernelArgs {
     /// Kernel source: a git tree (never touched, must be clean), a folder, a
     /// tarball, or a Debian package such as linux-source-7.2
-    /// [default: the newest linux-source-7.x].
+    /// [default: the newest linux-source-7.x]. `git:~/linux#v7.2` takes a tag,
+    /// branch or commit, `dir:~/linux` the files as they lie there, changes and
+    /// all, and `deb:linux-source-7.3=7.3.4-1` one version of a package.
     #[arg(long, value_name = "WHERE")]
     pub kernel_src: Option<String>,
     /// Kernel configuration from kernel-config/: plain, or one with checks of
     /// the kernel's own (lockdep, kasan, kcsan) or failing allocations (fault).
     #[arg(long, value_name = "NAME", default_value = "plain")]
     pub config: String,
+    #[command(flatten)]
+    pub own: OwnArgs,
+}
+
+impl KernelArgs {
+    /// The newest kernel in one of the lab's configurations.
+    pub fn of(config: &str) -> Self {
+        Self { config: config.to_owned(), ..Self::default() }
+    }
+}
+
+/// What of the user's own goes into a kernel's build, on top of all else.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct OwnArgs {
+    /// Kernel options of your own, in a file like .config (repeatable). They win,
+    /// and each is verified to be in the final .config.
+    #[arg(long = "config-fragment", value_name = "FILE")]
+    pub fragments: Vec<PathBuf>,
+    /// A variable for the kernel's make (repeatable): LLVM=1, CC='ccache gcc',
+    /// CC=gcc-14, RUSTC=PATH, KCFLAGS=...
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub make: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

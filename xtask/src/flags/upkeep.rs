@@ -8,7 +8,8 @@ const SETUP_EXAMPLES: &str = "\
 Examples:
   cargo xtask setup --check   only report; exit code 3 when something is missing
   cargo xtask setup           install what is missing (as root, or with sudo -n)
-  cargo xtask setup --config kasan   and clang";
+  cargo xtask setup --config kasan   and clang
+  cargo xtask setup --check --as fedora   what another host would be told";
 
 #[derive(Debug, Clone, Args)]
 #[command(after_help = SETUP_EXAMPLES)]
@@ -19,6 +20,13 @@ pub struct SetupArgs {
     /// Also what only the tests need (libnbd's clients).
     #[arg(long)]
     pub tests: bool,
+    /// What all of it is called on another host (arch, debian, debian-12,
+    /// fedora, opensuse, ubuntu).
+    #[arg(long = "as", value_name = "HOST", requires = "check")]
+    pub as_host: Option<String>,
+    /// Boot a guest under KVM and print what to report, whatever comes of it.
+    #[arg(long, conflicts_with_all = ["check", "tests"])]
+    pub try_kvm: bool,
     /// Also what this configuration needs: kasan and kcsan are built with
     /// clang.
     #[arg(long, value_name = "NAME", default_value = "plain")]

@@ -25,6 +25,7 @@ pub fn same(
     let kernel = KernelArgs {
         kernel_src: args.kernel_src.clone().or_else(|| package(&bundle.source.hash)),
         config: bundle.config.name.clone(),
+        own: args.own.clone(),
     };
     prepare::check_kernel_args(dirs, &kernel)?;
     // First what this checkout calls by that name: known, and nobody else's.
@@ -87,7 +88,11 @@ fn build(
     .map(|(what, now, then)| format!("{what} ({now}, then {then})"))
     .collect();
     let source = image.source.hash == bundle.source.hash && image.arm_hash == bundle.arm.hash;
-    let what = if differs.is_empty() { "configuration".to_owned() } else { differs.join("; ") };
+    let what = if differs.is_empty() {
+        "configuration (--config-fragment?)".to_owned()
+    } else {
+        differs.join("; ")
+    };
     if source && args.other_compiler && !differs.is_empty() {
         ui.say(&format!("kernel {}: another one, as allowed: {what}", image.arm));
         return Ok(image);

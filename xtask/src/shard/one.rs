@@ -2,7 +2,7 @@
 //! One shard, wherever it runs.
 
 use super::folder::{read_plan, record_of};
-use crate::flags::{AccelArg, KernelArgs, SessionArgs, ShardRunArgs};
+use crate::flags::{AccelArg, KernelArgs, OwnArgs, SessionArgs, ShardRunArgs};
 use crate::runner::{self, Content, Runner};
 use crate::ui::Ui;
 use crate::{exit, prepare, run};
@@ -11,12 +11,20 @@ use clap::ValueEnum;
 use evidence::shard::{Plan, shard_dir};
 use evidence::{Case, Outcome, RunRecord};
 use proc::Cancel;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The options of the run that the plan is a plan of.
 pub fn session(plan: &Plan, jobs: Option<u32>, no_install: bool) -> SessionArgs {
     SessionArgs {
-        kernel: KernelArgs { kernel_src: plan.kernel_src.clone(), config: plan.config.clone() },
+        kernel: KernelArgs {
+            kernel_src: plan.kernel_src.clone(),
+            config: plan.config.clone(),
+            own: OwnArgs {
+                fragments: plan.config_fragments.iter().map(PathBuf::from).collect(),
+                make: plan.make.clone(),
+            },
+        },
         seed: plan.seed,
         jobs,
         out: None,

@@ -26,6 +26,12 @@ pub struct Plan {
     pub kernel_src: Option<String>,
     /// `--config`.
     pub config: String,
+    /// `--config-fragment`, as paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub config_fragments: Vec<String>,
+    /// `--make`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub make: Vec<String>,
     /// `--accel`: `auto`, `kvm` or `tcg`.
     pub accel: String,
     /// `--arm`, in table order: `NAME` or `NAME=PATH`.
@@ -167,6 +173,8 @@ mod tests {
             seed: 1,
             attempts: 3,
             kernel_src: None,
+            config_fragments: Vec::new(),
+            make: Vec::new(),
             config: "plain".into(),
             accel: "auto".into(),
             arms: vec!["base".into(), "mine=/x/fix.patch".into(), "rust".into()],

@@ -8,6 +8,8 @@ use std::cell::RefCell;
 use std::fs;
 use tempfile::TempDir;
 
+mod options;
+
 /// `allnoconfig` takes the requests but drops BROKEN; `vmlinux` is the text of
 /// request.c, which the real thing's rules decide about too.
 const MAKEFILE: &str = "\
@@ -149,7 +151,7 @@ fn only_what_is_compiled_elsewhere_needs_an_object_tree_of_its_own() {
         let files = format!("title='t'\n[files]\n'{path}'='text'\n");
         fixture.put("repo/kernel/arms/t.toml", &files);
         let arm = Arm::load(&fixture.dirs, "t").unwrap();
-        group(&fixture.builder().plan(&arm).unwrap().0)
+        group(&fixture.builder().plan(&arm).unwrap().0, &MakeVars::default())
     };
     let inside = group_with("drivers/md/bcache/inflight.rs");
     assert_eq!(inside, group_with("Documentation/admin-guide/bcache.rst"));

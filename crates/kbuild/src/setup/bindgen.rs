@@ -4,7 +4,7 @@
 use super::error::SetupError;
 use crate::Dirs;
 use crate::event::{Event, Meter, waiting};
-use crate::toolchain::in_path;
+use crate::host::Host;
 use proc::{Cancel, FileLock, Tail, run_lines};
 use std::path::PathBuf;
 use std::process::Command;
@@ -20,7 +20,7 @@ const CRATES: u64 = 60;
 pub(super) fn cargo() -> Option<PathBuf> {
     let ours = std::env::var_os("CARGO").map(PathBuf::from).filter(|path| path.is_file());
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo/bin/cargo"));
-    ours.or_else(|| in_path("cargo").into_iter().next())
+    ours.or_else(|| Host::running().programs("cargo").into_iter().next())
         .or_else(|| home.filter(|path| path.is_file()))
 }
 
@@ -39,7 +39,7 @@ pub(super) fn install(
     let lock = root.join("lock");
     let told = waiting(on_event, "another installation of bindgen");
     let _lock = FileLock::take(&lock, cancel, told).map_err(SetupError::run(&lock))?;
-    if crate::toolchain::find_bindgen(dirs).is_some() {
+    if crate::toolchain::find_bindgen(&Host::running(), dirs).is_some() {
         return Ok(());
     }
     let args = ["install", "bindgen-cli", "--version", VERSION, "--locked", "--root"];

@@ -7,9 +7,9 @@ use super::install::{Root, apt, install_args, update_args};
 use super::needs::QEMU;
 use super::packages::{candidate, lists_are_empty};
 use super::scope::Scope;
-use super::survey::{Fix, Survey, survey};
-use crate::Dirs;
+use super::survey::{Fix, Survey, has_apt, survey};
 use crate::event::{Event, from_debian};
+use crate::{Dirs, Host};
 use debian::{AptError, PrivateApt, Release};
 use proc::Cancel;
 
@@ -24,15 +24,20 @@ pub fn complete(
     on_event: &dyn Fn(Event),
     cancel: &Cancel,
 ) -> Result<(), SetupError> {
+    let host = Host::running();
+    if let Some(command) = found.command().filter(|_| !has_apt(&host, found.os.as_ref())) {
+        let os = found.os.as_ref().map_or("no host that the lab knows", |os| os.name.as_str());
+        return Err(SetupError::OtherHost { os: os.into(), command });
+    }
     // With package lists at hand, a fix may be another one than before.
     for _ in 0..2 {
-        let packages = survey(dirs, found.scope).packages();
+        let packages = survey(&host, dirs, found.scope).packages();
         if packages.is_empty() {
             break;
         }
         install(dirs, found.scope, &packages, on_event, cancel)?;
     }
-    for (item, fix) in survey(dirs, found.scope).missing() {
+    for (item, fix) in survey(&host, dirs, found.scope).missing() {
         match fix {
             Fix::CargoInstall => bindgen::install(dirs, on_event, cancel)?,
             Fix::ByHand(fix) => {
@@ -68,7 +73,7 @@ fn install(
     if stale {
         apt(root, "package lists", &update_args(), on_event, cancel)?;
         // Now that lists are there, the Rust packages can be told apart.
-        let fresh = survey(dirs, scope).packages();
+        let fresh = survey(&Host::running(), dirs, scope).packages();
         return install_with(root, dirs, &fresh, on_event, cancel);
     }
     install_with(root, dirs, packages, on_event, cancel)

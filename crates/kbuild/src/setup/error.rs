@@ -16,6 +16,31 @@ pub enum SetupError {
         /// To be pasted into a root's shell.
         command: String,
     },
+    /// Another kind of processor.
+    #[error(
+        "the lab needs x86-64, and this machine is {0}: it builds x86 kernels and boots them in \
+         qemu-system-x86_64 (docs/hosts.md says what a port would take)"
+    )]
+    Machine(String),
+    /// The kernel is built below the cache.
+    #[error(
+        "the kernel's make cannot build in {0}: it takes no blanks, colons or other signs that \
+         have a meaning to make or a shell. Set XDG_CACHE_HOME to another folder"
+    )]
+    OddCache(PathBuf),
+    /// Read-only, or somebody else's.
+    #[error(
+        "the cache cannot be made, as {path} cannot be written to ({error}): set XDG_CACHE_HOME to \
+         a folder that can"
+    )]
+    NoCache { path: PathBuf, error: io::Error },
+    /// A host whose package manager is left to its owner.
+    #[error("this is {os}, where the lab installs nothing by itself. Run:\n\n    {command}\n")]
+    OtherHost {
+        os: String,
+        /// To be pasted into a root's shell.
+        command: String,
+    },
     /// The mirrors or the registry cannot be reached.
     #[error(
         "no network while installing {what}; once there is, run the same again, or by hand:\n\n    \

@@ -4,6 +4,7 @@
 use super::error::SetupError;
 use crate::event::{Event, Meter};
 use proc::{Cancel, Tail, ask, run_lines, shell};
+use std::ffi::OsString;
 use std::process::Command;
 use xshell::cmd;
 
@@ -33,7 +34,7 @@ impl Root {
             Self::Already => Command::new("env"),
             Self::Sudo => {
                 let mut command = Command::new("sudo");
-                command.args(["-n", "env"]);
+                command.args(["-n", "env"]).args(proxies(std::env::vars_os()));
                 command
             }
         };
@@ -44,6 +45,20 @@ impl Root {
         command.args(args).args(["-o", "APT::Status-Fd=3"]);
         command
     }
+}
+
+/// The user's proxies, which sudo would not pass on.
+fn proxies(vars: impl Iterator<Item = (OsString, OsString)>) -> Vec<OsString> {
+    let proxy = |name: &OsString| {
+        let name = name.to_string_lossy().to_lowercase();
+        ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"].contains(&name.as_str())
+    };
+    let word = |(mut name, value): (OsString, OsString)| {
+        name.push("=");
+        name.push(value);
+        name
+    };
+    vars.filter(|(name, _)| proxy(name)).map(word).collect()
 }
 
 /// `apt-get install` of these packages, as a person would type it.
@@ -167,6 +182,13 @@ mod tests {
         ] {
             assert_eq!(replaced_compiler(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn sudo_keeps_the_user_s_proxies_and_nothing_else() {
+        let vars = [("http_proxy", "http://p:1"), ("HTTPS_PROXY", "p:2"), ("SECRET", "x")];
+        let vars = vars.map(|(name, value)| (name.into(), value.into()));
+        assert_eq!(proxies(vars.into_iter()), ["http_proxy=http://p:1", "HTTPS_PROXY=p:2"]);
     }
 
     #[test]

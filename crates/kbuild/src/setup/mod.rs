@@ -4,14 +4,18 @@
 mod bindgen;
 mod complete;
 mod error;
+mod fit;
 mod install;
 mod needs;
+mod os;
 mod packages;
 mod scope;
 mod survey;
 
 pub use complete::complete;
 pub use error::SetupError;
+pub use fit::check_fit;
+pub use os::Os;
 pub use packages::installed;
 pub use scope::Scope;
-pub use survey::{Fix, Item, State, Survey, survey};
+pub use survey::{Fix, Item, State, Survey, survey, survey_as};

@@ -22,6 +22,13 @@ pub(super) fn candidate(package: &str) -> Option<String> {
     (version != "(none)").then(|| version.to_owned())
 }
 
+/// The highest number that apt knows a package of this name with.
+pub(super) fn newest(prefix: &str) -> Option<u32> {
+    let sh = shell().ok()?;
+    let said = ask(cmd!(sh, "apt-cache pkgnames {prefix}"), &Cancel::new()).ok()?;
+    said.out.lines().filter_map(|name| name.strip_prefix(prefix)?.parse().ok()).max()
+}
+
 /// A fresh container has no package lists.
 pub(super) fn lists_are_empty() -> bool {
     let lists = Path::new("/var/lib/apt/lists").read_dir();

@@ -3,21 +3,22 @@
 
 use super::bindgen;
 use super::needs::{NEEDS, Need, Probe};
-use super::packages::{candidate, installed, lists_are_empty};
+use super::os::Os;
+use super::packages::{candidate, installed, lists_are_empty, newest};
 use super::scope::Scope;
-use crate::Dirs;
 use crate::toolchain::{
     LIBCLANG_MAJORS, MIN_BINDGEN, MIN_CLANG, MIN_RUSTC, find_bindgen, find_libclang, find_llvm,
-    find_rustc, in_path, numbers, version,
+    find_rustc, numbers, version,
 };
+use crate::{Dirs, Host};
 use proc::{first_line, shell};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use xshell::cmd;
 
 /// What makes something that is missing appear.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fix {
-    /// Debian packages, to be installed by root.
+    /// Packages, by the host's names, to be installed by root.
     Packages(Vec<String>),
     /// bindgen, compiled into the lab's own cache.
     CargoInstall,
@@ -51,6 +52,8 @@ pub struct Item {
 pub struct Survey {
     /// What the machine is wanted for.
     pub scope: Scope,
+    /// What it is; `None` where nobody has described it.
+    pub os: Option<Os>,
     /// In the order of the table.
     pub items: Vec<Item>,
 }
@@ -68,6 +71,17 @@ impl Survey {
             State::Missing(fix) => Some((item, fix)),
             State::Found { .. } => None,
         })
+    }
+
+    /// What a root's shell is to be told; `None` when no package is missing.
+    #[must_use]
+    pub fn command(&self) -> Option<String> {
+        let packages = self.packages();
+        if packages.is_empty() {
+            return None;
+        }
+        let install = self.os.as_ref().map_or("(install)", |os| os.install.as_str());
+        Some(format!("{install} {}", packages.join(" ")))
     }
 
     /// All missing packages, sorted.
@@ -89,53 +103,92 @@ impl Survey {
 
 /// Looks for everything that `scope` needs.
 #[must_use]
-pub fn survey(dirs: &Dirs, scope: Scope) -> Survey {
-    let wanted = NEEDS.iter().filter(|need| need.scope == Scope::Run || need.scope == scope);
-    Survey { scope, items: wanted.map(|need| look(dirs, need)).collect() }
+pub fn survey(host: &Host, dirs: &Dirs, scope: Scope) -> Survey {
+    let os = Os::of(host);
+    let apt = has_apt(host, os.as_ref());
+    let wanted = NEEDS
+        .iter()
+        .filter(|need| need.scope == Scope::Run || need.scope == scope)
+        .filter(|need| !(apt && matches!(need.probe, Probe::InsteadOfApt(_))));
+    let items = wanted.map(|need| look(host, os.as_ref(), dirs, need)).collect();
+    Survey { scope, os, items }
 }
 
-fn look(dirs: &Dirs, need: &Need) -> Item {
-    let packages = || Fix::Packages(need.packages.iter().map(|&name| name.to_owned()).collect());
+/// Everything that a host of that kind would have to have, as if it had
+/// nothing.
+#[must_use]
+pub fn survey_as(os: &Os, scope: Scope) -> Survey {
+    let wanted = NEEDS.iter().filter(|need| need.scope == Scope::Run || need.scope == scope);
+    let item = |need: &Need| {
+        let state = State::Missing(Fix::Packages(os.packages(need.name)));
+        Item { name: need.name, purpose: need.purpose, state }
+    };
+    Survey { scope, os: Some(os.clone()), items: wanted.map(item).collect() }
+}
+
+/// Whether packages, and Debian's signed sources, come through the host's apt.
+pub(super) fn has_apt(host: &Host, os: Option<&Os>) -> bool {
+    os.is_some_and(Os::is_debian) && !host.programs("apt-get").is_empty()
+}
+
+fn look(host: &Host, os: Option<&Os>, dirs: &Dirs, need: &Need) -> Item {
+    let program = |name: &str| host.programs(name).into_iter().next();
     // Where, and its own words.
     let found: Option<(PathBuf, String)> = match need.probe {
-        Probe::Program(program) => in_path(program).into_iter().next().map(|path| {
+        Probe::Program(name) | Probe::InsteadOfApt(name) => program(name).map(|path| {
             let version = version(&path).unwrap_or_default();
             (path, version)
         }),
-        Probe::Mute(program) => {
-            in_path(program).into_iter().next().map(|path| (path, String::new()))
-        }
+        Probe::Mute(name) => program(name).map(|path| (path, String::new())),
         Probe::File(places) => {
-            let place = places.iter().map(Path::new).find(|path| path.exists());
-            place.map(|path| (path.into(), String::new()))
+            let place = places.iter().map(|place| host.file(place)).find(|path| path.exists());
+            place.map(|path| (path, String::new()))
         }
-        Probe::Rustc => find_rustc().map(|rustc| (rustc.path, rustc.version)),
-        Probe::Libclang => find_libclang().map(|dir| (dir, String::new())),
-        Probe::Bindgen => find_bindgen(dirs).map(|tool| (tool.path, tool.version)),
-        Probe::Llvm => find_llvm().map(|(cc, _, bin)| (bin.unwrap_or_default(), cc)),
-        Probe::Python(module) => python_module(module).map(|file| (file, String::new())),
+        Probe::Rustc => find_rustc(host).map(|rustc| (rustc.path, rustc.version)),
+        Probe::Libclang => find_libclang(host).map(|dir| (dir, String::new())),
+        Probe::Bindgen => find_bindgen(host, dirs).map(|tool| (tool.path, tool.version)),
+        Probe::Llvm => find_llvm(host),
+        Probe::Python(module) => python_module(host, module).map(|file| (file, String::new())),
     };
     let state = match found {
         Some((path, version)) => State::Found { path, version },
-        None => State::Missing(match need.probe {
-            Probe::Rustc => rust_fix(),
-            Probe::Libclang => libclang_fix(),
-            Probe::Bindgen => bindgen_fix(),
-            Probe::Llvm => llvm_fix(),
-            _ => packages(),
-        }),
+        None => State::Missing(fix(host, os, need)),
     };
     Item { name: need.name, purpose: need.purpose, state }
 }
 
-fn python_module(name: &str) -> Option<PathBuf> {
+/// The packages by the host's own names. apt knows best, where it knows
+/// anything.
+fn fix(host: &Host, os: Option<&Os>, need: &Need) -> Fix {
+    let Some(os) = os else {
+        return Fix::ByHand(format!("as Debian's package {}", debian_name(need)));
+    };
+    let usual = Fix::Packages(os.packages(need.name));
+    if host.programs("apt-cache").is_empty() || lists_are_empty() {
+        return usual;
+    }
+    match need.probe {
+        Probe::Rustc => rust_fix(),
+        Probe::Libclang => libclang_fix().unwrap_or(usual),
+        Probe::Bindgen => bindgen_fix(),
+        Probe::Llvm => llvm_fix().unwrap_or(usual),
+        _ => usual,
+    }
+}
+
+fn debian_name(need: &Need) -> String {
+    Os::named("debian").map_or_else(String::new, |os| os.packages(need.name).join(" "))
+}
+
+fn python_module(host: &Host, name: &str) -> Option<PathBuf> {
     let import = format!("import {name}; print({name}.__file__)");
+    let python = host.file("/usr/bin/python3");
     let sh = shell().ok()?;
-    first_line(cmd!(sh, "/usr/bin/python3 -c {import}")).map(PathBuf::from)
+    first_line(cmd!(sh, "{python} -c {import}")).map(PathBuf::from)
 }
 
 /// A compiler with sources: Debian 12 has it for its web browsers, Debian 13
-/// as its own; elsewhere rustup's.
+/// as its own, Ubuntu with its version in the name; elsewhere rustup's.
 fn rust_fix() -> Fix {
     let new_enough = |package: &str| {
         candidate(package).and_then(|version| numbers(&version)).is_some_and(|v| v >= MIN_RUSTC)
@@ -151,29 +204,31 @@ fn rust_fix() -> Fix {
             return Fix::Packages(vec![compiler.into(), sources.into()]);
         }
     }
-    if lists_are_empty() {
-        // Nothing is known yet; the list is read again after an update.
-        return Fix::Packages(vec!["rustc-web".into(), "rust-web-src".into()]);
+    match newest("rustc-1.") {
+        Some(minor) if minor >= MIN_RUSTC[1] => {
+            Fix::Packages(vec![format!("rustc-1.{minor}"), format!("rust-1.{minor}-src")])
+        }
+        _ => {
+            Fix::ByHand("rustup component add rust-src (with a toolchain of 1.85 or newer)".into())
+        }
     }
-    Fix::ByHand("rustup component add rust-src (with a toolchain of 1.85 or newer)".into())
 }
 
-fn libclang_fix() -> Fix {
-    let known = LIBCLANG_MAJORS
-        .iter()
-        .map(|major| format!("libclang1-{major}"))
-        .find(|package| candidate(package).is_some());
-    Fix::Packages(vec![known.unwrap_or_else(|| "libclang1-19".into())])
+fn libclang_fix() -> Option<Fix> {
+    let packages = LIBCLANG_MAJORS.iter().map(|major| format!("libclang1-{major}"));
+    packages
+        .into_iter()
+        .find(|package| candidate(package).is_some())
+        .map(|p| Fix::Packages(vec![p]))
 }
 
 /// All of LLVM's tools from one release, the newest that there is.
-fn llvm_fix() -> Fix {
-    let known = LIBCLANG_MAJORS
+fn llvm_fix() -> Option<Fix> {
+    let major = LIBCLANG_MAJORS
         .iter()
         .filter(|&&major| major >= MIN_CLANG[0])
-        .find(|major| candidate(&format!("clang-{major}")).is_some());
-    let major = known.copied().unwrap_or(19);
-    Fix::Packages(["clang", "lld", "llvm"].map(|tool| format!("{tool}-{major}")).into())
+        .find(|major| candidate(&format!("clang-{major}")).is_some())?;
+    Some(Fix::Packages(["clang", "lld", "llvm"].map(|tool| format!("{tool}-{major}")).into()))
 }
 
 fn bindgen_fix() -> Fix {

@@ -94,6 +94,9 @@ impl Copy<'_> {
                 continue;
             }
             if meta.is_dir() {
+                if is_objects(&path) {
+                    continue;
+                }
                 self.directory(&below)?;
             } else if meta.is_file() || meta.is_symlink() {
                 self.file(&name, &path, &meta)?;
@@ -164,6 +167,12 @@ impl Copy<'_> {
         work.sync(&Overlay::default()).and_then(|_| work.forget()).map_err(io)?;
         self.entry.unseal()
     }
+}
+
+/// An object tree (`O=`), in which the kernel's Makefile leaves a link to its
+/// source.
+fn is_objects(dir: &Path) -> bool {
+    dir.join("source").is_symlink() && dir.join("Makefile").exists()
 }
 
 /// What building in the tree leaves there, and git's own.

@@ -26,6 +26,20 @@ pub enum SourceError {
         /// `git status`, shortened.
         changes: String,
     },
+    /// git knows no such commit.
+    #[error(
+        "{path} has no commit {rev}{}",
+        if *.shallow { " (a shallow clone: git fetch --unshallow brings what is older)" } else { "" }
+    )]
+    NoCommit { path: PathBuf, rev: String, shallow: bool },
+    /// The server has what the clone left out.
+    #[error(
+        "{path} is a partial clone, which lacks files of {commit}: fetch this commit first, for \
+         instance into a work tree of its own (a few GB):\n\n    git -C '{path}' worktree add --detach \
+         ../linux-{} {commit}\n",
+        .commit.get(..12).unwrap_or(commit)
+    )]
+    Partial { path: PathBuf, commit: String },
     /// No kernel in there.
     #[error("{origin} is not a kernel source: {missing} is missing")]
     NotKernel {

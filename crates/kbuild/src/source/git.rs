@@ -31,10 +31,11 @@ pub(super) fn obtain(
     if rev.is_none() {
         git.check_clean()?;
     }
-    let wanted = format!("{}^{{commit}}", rev.unwrap_or("HEAD"));
-    let commit = git.ask(&["rev-parse", "--verify", "--end-of-options", &wanted])?;
-    let tree = git.ask(&["rev-parse", &format!("{commit}^{{tree}}")])?;
-    let origin = Origin::GitCommit { commit, repository: path.display().to_string() };
+    let commit = git.commit(rev.unwrap_or("HEAD"))?;
+    let tree = git.ask(&["rev-parse", &format!("{commit}^{{tree}}")]);
+    let tree = tree.map_err(|error| git.unless_partial(&commit, error))?;
+    let origin =
+        Origin::GitCommit { commit: commit.clone(), repository: path.display().to_string() };
     let hash = format!("git-tree:{tree}");
 
     let key = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
@@ -61,10 +62,25 @@ pub(super) fn obtain(
     entry.unseal()?;
     work.forget().map_err(SourceError::io(&entry.dir))?;
     fs::create_dir_all(entry.tree()).map_err(SourceError::io(&entry.dir))?;
-    git.check_out(&tree, &entry)?;
+    git.check_out(&commit, &tree, &entry)?;
     let provenance = entry.seal(origin, hash)?;
     Ok((entry, provenance))
 }
+
+/// Whatever the user has set for their own work tree, ours has every file, bit
+/// for bit.
+const EXACTLY: &[&str] = &[
+    "core.attributesFile=/dev/null",
+    "core.autocrlf=false",
+    "core.bare=false",
+    "core.eol=lf",
+    "core.fileMode=true",
+    "core.ignoreCase=false",
+    "core.sparseCheckout=false",
+    "core.symlinks=true",
+    "index.sparse=false",
+    "submodule.recurse=false",
+];
 
 struct Git<'a> {
     job: &'a Job<'a>,
@@ -76,7 +92,7 @@ impl Git<'_> {
     /// git on the user's repository, promising not to write to it.
     fn command(&self, args: &[&str]) -> Cmd<'_> {
         let path = self.path;
-        // A repository's own hooks and monitors are programs to run.
+        // A repository's hooks and monitors are programs to run.
         let deaf = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"];
         let mut cmd = cmd!(self.sh, "git -C {path} {deaf...} {args...}");
         for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
@@ -95,6 +111,30 @@ impl Git<'_> {
         match said {
             Said { success: true, out, .. } => Ok(out.trim_end().to_owned()),
             said => Err(self.failed(args[0], said.text())),
+        }
+    }
+
+    /// The commit that `rev` names.
+    fn commit(&self, rev: &str) -> Result<String, SourceError> {
+        let wanted = format!("{rev}^{{commit}}");
+        let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted];
+        let said = ask(self.command(&args), self.job.cancel).map_err(SourceError::run("git"))?;
+        if said.success {
+            return Ok(said.out.trim_end().to_owned());
+        }
+        // One that cannot be read at all (another user's) has words of its own.
+        let shallow = self.ask(&["rev-parse", "--is-shallow-repository"])? == "true";
+        let (path, rev) = (self.path.into(), rev.into());
+        Err(SourceError::NoCommit { path, rev, shallow })
+    }
+
+    /// What an error about `commit` means where a server keeps files that this
+    /// repository leaves out.
+    fn unless_partial(&self, commit: &str, error: SourceError) -> SourceError {
+        let promised = ["config", "--get-regexp", r"^remote\..*\.promisor$", "true"];
+        match self.ask(&promised) {
+            Ok(_) => SourceError::Partial { path: self.path.into(), commit: commit.into() },
+            Err(_) => error,
         }
     }
 
@@ -126,9 +166,10 @@ impl Git<'_> {
 
     /// Makes our work tree the given tree, touching only what differs. Thousands
     /// of files at first: watched, and killed on Ctrl-C.
-    fn check_out(&self, tree: &str, entry: &Entry) -> Result<(), SourceError> {
+    fn check_out(&self, commit: &str, tree: &str, entry: &Entry) -> Result<(), SourceError> {
         let git_dir = self.ask(&["rev-parse", "--absolute-git-dir"])?;
-        let args = ["-c", "core.bare=false", "read-tree", "--reset", "-u", tree];
+        let mut args: Vec<&str> = EXACTLY.iter().flat_map(|setting| ["-c", setting]).collect();
+        args.extend(["read-tree", "--reset", "-u", tree]);
         let mut command = Command::from(self.command(&args));
         command.env("GIT_DIR", git_dir).env("GIT_WORK_TREE", entry.tree());
         command.env("GIT_INDEX_FILE", entry.dir.join("index"));
@@ -140,6 +181,9 @@ impl Git<'_> {
         let mut said = Vec::new();
         let status = run_lines(&mut command, self.job.cancel, |line| said.push(line.to_owned()))
             .map_err(SourceError::run("git"))?;
-        if status.success() { Ok(()) } else { Err(self.failed("read-tree", said.join("\n"))) }
+        if status.success() {
+            return Ok(());
+        }
+        Err(self.unless_partial(commit, self.failed("read-tree", said.join("\n"))))
     }
 }

@@ -10,8 +10,9 @@ use super::{archive, directory, git, package, version};
 use crate::Dirs;
 use crate::event::Event;
 use crate::tree::WorkTree;
-use proc::Cancel;
+use proc::{Cancel, first_line, shell};
 use std::path::PathBuf;
+use xshell::cmd;
 
 /// A kernel source, in a private tree that arms can be applied to.
 #[derive(Debug, Clone)]
@@ -63,6 +64,16 @@ impl Source {
     #[must_use]
     pub fn folder(&self) -> PathBuf {
         self.entry.tree()
+    }
+
+    /// The oldest version of a tool that this source takes, by its own script
+    /// (scripts/min-tool-version.sh).
+    pub(crate) fn minimum(&self, tool: &str) -> Option<[u32; 3]> {
+        let script = self.folder().join("scripts/min-tool-version.sh");
+        let sh = shell().ok().filter(|_| script.is_file())?;
+        let said = first_line(cmd!(sh, "sh {script} {tool}").env("SRCARCH", "x86"))?;
+        let mut parts = said.trim().split('.').map(|part| part.parse().ok());
+        Some([parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)])
     }
 
     pub(crate) fn tree(&self) -> WorkTree {

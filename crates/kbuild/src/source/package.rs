@@ -8,7 +8,7 @@ use super::provenance::Provenance;
 use super::store::Entry;
 use crate::event::{Event, from_debian};
 use crate::files::{remove_dir, write_atomically};
-use debian::{AptError, PrivateApt, unpack_deb};
+use debian::{AptError, Packages, unpack_deb};
 use evidence::Origin;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -115,8 +115,8 @@ fn resolve<'a>(
     job: &Job<'a>,
     on_event: &'a dyn Fn(debian::Event),
     wish: &str,
-) -> Result<(PrivateApt<'a>, Resolved), AptError> {
-    let apt = PrivateApt::open(&job.dirs.cache, on_event, job.cancel)?;
+) -> Result<(Packages<'a>, Resolved), AptError> {
+    let apt = Packages::open(&job.dirs.cache, on_event, job.cancel)?;
     let wish = if wish == NEWEST { apt.newest_matching(NEWEST)? } else { wish.to_owned() };
     let version = apt.candidate(&wish)?;
     let package = wish.split(['=', '/']).next().unwrap_or(&wish).to_owned();

@@ -58,8 +58,9 @@ impl SourceSpec {
         }
         let path = PathBuf::from(given);
         if path.is_dir() {
-            // In a linked worktree, .git is a file.
-            let git = path.join(".git").exists();
+            // In a linked worktree, .git is a file; a bare repository has none.
+            let bare = || ["HEAD", "objects", "refs"].iter().all(|name| path.join(name).exists());
+            let git = path.join(".git").exists() || bare();
             return Ok(if git { Self::Git { path, rev: None } } else { Self::Directory(path) });
         }
         if path.is_file() {

@@ -10,7 +10,7 @@ use std::path::Path;
 pub(super) fn check(tree: &Path, origin: &str) -> Result<String, SourceError> {
     let not_kernel = |missing| SourceError::NotKernel { origin: origin.into(), missing };
     let makefile = fs::read_to_string(tree.join("Makefile")).map_err(|_| not_kernel("Makefile"))?;
-    let version = version(&makefile).ok_or_else(|| not_kernel("VERSION in its Makefile"))?;
+    let mut version = version(&makefile).ok_or_else(|| not_kernel("VERSION in its Makefile"))?;
     if !tree.join("Kconfig").exists() {
         return Err(not_kernel("Kconfig"));
     }
@@ -18,7 +18,24 @@ pub(super) fn check(tree: &Path, origin: &str) -> Result<String, SourceError> {
     if !tree.join(missing).exists() {
         return Err(SourceError::NoBcache { origin: origin.into(), version, missing });
     }
+    version.push_str(&local_version(tree));
     Ok(version)
+}
+
+/// What files such as `localversion-next` add (scripts/setlocalversion).
+fn local_version(tree: &Path) -> String {
+    let entries = fs::read_dir(tree).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries
+        .filter(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            name.starts_with("localversion") && !name.ends_with('~')
+        })
+        .map(|entry| entry.path())
+        .collect();
+    files.sort();
+    let text = files.iter().filter_map(|file| fs::read_to_string(file).ok());
+    text.flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 /// What the lab's Rust code builds on, the newest first: typed atomics came in

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
+mod trees;
+
 /// The least that counts as a kernel with bcache.
 fn fake_kernel(dir: &Path) {
     put(dir, "Makefile", "VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 1\nEXTRAVERSION =\n");
@@ -165,7 +167,7 @@ fn a_dirty_git_tree_is_refused_with_the_ways_out() {
     let files = fixture.obtain(&fixture.spec("dir:")).unwrap();
     assert_eq!(request_c(&files), "dirty\n");
     let gone = fixture.obtain(&format!("{}#no-such", fixture.spec("git:"))).unwrap_err();
-    assert!(gone.to_string().contains("rev-parse"), "{gone}");
+    assert!(gone.to_string().contains("no commit no-such"), "{gone}");
 }
 
 #[test]
