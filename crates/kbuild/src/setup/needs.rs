@@ -142,6 +142,12 @@ pub(super) const NEEDS: &[Need] = &[
         &["python3-venv"],
     ),
     test("munge", "Slurm's authentication", Probe::Mute("munged"), &["munge"]),
+    test(
+        "chromium",
+        "a browser that the report is looked at in",
+        Probe::Program("chromium"),
+        &["chromium"],
+    ),
     test("qemu-io", "the same, by QEMU's own client", Probe::Program("qemu-io"), &["qemu-utils"]),
 ];
 

@@ -54,7 +54,7 @@ pub(super) fn obtain(
         return Ok((entry, provenance));
     }
     job.check_space()?;
-    let _meter = Meter::start(job.on_event, "git tree");
+    let _meter = Meter::start(job.on_event, "git tree", "");
     // The tree must be as the index believes before git changes it.
     let work = WorkTree::new(&entry.dir);
     work.sync(&Overlay::default()).map_err(SourceError::io(&entry.dir))?;
