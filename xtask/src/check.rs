@@ -5,6 +5,7 @@ use crate::flags::CheckArgs;
 use crate::{exit, prepare};
 use anyhow::Result;
 use scenario::ScenarioError;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,6 +34,17 @@ pub fn main(args: &CheckArgs) -> Result<ExitCode> {
     arms.extend(prepare::all_arms(&dirs)?.into_iter().map(|arm| arm.name));
 
     let found = scenario::check(&files, &shipped, &arms);
+    if args.json {
+        let value = |error: &ScenarioError| match error {
+            ScenarioError::Syntax { path, line, message } => {
+                json!({ "path": path, "line": line, "message": message })
+            }
+            other => json!({ "path": null, "line": null, "message": other.to_string() }),
+        };
+        let all: Vec<Value> = found.iter().map(value).collect();
+        println!("{:#}", json!({ "scenarios": files.len(), "mistakes": all }));
+        return Ok(code(&found));
+    }
     let near = |path: &Path| path.strip_prefix(&dirs.repo).unwrap_or(path).display().to_string();
     for error in &found {
         match error {
@@ -46,5 +58,9 @@ pub fn main(args: &CheckArgs) -> Result<ExitCode> {
         0 => println!("{} scenarios, nothing wrong", files.len()),
         count => println!("{count} mistakes in {} scenarios", files.len()),
     }
-    Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::USAGE) })
+    Ok(code(&found))
+}
+
+fn code(found: &[ScenarioError]) -> ExitCode {
+    if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::USAGE) }
 }

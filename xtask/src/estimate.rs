@@ -40,6 +40,14 @@ pub fn words(record: &RunRecord, scenarios: &[Scenario], jobs: usize, slowness: 
     format!("about {} for {left} cases, {from}", duration(all))
 }
 
+/// Seconds for all cases, where nothing is known of them yet.
+pub fn fresh(scenarios: &[Scenario], each: usize, jobs: usize, slowness: u32) -> f64 {
+    let of = |scenario: &Scenario| nominal(scenario) * f64::from(slowness);
+    let all: f64 = scenarios.iter().map(|scenario| of(scenario) * each as f64).sum();
+    let longest = scenarios.iter().map(of).fold(0.0, f64::max);
+    (all / jobs.max(1) as f64).max(longest)
+}
+
 fn nominal(scenario: &Scenario) -> f64 {
     let Some(load) = &scenario.load else { return STEPS_S };
     let each = load.about_s as f64;
@@ -52,7 +60,7 @@ fn nominal(scenario: &Scenario) -> f64 {
     }
 }
 
-fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     let minutes = seconds / 60.0;
     if minutes < 1.5 {
         format!("{seconds:.0} s")

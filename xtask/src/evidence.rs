@@ -10,7 +10,7 @@ use crate::ui::Ui;
 use crate::{exit, files, prepare};
 use ::evidence::{Exhibits, GatherError, RunRecord};
 use anyhow::Result;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub fn main(args: &EvidenceArgs) -> Result<ExitCode> {
@@ -23,7 +23,7 @@ pub fn main(args: &EvidenceArgs) -> Result<ExitCode> {
     let wanted = if args.runs.is_empty() { &latest[..] } else { &args.runs };
     let found: Vec<StoredRun> =
         wanted.iter().map(|word| runs::find(&repo, word)).collect::<Result<_>>()?;
-    let out = args.out.clone().unwrap_or_else(|| found[0].dir.join("evidence"));
+    let out = args.out.clone().unwrap_or_else(|| found[0].dir.join(FOLDER));
     let stage = ui.stage("evidence");
     stage.now("reading event logs");
     let records = found.iter().map(|run| run.record.clone()).collect();
@@ -38,6 +38,18 @@ pub fn main(args: &EvidenceArgs) -> Result<ExitCode> {
         publish::publish(name, &run, &exhibits, &found)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Below a run's folder.
+const FOLDER: &str = "evidence";
+
+/// Of a run that has just ended, in its folder; the path of the report.
+pub fn of_run(record: &RunRecord, dir: &Path) -> Result<PathBuf> {
+    let found = [StoredRun { dir: dir.to_owned(), record: record.clone() }];
+    let run = ::evidence::gather(vec![record.clone()])?;
+    let out = dir.join(FOLDER);
+    write(&out, &run, &exhibits::collect(&run, &found))?;
+    Ok(out.join(FILES[0]))
 }
 
 /// Why there is no evidence; of a run to finish first, also where it is.
@@ -62,7 +74,8 @@ fn write(out: &Path, run: &RunRecord, exhibits: &Exhibits) -> Result<()> {
         ::evidence::ktap(run),
     ];
     for (name, text) in FILES.iter().zip(texts) {
-        files::replace(&out.join(name), &text)?;
+        files::replace(&out.join(name), &text)
+            .map_err(|error| exit::usage(format!("{error:#}")))?;
     }
     Ok(())
 }

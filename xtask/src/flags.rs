@@ -19,17 +19,25 @@ use clap::{Parser, Subcommand};
 pub use explore::{ExploreArgs, LogArgs};
 pub use nightly::NightlyArgs;
 pub use perf::{PerfArgs, PerfPart};
-pub use results::{EvidenceArgs, ReplayArgs, ShowArgs};
+pub use results::{EvidenceArgs, ReplayArgs, RunsArgs, ShowArgs};
 pub use run::RunArgs;
 pub use series::SeriesArgs;
 pub use session::{AccelArg, KernelArgs, OwnArgs, SessionArgs};
 pub use shard::{ShardArgs, ShardCommand, ShardMergeArgs, ShardPlanArgs, ShardRunArgs};
 pub use shell::ShellArgs;
-pub use upkeep::{BenchArgs, BuildArgs, CleanArgs, SetupArgs, TestArgs};
+pub use upkeep::{
+    BenchArgs, BuildArgs, CleanArgs, CompletionsArgs, ListArgs, SetupArgs, ShellName, TestArgs,
+};
 
 /// Kernels, virtual disks, power cuts: shows whether bcache serves stale data.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXIT_CODES, max_term_width = 100)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    after_help = EXIT_CODES,
+    max_term_width = 100
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -43,8 +51,10 @@ pub enum Command {
     Explore(ExploreArgs),
     /// Report, cover letter and exports from complete runs.
     Evidence(EvidenceArgs),
-    /// Show one case: what was seen, and its race event by event.
+    /// Show a run's table again, or one case and its race event by event.
     Show(ShowArgs),
+    /// List the runs that are kept below results/.
+    Runs(RunsArgs),
     /// Play a case again and say whether its verdict comes back.
     Replay(ReplayArgs),
     /// A machine with bcache set up, its console on this terminal.
@@ -58,7 +68,7 @@ pub enum Command {
     /// Build kernels; prints a line per arm: name, tab, path of the image.
     Build(BuildArgs),
     /// List arms, scenarios and configurations.
-    List,
+    List(ListArgs),
     /// Find what is wrong with scenarios, without booting anything.
     Check(CheckArgs),
     /// Write a file to start from: a scenario.
@@ -77,12 +87,22 @@ pub enum Command {
     Clean(CleanArgs),
     /// Print the JSON schema of run.json.
     Schema,
+    /// Print what makes a shell complete this command line.
+    Completions(CompletionsArgs),
 }
 
 impl Command {
     /// Whether it prints what there is, and neither makes nor ends anything.
     #[must_use]
     pub fn only_prints(&self) -> bool {
-        matches!(self, Self::List | Self::Check(_) | Self::Schema | Self::Show(_))
+        matches!(
+            self,
+            Self::List(_)
+                | Self::Check(_)
+                | Self::Completions(_)
+                | Self::Runs(_)
+                | Self::Schema
+                | Self::Show(_)
+        )
     }
 }

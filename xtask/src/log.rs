@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask log`: what the disks saw, for people.
 
-use crate::exit;
 use crate::flags::LogArgs;
+use crate::{exit, prepare, runs};
 use anyhow::{Context, Result};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use vdisk::log::{Life, Log, LogError, LoggedDisk, Why};
 use vdisk::{CutKind, Event, Kind, Op};
 
 pub fn main(args: &LogArgs) -> Result<ExitCode> {
-    let path = find(&args.file)?;
+    let path = find(args)?;
     let log = Log::open(&path).map_err(|error| match error {
         LogError::Foreign(path) => exit::usage(format!(
             "{} is not an event log of this version; a case keeps its log as `events` in its \
              folder below results/RUN/logs/",
             path.display()
         )),
-        other => other.into(),
+        other => exit::usage(other.to_string()),
     })?;
     if let Some(name) = &args.disk
         && !log.disks.iter().any(|disk| *disk.name == **name)
@@ -43,10 +43,22 @@ pub fn main(args: &LogArgs) -> Result<ExitCode> {
     })
 }
 
-/// The log itself, or a folder that has one.
-fn find(path: &Path) -> Result<PathBuf> {
-    if !path.is_dir() {
+/// Of a case, or the log itself, or a folder that has one.
+fn find(args: &LogArgs) -> Result<PathBuf> {
+    if let Some(case) = &args.case {
+        let run = runs::find(&prepare::dirs()?.repo, &args.from)?;
+        let case = runs::find_case(&run, case)?;
+        return case.file(&run.dir, "events").filter(|path| path.is_file()).ok_or_else(|| {
+            exit::usage(format!("the event log of {} is not in {}", case.id, run.dir.display()))
+        });
+    }
+    let path = Path::new(&args.from);
+    if path.is_file() {
         return Ok(path.to_owned());
+    }
+    if !path.exists() {
+        let from = &args.from;
+        return Err(exit::usage(format!("no file or folder {from:?}; of a run, also name a case")));
     }
     let inside = path.join("events");
     if inside.is_file() {

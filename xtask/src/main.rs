@@ -6,6 +6,8 @@ mod bench_disks;
 mod build;
 mod check;
 mod clean;
+mod command;
+mod completions;
 mod configurations;
 mod estimate;
 mod evidence;
@@ -14,9 +16,11 @@ mod explore;
 mod figure;
 mod files;
 mod flags;
+mod forecast;
 mod kvm;
 mod list;
 mod log;
+mod near;
 mod new;
 mod nightly;
 mod perf;
@@ -31,18 +35,18 @@ mod setup;
 mod shard;
 mod shell;
 mod show;
+mod terminal;
 mod test;
 mod ui;
 
-use clap::Parser;
-use flags::{Cli, Command};
+use flags::Command;
 use proc::Cancel;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = command::parse();
     let cancel = Cancel::new();
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         // A second Ctrl-C ends the tool at once; the watchdog cleans up.
@@ -76,7 +80,9 @@ fn main() -> ExitCode {
         Command::Build(args) => build::main(&args, &cancel),
         Command::Check(args) => check::main(&args),
         Command::New(args) => new::main(&args),
-        Command::List => list::main(),
+        Command::List(args) => list::main(&args),
+        Command::Runs(args) => runs::list(&args),
+        Command::Completions(args) => completions::main(&args),
         Command::Log(args) => log::main(&args),
         Command::Bench(args) => bench::main(&args, &cancel),
         Command::Shard(args) => shard::main(&args, &cancel),

@@ -3,7 +3,7 @@
 
 use crate::flags::{NewArgs, NewCommand};
 use crate::{exit, prepare};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -26,7 +26,7 @@ pub fn main(args: &NewArgs) -> Result<ExitCode> {
     let text = scenario::template(&id, name);
     std::fs::File::create_new(&path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
-        .with_context(|| format!("cannot write {}", path.display()))?;
+        .map_err(|error| exit::usage(format!("cannot write {}: {error}", path.display())))?;
     let path = path.display();
     println!(
         "{path}: scenario {id}\n  cargo xtask check {path}\n  cargo xtask run --scenario {path}"

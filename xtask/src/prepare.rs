@@ -2,9 +2,9 @@
 //! What every command that boots something needs: folders, arms, set-up,
 //! kernels, guest image, accelerator.
 
-use crate::exit;
 use crate::flags::{AccelArg, KernelArgs, SessionArgs};
 use crate::ui::{Stage, Ui};
+use crate::{exit, near};
 use anyhow::{Context, Result};
 use evidence::nightly::Unbuilt;
 use evidence::{ArmRecord, ConfigRecord, GuestRecord, QemuRecord, SourceRecord, ToolchainRecord};
@@ -70,10 +70,12 @@ pub fn choose_arms(dirs: &Dirs, wanted: &[String]) -> Result<Vec<Arm>> {
     if wanted.is_empty() {
         return arms_of(dirs, Occasion::Default);
     }
+    let known = Arm::list(dirs);
     let mut arms: Vec<Arm> = Vec::new();
     for word in wanted {
         let arm = match word.split_once('=') {
             Some((name, path)) => Arm::from_path(dirs, name, Path::new(path)),
+            None if !known.contains(word) => return Err(no_arm(word, &known)),
             None => Arm::load(dirs, word),
         }
         .map_err(arm_error)?;
@@ -85,11 +87,22 @@ pub fn choose_arms(dirs: &Dirs, wanted: &[String]) -> Result<Vec<Arm>> {
     Ok(arms)
 }
 
+fn no_arm(word: &str, known: &[String]) -> anyhow::Error {
+    let near = near::suggestion(word, known.iter().map(String::as_str));
+    let whole: Vec<&str> =
+        known.iter().map(String::as_str).filter(|name| !name.starts_with("mutant-")).collect();
+    exit::usage(format!(
+        "no arm {word:?}{near}; there are {}, and mutants (`cargo xtask list`); a patch of yours is \
+         NAME=PATH",
+        whole.join(", ")
+    ))
+}
+
 /// Turns the builder's events into progress of one stage.
 pub fn relay<'a>(ui: &'a Ui, stage: &'a Stage<'_>) -> impl Fn(Event) + 'a {
     move |event| match event {
-        Event::Progress { what, done, total, .. } => {
-            stage.progress(done, total.unwrap_or(0), &what);
+        Event::Progress { what, done, total, unit } => {
+            stage.counted(done, total.unwrap_or(0), unit, &what);
         }
         Event::Notice(text) => ui.say(&text),
     }
@@ -177,6 +190,8 @@ fn arm_record(arm: &Arm, image: &Image) -> ArmRecord {
     ArmRecord {
         name: arm.name.clone(),
         title: arm.title.clone(),
+        role: Some(arm.role),
+        about: arm.about.clone(),
         hash: image.arm_hash.clone(),
         image: image.key.clone(),
         vmlinux: Some(image.vmlinux.clone()),
@@ -246,7 +261,8 @@ pub fn build_what_fits(
 
 /// `kernel-config/NAME.toml`.
 pub fn load_config(dirs: &Dirs, name: &str) -> Result<KernelConfig> {
-    KernelConfig::load(dirs, name).map_err(|error| exit::usage(error.to_string()))
+    let near = || near::suggestion(name, all_configs(dirs).iter().map(String::as_str));
+    KernelConfig::load(dirs, name).map_err(|error| exit::usage(format!("{error}{}", near())))
 }
 
 /// That, with what the user adds to it.
@@ -377,6 +393,12 @@ pub fn scope(config: &KernelConfig) -> Scope {
         CcKind::Gcc => Scope::Run,
         CcKind::Clang => Scope::Clang,
     }
+}
+
+/// As [`scope`], by the configuration's name; one that is not there is found
+/// out elsewhere.
+pub fn scope_of(dirs: &Dirs, config: &str) -> Scope {
+    load_config(dirs, config).map_or(Scope::Run, |config| scope(&config))
 }
 
 /// Installs what a run on kernels of this configuration needs; with

@@ -7,8 +7,8 @@ mod kernel;
 
 use crate::flags::{AccelArg, KernelArgs, ReplayArgs};
 use crate::ui::Ui;
-use crate::{exit, prepare, runner, runs};
-use anyhow::{Context, Result};
+use crate::{command, exit, prepare, runner, runs};
+use anyhow::Result;
 pub use bundle::Bundle;
 use evidence::{Case, Outcome, RunRecord, RunStatus, SCHEMA_VERSION, Summary};
 use kbuild::Dirs;
@@ -72,7 +72,8 @@ pub fn of_case(dirs: &Dirs, run: &runs::StoredRun, case: &Case) -> Result<Bundle
 
 fn save(bundle: &Bundle, file: &Path) -> Result<ExitCode> {
     let text = serde_json::to_string_pretty(bundle)? + "\n";
-    std::fs::write(file, &text).with_context(|| format!("cannot write {}", file.display()))?;
+    std::fs::write(file, &text)
+        .map_err(|error| exit::usage(format!("cannot write {}: {error}", file.display())))?;
     println!(
         "{}: {} of run {}, {} KiB",
         file.display(),
@@ -196,6 +197,7 @@ fn record(
         started: lab::now(),
         finished: Some(lab::now()),
         seed: case.seed,
+        commands: vec![command::words()],
         tool: lab::tool(&dirs.repo),
         host: lab::host(),
         qemu,

@@ -2,13 +2,14 @@
 //! `cargo xtask run`: from nothing to the table of verdicts.
 
 use crate::estimate;
-use crate::exit;
 use crate::flags::RunArgs;
-use crate::prepare;
+use crate::forecast::Forecast;
 use crate::runner::{self, Content, Runner};
+use crate::terminal::{self, BAD};
 use crate::ui::Ui;
+use crate::{command, exit, near, prepare};
 use anyhow::Result;
-use evidence::{Case, Outcome, RunRecord, RunStatus};
+use evidence::{Case, Outcome, RunRecord, RunStatus, Verdict};
 use kbuild::{Arm, Dirs, Occasion};
 use proc::Cancel;
 use scenario::Scenario;
@@ -35,6 +36,12 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     lengthen(&mut scenarios, args)?;
     let arms = choose_arms(&dirs, args, &scenarios)?;
     prepare::check_kernel_args(&dirs, &args.session.kernel)?;
+    let forecast = forecast(&dirs, &arms, args, &scenarios)?;
+    if args.dry_run {
+        print!("{}", forecast.text());
+        return Ok(ExitCode::SUCCESS);
+    }
+    ui.say(&forecast.summary());
     let out = runner::out(&dirs, &args.session, |time| time);
     let (store, attempts) = (runner::open(&out)?, attempts(args, &scenarios));
     let content = Content { scenarios: &scenarios, attempts, perf: None };
@@ -56,6 +63,30 @@ pub fn main(args: &RunArgs, cancel: &Cancel) -> Result<ExitCode> {
     report(&runner.record, &out);
     result?;
     Ok(ExitCode::from(runner.record.exit_code()))
+}
+
+/// What the cases come to.
+fn forecast<'a>(
+    dirs: &'a Dirs,
+    arms: &'a [Arm],
+    args: &'a RunArgs,
+    scenarios: &[Scenario],
+) -> Result<Forecast<'a>> {
+    let kernel = &args.session.kernel;
+    let jobs = args.session.jobs.map_or_else(prepare::default_jobs, |jobs| jobs as usize);
+    let slowness = prepare::load_config(dirs, &kernel.config)?.slowness;
+    let attempts = attempts(args, scenarios) as usize;
+    let seconds = estimate::fresh(scenarios, arms.len() * attempts, jobs, slowness);
+    let ids: Vec<&str> = scenarios.iter().map(|scenario| scenario.id.as_str()).collect();
+    let work = format!(
+        "{} cases ({} arms x {} scenarios x {attempts}, seed {}: {})",
+        arms.len() * scenarios.len() * attempts,
+        arms.len(),
+        scenarios.len(),
+        args.session.seed,
+        ids.join(" "),
+    );
+    Forecast::new(dirs, arms, kernel, work, seconds)
 }
 
 /// The scenarios that were asked for, by id, by name or by file; by default all
@@ -80,8 +111,9 @@ pub fn choose_scenarios(folders: &[PathBuf], wanted: &[String]) -> Result<Vec<Sc
     let known: Vec<String> = all.iter().map(|s| format!("{} ({})", s.id, s.name)).collect();
     for name in wanted {
         if !all.iter().any(|scenario| is_named(scenario, name)) {
-            let known = known.join(", ");
-            return Err(exit::usage(format!("no scenario {name:?}; there are {known}")));
+            let words = all.iter().flat_map(|s| [s.id.as_str(), s.name.as_str()]);
+            let (near, known) = (near::suggestion(name, words), known.join(", "));
+            return Err(exit::usage(format!("no scenario {name:?}{near}; there are {known}")));
         }
     }
     Ok(all
@@ -141,9 +173,24 @@ fn lengthen(scenarios: &mut [Scenario], args: &RunArgs) -> Result<()> {
     ))
 }
 
-/// The table on standard output, and what needs a word.
+/// The table, and what is left to do.
 pub fn report(record: &RunRecord, out: &Path) {
-    println!("{}", evidence::matrix(record));
+    table(record, out);
+    next(record, out);
+}
+
+/// The table on standard output, and what needs a word: what is against its
+/// expectation comes first.
+pub fn table(record: &RunRecord, out: &Path) {
+    for case in record.cases.iter().filter(|case| case.contradicts()) {
+        if let Outcome::Verdict { verdict } = case.outcome {
+            let (id, expected) = (&case.id, case.expected);
+            anstream::println!(
+                "{BAD}against its expectation{BAD:#}: {id} {verdict}, expected {expected}"
+            );
+        }
+    }
+    println!("{}", evidence::matrix(record, terminal::page()));
     print!("{}", evidence::load_table(record));
     explain(&record.cases);
     let s = &record.summary;
@@ -157,6 +204,37 @@ pub fn report(record: &RunRecord, out: &Path) {
         if record.status == RunStatus::Complete { "" } else { " (incomplete)" },
     );
     println!("results: {}", out.join("run.json").display());
+}
+
+/// The report, written now, and the command that comes next.
+pub fn next(record: &RunRecord, out: &Path) {
+    if record.status == RunStatus::Incomplete {
+        let mut words = command::words();
+        if !words.iter().any(|word| word == "--out" || word.starts_with("--out=")) {
+            words.extend(["--out".to_owned(), out.display().to_string()]);
+        }
+        println!("next:    cargo xtask {}   (goes on where it stopped)", shell(&words));
+        return;
+    }
+    match crate::evidence::of_run(record, out) {
+        Ok(report) => println!("report:  {}", report.display()),
+        // The results are there all the same.
+        Err(error) => eprintln!("no report: {error:#}"),
+    }
+    let name = match out.file_name() {
+        Some(name) if out.parent().is_some_and(|dir| dir.ends_with("results")) => Path::new(name),
+        _ => out,
+    };
+    let bad = |case: &&Case| !matches!(case.outcome, Outcome::Verdict { verdict: Verdict::Ok });
+    let worst = record.cases.iter().find(|case| case.contradicts());
+    let worth = worst.or_else(|| record.cases.iter().find(bad));
+    let case = worth.map(|case| format!(" {}", case.id)).unwrap_or_default();
+    println!("next:    cargo xtask show {}{case}", shell(&[name.display().to_string()]));
+}
+
+/// As a shell takes them; no argument has a NUL.
+fn shell(words: &[String]) -> String {
+    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default()
 }
 
 /// Every case that is not as expected, with what to do about it.

@@ -2,10 +2,10 @@
 //! A run from its kernels to its record: set up, build, begin or resume, play.
 //! `run`, `nightly`, `shard run` and `perf` differ in what they ask for.
 
-use crate::exit;
 use crate::flags::SessionArgs;
 use crate::prepare::{self, Prepared};
 use crate::ui::Ui;
+use crate::{command, exit};
 use anyhow::Result;
 use evidence::{Perf, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, Store, Summary};
 use kbuild::{Arm, Dirs};
@@ -77,10 +77,10 @@ impl<'a> Runner<'a> {
     /// Runs the cases that are `wanted` and not there yet.
     pub fn play(&mut self, scenarios: &[Scenario], wanted: &dyn Fn(&str) -> bool) -> Result<()> {
         let (ui, record) = (self.ui, &mut self.record);
-        let stage = ui.stage("running");
+        let stage = ui.stage("cases");
         let done = AtomicU64::new(record.cases.len() as u64);
         let planned = record.planned_ids().filter(|id| wanted(id)).count() as u64;
-        let now = |text: &str| stage.progress(done.load(Ordering::Relaxed), planned, text);
+        let now = |text: &str| stage.counted(done.load(Ordering::Relaxed), planned, "cases", text);
         let on_event = |event: Event<'_>| match event {
             Event::Started { id } => now(id),
             Event::Step { id, number, of, what } => {
@@ -96,7 +96,7 @@ impl<'a> Runner<'a> {
         let (arms, tools) = (&self.ready.images, &self.ready.tools);
         let store = &self.store;
         lab::run_some(record, store, arms, scenarios, tools, wanted, &on_event, self.cancel)?;
-        stage.done(&format!("{planned} cases"));
+        stage.done(&format!("{} of {planned}", done.into_inner()));
         record.finished = Some(lab::now());
         Ok(store.save(record)?)
     }
@@ -121,6 +121,7 @@ fn blank_record(seed: u64, out: &Path, dirs: &Dirs, ready: &Prepared) -> RunReco
         started: lab::now(),
         finished: None,
         seed,
+        commands: vec![command::words()],
         tool: lab::tool(&dirs.repo),
         host: lab::host(),
         qemu: ready.qemu.clone(),

@@ -154,12 +154,29 @@ fn merge_all(args: &ShardMergeArgs) -> Result<ExitCode> {
         .map(|number| record_of(&args.dir, number))
         .collect::<Result<_>>()?;
     let name = out.file_name().map_or_else(|| "merged".into(), |name| name.to_string_lossy());
-    let merged = merge(&plan, &records, &name).map_err(|error| told(&error, &args.dir))?;
+    let mut merged = merge(&plan, &records, &name).map_err(|error| told(&error, &args.dir))?;
+    merged.commands = vec![as_run(&plan)];
     let store = Store::open(&out).map_err(|error| exit::usage(error.to_string()))?;
     keep_all_logs(&plan, &records, &args.dir, &out)?;
     store.save(&merged)?;
     run::report(&merged, &out);
     Ok(ExitCode::from(merged.exit_code()))
+}
+
+/// The words of the run that the plan is a plan of.
+fn as_run(plan: &Plan) -> Vec<String> {
+    let mut words = vec!["run".to_owned()];
+    let mut add = |option: &str, value: &str| words.extend([option.to_owned(), value.to_owned()]);
+    plan.arms.iter().for_each(|arm| add("--arm", arm));
+    plan.scenarios.iter().for_each(|scenario| add("--scenario", &scenario.id));
+    add("--attempts", &plan.attempts.to_string());
+    add("--seed", &plan.seed.to_string());
+    add("--config", &plan.config);
+    add("--accel", &plan.accel);
+    if let Some(source) = &plan.kernel_src {
+        add("--kernel-src", source);
+    }
+    words
 }
 
 /// A missing shard comes with the command that runs it.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `cargo xtask show`: one case, for people.
+//! `cargo xtask show`: a run's table again, or one case, for people.
 
 use crate::flags::ShowArgs;
-use crate::{exit, prepare, runs};
+use crate::{exit, prepare, run, runs};
 use anyhow::Result;
 use evidence::{Case, Outcome};
 use judge::Focus;
@@ -11,12 +11,47 @@ use std::process::ExitCode;
 
 pub fn main(args: &ShowArgs) -> Result<ExitCode> {
     let repo = prepare::dirs()?.repo;
-    let run = runs::find(&repo, &args.run)?;
-    let case = runs::find_case(&run, &args.case)?;
+    let (from, case) = named(&repo, args.run.as_deref(), args.case.as_deref());
+    let stored = runs::find(&repo, from)?;
+    let Some(word) = case else {
+        if args.sector.is_some() {
+            return Err(exit::usage("--sector is of one case: name it as well"));
+        }
+        if args.json {
+            println!("{}", serde_json::to_string_pretty(&stored.record)?);
+        } else {
+            run::table(&stored.record, &stored.dir);
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let case = runs::find_case(&stored, word)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(case)?);
+        return Ok(ExitCode::SUCCESS);
+    }
     print(case);
     let focus = args.sector.map(|sector| Focus::block(case, sector));
-    println!("{}", time_line(case, &run.dir, focus)?);
+    println!("{}", time_line(case, &stored.dir, focus)?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// A lone word may be a case of the newest run.
+fn named<'a>(
+    repo: &Path,
+    run: Option<&'a str>,
+    case: Option<&'a str>,
+) -> (&'a str, Option<&'a str>) {
+    match (run, case) {
+        (None, _) => ("latest", None),
+        (Some(word), None)
+            if word.contains('/')
+                && !Path::new(word).exists()
+                && runs::folder(&repo.join("results"), word).is_none() =>
+        {
+            ("latest", Some(word))
+        }
+        (Some(run), case) => (run, case),
+    }
 }
 
 fn time_line(case: &Case, dir: &Path, focus: Option<Focus>) -> Result<String> {

@@ -39,7 +39,7 @@ fn an_unknown_arm_names_the_known_ones() {
         .args(["run", "--arm", "bsae"])
         .assert()
         .code(2)
-        .stderr(contains("bsae").and(contains("base")).and(contains("rust")));
+        .stderr(contains("\"bsae\"; did you mean \"base\"?").and(contains("rust")));
 }
 
 #[test]
@@ -49,6 +49,11 @@ fn an_unknown_scenario_names_the_known_ones() {
         .assert()
         .code(2)
         .stderr(contains("S99").and(contains("S1 (race)")));
+    xtask()
+        .args(["run", "--scenario", "race-ct"])
+        .assert()
+        .code(2)
+        .stderr(contains("did you mean \"race-cut\"?"));
 }
 
 #[test]
@@ -139,6 +144,114 @@ fn list_shows_arms_and_scenarios() {
         .assert()
         .success()
         .stdout(contains("base").and(contains("v1")).and(contains("cut-in-window")));
+    let out = xtask().args(["list", "--json"]).assert().success().get_output().stdout.clone();
+    let list: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let taken = |what: &str| -> Vec<String> {
+        let all = list[what].as_array().unwrap().iter();
+        let default = all.filter(|one| one["default"] == true);
+        default.map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(taken("arms"), ["base", "rust", "ordered"]);
+    assert!(taken("scenarios").contains(&"race".to_owned()));
+}
+
+/// What README shows is what the default runs.
+#[test]
+fn the_readme_shows_the_arms_of_the_default() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    assert!(readme.contains("<!-- published: matrix base rust ordered -->"));
+    let wide = readme.lines().filter(|line| line.chars().count() > 100);
+    assert_eq!(wide.collect::<Vec<_>>(), Vec::<&str>::new());
+    assert!(readme.lines().count() <= 200);
+}
+
+#[test]
+fn the_version_has_the_commit() {
+    xtask()
+        .arg("--version")
+        .assert()
+        .success()
+        .stdout(predicates::str::is_match("^cargo xtask [0-9.]+ \\([0-9a-f]{40}").unwrap());
+}
+
+/// In a real shell: what is typed is completed.
+#[test]
+fn a_shell_completes_commands_and_options() {
+    for shell in ["bash", "zsh", "fish"] {
+        xtask().args(["completions", shell]).assert().success().stdout(contains("cargo xtask"));
+    }
+    let script = xtask().args(["completions", "bash"]).assert().get_output().stdout.clone();
+    let ask =
+        "\nCOMP_WORDS=(xtask ev); COMP_CWORD=1; _xtask xtask ev xtask; echo \"${COMPREPLY[@]}\"\n";
+    let mut bash = Command::new("bash");
+    let script = [&script[..], ask.as_bytes()].concat();
+    bash.write_stdin(script).assert().success().stdout(contains("evidence"));
+}
+
+/// Whatever cannot be, without a word about Rust, and no folder stays behind.
+#[test]
+fn wrong_input_is_two_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let there = dir.path().join("there.toml");
+    std::fs::write(&there, "").unwrap();
+    let (dir, file) = (dir.path().to_str().unwrap(), there.to_str().unwrap());
+    let fresh = format!("{dir}/fresh");
+    for words in [
+        vec!["new", "scenario", "there", "--dir", dir],
+        vec!["log", "no-such-file"],
+        vec!["log", file],
+        vec!["log", "no-such-run", "base/S1"],
+        vec!["show", "no-such-run"],
+        vec!["show", "--sector", "1"],
+        vec!["evidence", "no-such-run"],
+        vec!["run", "--out", file],
+        vec!["perf", "--arm", "bsae"],
+        vec!["perf", "--arms", "base"],
+        vec!["run", "--config", "lockdeb"],
+        vec!["run", "--arm", "x=no-such.patch", "--out", &fresh],
+    ] {
+        let out = xtask().args(&words).assert().code(2).get_output().stderr.clone();
+        let text = String::from_utf8_lossy(&out);
+        assert!(!text.contains("panicked") && !text.is_empty(), "{words:?}: {text}");
+    }
+    assert!(!Path::new(&fresh).exists());
+}
+
+/// The letter's command does what was done: the same arms, one with a path, the
+/// same scenarios, attempts, seed, configuration.
+#[test]
+fn the_letters_command_is_the_one_that_was_run() {
+    let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let path = repo.join("results/published/matrix/run.json");
+    let mut record = evidence::Store::read(&path).unwrap().unwrap();
+    let mine = "mine=xtask/tests/data/warns.patch";
+    for words in [
+        vec!["run"],
+        vec!["run", "--full", "--seed", "7", "--scenario", "L1", "--arm", "base", "--arm", "rust"],
+        vec!["run", "--arm", "base", "--arm", mine, "--scenario", "race", "--attempts", "3"],
+        vec!["run", "--arm", "base", "--config", "lockdep", "--kernel-src", "linux-source-6.12"],
+        vec!["perf", "--quick", "--arm", "base", "--arm", mine],
+    ] {
+        let dry = |words: &[String]| {
+            let out = xtask().args(words).arg("--dry-run").assert().success().get_output().clone();
+            String::from_utf8(out.stdout).unwrap()
+        };
+        let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+        record.commands = vec![words.clone()];
+        let letter = evidence::cover_letter(&record);
+        let (_, printed) = letter.split_once("How to reproduce").unwrap();
+        let (_, printed) = printed.split_once("  cargo xtask ").unwrap();
+        let (printed, _) = printed.split_once("\n  cargo xtask evidence").unwrap();
+        let printed = shlex::split(&printed.replace("\\\n", " ")).unwrap();
+        let (done, again) = (dry(&words), dry(&printed));
+        assert_eq!(again, done);
+        for word in words.iter().filter(|word| word.contains('=')) {
+            let name = word.split('=').next().unwrap();
+            assert!(done.contains(&format!("kernel {name}: ")), "{done}");
+        }
+        assert!(done.contains(" on two idle cores"), "{done}");
+    }
 }
 
 #[test]

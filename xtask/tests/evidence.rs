@@ -57,8 +57,8 @@ fn all_files_are_written_and_named() {
     command.arg("evidence").arg(dir.path()).arg("--out").arg(&out);
     command.assert().success().stdout(contains("report.html"));
     for (file, word) in [
-        ("report.html", "stale (as expected)"),
-        ("cover-letter.txt", "(stale)"),
+        ("report.html", ">stale*</a>"),
+        ("cover-letter.txt", " stale*"),
         ("run.json", "schema_version"),
         ("kcidb.json", "\"FAIL\""),
         ("junit.xml", "<testsuites"),
@@ -109,7 +109,38 @@ fn runs_and_cases_that_are_not_there_name_those_that_are() {
     xtask().args(["evidence", "no-such-run"]).assert().code(2).stderr(contains("no-such-run"));
     let mut command = xtask();
     command.arg("show").arg(dir.path()).arg("base/S9");
-    command.assert().code(2).stderr(contains("base/S1/1"));
+    command.assert().code(2).stderr(contains("did you mean \"base/S1/1\"?"));
+}
+
+/// By id or by name, in `show` and in `log`; the run alone is its table.
+#[test]
+fn a_run_is_shown_again_and_its_cases_have_names() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), |_| ());
+    let mut command = xtask();
+    command.arg("show").arg(dir.path());
+    command.assert().success().stdout(contains("S1 race  stale* ok").and(contains("2 cases")));
+    for case in ["base/S1", "base/s1/1", "base/race"] {
+        let mut command = xtask();
+        command.args(["show"]).arg(dir.path()).args([case, "--json"]);
+        command.assert().success().stdout(contains("\"id\": \"base/S1/1\""));
+        let mut command = xtask();
+        command.arg("log").arg(dir.path()).arg(case);
+        command.assert().code(2).stderr(contains("the event log of base/S1/1 is not in"));
+    }
+}
+
+/// A run that went wrong begins with what is wrong; nothing is coloured for a
+/// program.
+#[test]
+fn what_is_against_its_expectation_comes_first() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), |record| record["cases"][1]["outcome"]["verdict"] = json!("stale"));
+    let mut command = xtask();
+    let out = command.arg("show").arg(dir.path()).assert().success().get_output().stdout.clone();
+    let text = String::from_utf8(out).unwrap();
+    let first = "against its expectation: rust/S1/1 stale, expected ok\n";
+    assert!(text.starts_with(first) && !text.contains('\u{1b}'), "{text}");
 }
 
 #[test]

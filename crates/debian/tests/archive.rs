@@ -3,6 +3,7 @@
 //! `BCACHE_LAB_ONLINE` is set; says so and passes otherwise, as a machine
 //! without network cannot tell anything about these.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 use debian::{AptError, Archive, Packages, unpack_deb};
 use proc::Cancel;
 use std::fs;

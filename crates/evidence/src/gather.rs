@@ -5,6 +5,7 @@
 //! seeds: a night of S1 beside a soak. What they share has to be the same.
 
 use crate::record::{ArmRecord, Case, RunRecord, RunStatus, ScenarioRecord, Summary};
+use crate::same::{self, Differ};
 use std::collections::BTreeMap;
 
 /// Why runs cannot stand in one report.
@@ -22,17 +23,8 @@ pub enum GatherError {
          same options) goes on where it stopped"
     )]
     Unmeasured { run: String },
-    /// Two runs differ in what they have to share.
-    #[error("runs {first} and {second} cannot be reported as one: {what} differs ({a} / {b})")]
-    Differ {
-        first: String,
-        second: String,
-        what: String,
-        /// As in the first.
-        a: String,
-        /// As in the second.
-        b: String,
-    },
+    #[error(transparent)]
+    Differ(#[from] Differ),
     /// The same run twice.
     #[error("run {0} was given twice")]
     Twice(String),
@@ -100,58 +92,31 @@ fn compare(a: &RunRecord, b: &RunRecord) -> Result<(), GatherError> {
     if a.run_id == b.run_id && a.started == b.started {
         return Err(GatherError::Twice(a.run_id.clone()));
     }
-    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
     let tool = |run: &RunRecord| {
         let changed = if run.tool.dirty { " with uncommitted changes" } else { "" };
-        format!("{} {}{changed}", run.tool.version, or_none(&run.tool.commit))
+        let commit = run.tool.commit.as_deref().unwrap_or("none");
+        format!("{} {commit}{changed}", run.tool.version)
     };
     let qemu = |run: &RunRecord| format!("{}, {}", run.qemu.version, run.qemu.accelerator);
     let mut pairs = vec![
         ("the lab's own version".to_owned(), tool(a), tool(b)),
         ("QEMU".to_owned(), qemu(a), qemu(b)),
-        ("the kernel source".to_owned(), a.source.hash.clone(), b.source.hash.clone()),
-        ("the kernel configuration".to_owned(), a.config.name.clone(), b.config.name.clone()),
-        ("the C compiler".to_owned(), a.toolchain.cc.clone(), b.toolchain.cc.clone()),
-        ("rustc".to_owned(), or_none(&a.toolchain.rustc), or_none(&b.toolchain.rustc)),
-        ("bindgen".to_owned(), or_none(&a.toolchain.bindgen), or_none(&b.toolchain.bindgen)),
         ("the guest image".to_owned(), a.guest.hash.clone(), b.guest.hash.clone()),
     ];
-    // The record has the configuration of the first arm, which may add
-    // options of its own.
-    if a.arms.first().map(|arm| &arm.name) == b.arms.first().map(|arm| &arm.name) {
-        let what = "the hash of the kernel configuration".to_owned();
-        pairs.push((what, a.config.hash.clone(), b.config.hash.clone()));
-    }
-    for arm in &a.arms {
-        if let Some(other) = b.arms.iter().find(|other| other.name == arm.name) {
-            pairs.push((format!("arm {}", arm.name), arm.hash.clone(), other.hash.clone()));
-            let kernel = format!("the kernel of arm {}", arm.name);
-            pairs.push((kernel.clone(), arm.image.clone(), other.image.clone()));
-            if let (Some(a), Some(b)) = (&arm.vmlinux, &other.vmlinux) {
-                pairs.push((format!("{kernel}, bit for bit,"), a.clone(), b.clone()));
-            }
-        }
-    }
+    pairs.extend(same::kernels(a, b));
     for scenario in &a.scenarios {
         if let Some(other) = b.scenarios.iter().find(|other| other.id == scenario.id) {
             let what = format!("scenario {}", scenario.id);
             pairs.push((what, scenario.hash.clone(), other.hash.clone()));
         }
     }
-    if a.perf.is_some() && b.perf.is_some() {
-        let what = "the measurement of speed (take one at a time)".to_owned();
+    if let (Some(perf), Some(other)) = (&a.perf, &b.perf)
+        && let Some(twice) = perf.overlap(other)
+    {
+        let what = format!("the measurement of {twice} (take one of them)");
         pairs.push((what, a.started.clone(), b.started.clone()));
     }
-    match pairs.into_iter().find(|(_, a, b)| a != b) {
-        None => Ok(()),
-        Some((what, left, right)) => Err(GatherError::Differ {
-            first: a.run_id.clone(),
-            second: b.run_id.clone(),
-            what,
-            a: left,
-            b: right,
-        }),
-    }
+    same::first_difference(a, b, pairs).map_or(Ok(()), |differ| Err(differ.into()))
 }
 
 fn add(merged: &mut RunRecord, run: &RunRecord) {
@@ -175,9 +140,12 @@ fn add(merged: &mut RunRecord, run: &RunRecord) {
         move_files(&mut case, &run.run_id);
         merged.cases.push(case);
     }
-    if merged.perf.is_none() {
-        merged.perf.clone_from(&run.perf);
+    match (&mut merged.perf, &run.perf) {
+        (Some(perf), Some(more)) => perf.extend(more),
+        (perf @ None, more) => perf.clone_from(more),
+        (Some(_), None) => {}
     }
+    merged.commands.extend(run.commands.iter().cloned());
 }
 
 fn move_files(case: &mut Case, run_id: &str) {

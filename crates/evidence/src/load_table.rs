@@ -1,181 +1,106 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the loads of a run counted, as text of at most 72 columns: rates per
-//! arm, their intervals, and how many clean runs the claim needs and has.
+//! What the loads of a run counted, as text of at most 72 columns: the windows
+//! and what came of them first, then the rates, and how many clean runs the
+//! claim needs.
 
-use crate::load::Load;
-use crate::record::{Case, Outcome, RunRecord, ScenarioRecord};
-use crate::stats::proportion::{
-    ProportionError, clean_runs_needed, clopper_pearson, upper_bound, wilson,
-};
-use crate::verdict::Verdict;
+use crate::mail::hanging;
+use crate::number::grouped;
+use crate::record::{RunRecord, ScenarioRecord};
+use crate::stats::proportion::{ProportionError, clean_runs_needed};
+use crate::tally::{CONFIDENCE, Claim, Tally, loads, tallies};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use std::fmt::Write;
-
-const CONFIDENCE: f64 = 0.95;
-
-/// The arm that the others are held against: the first that is expected to fail.
-fn control(run: &RunRecord) -> Option<&str> {
-    let fails =
-        |arm: &&str| run.cases.iter().any(|case| case.arm == **arm && case.expected != Verdict::Ok);
-    run.arms.iter().map(|arm| arm.name.as_str()).find(fails)
-}
-
-/// One arm's cases of one load, added up. Only cases with a verdict count.
-#[derive(Debug, Default)]
-struct Sum {
-    runs: u64,
-    /// Runs with anything that the arm is not permitted, or, for the control,
-    /// with what it is expected to show.
-    bad: u64,
-    load: Load,
-}
-
-impl Sum {
-    fn of(run: &RunRecord, scenario: &str, arm: &str) -> Self {
-        let mut sum = Self::default();
-        for case in run.cases.iter().filter(|c| c.scenario == scenario && c.arm == arm) {
-            if let (Some(load), Some(verdict)) = (&case.load, verdict(case)) {
-                sum.runs += 1;
-                let harmless = verdict == Verdict::Ok || load.permitted.contains(&verdict);
-                sum.bad += u64::from(!harmless);
-                sum.load.seconds += load.seconds;
-                sum.load.cuts += load.cuts;
-                sum.load.cached_reads += load.cached_reads;
-                sum.load.opportunities += load.opportunities;
-                sum.load.stale_blocks += load.stale_blocks;
-                sum.load.verify_errors += load.verify_errors;
-            }
-        }
-        sum
-    }
-}
-
-fn verdict(case: &Case) -> Option<Verdict> {
-    match case.outcome {
-        Outcome::Verdict { verdict } => Some(verdict),
-        _ => None,
-    }
-}
 
 /// A paragraph for each load scenario of the run; empty without one.
 #[must_use]
 pub fn load_table(run: &RunRecord) -> String {
     let mut text = String::new();
-    for scenario in &run.scenarios {
-        if run.cases.iter().any(|c| c.scenario == scenario.id && c.load.is_some()) {
-            paragraph(&mut text, run, scenario);
-        }
+    loads(run).for_each(|scenario| paragraph(&mut text, run, scenario));
+    if !text.is_empty() {
+        text.push_str(
+            "windows: misses that overlapped a write in flight, by the disks' events;\n\
+             blocks/run: of 4 KiB, that bcache and its clean disk disagree on\n",
+        );
     }
     text
 }
 
 fn paragraph(text: &mut String, run: &RunRecord, scenario: &ScenarioRecord) {
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{} {}: stale 4 KiB blocks under load", scenario.id, scenario.name);
+    let _ = writeln!(text, "{}", hanging(&format!("{}: {}", scenario.id, scenario.title)));
+    let (tallies, control) = tallies(run, &scenario.id);
+    let control = control.map(|at| &tallies[at]);
     let mut table = Table::new();
     table
-        .load_preset(presets::ASCII_MARKDOWN)
+        .load_preset(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(["arm", "runs", "bad", "stale/run", "/1M reads", "refused", "windows"]);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let sums: Vec<(&str, Sum)> = run
-        .arms
-        .iter()
-        .map(|arm| (arm.name.as_str(), Sum::of(run, &scenario.id, &arm.name)))
-        .collect();
-    for (arm, sum) in &sums {
-        let per_run = ratio(sum.load.stale_blocks as f64, sum.runs as f64);
-        let per_million = ratio(sum.load.stale_blocks as f64 * 1e6, sum.load.cached_reads as f64);
+        .set_header(["arm", "windows", "bad runs", "blocks/run", "clean runs needed"]);
+    for (arm, tally) in &tallies {
+        let needed = match control.filter(|(name, _)| name != arm).map(|(_, c)| tally.claim(c)) {
+            Some(Claim::Met(needed)) => format!("{needed}: met"),
+            Some(Claim::NotMet(needed)) => format!("{needed}: NOT MET"),
+            Some(Claim::None) | None => "-".to_owned(),
+        };
+        let per_run = tally.load.stale_blocks as f64 / tally.runs as f64;
         table.add_row([
             (*arm).to_owned(),
-            sum.runs.to_string(),
-            sum.bad.to_string(),
-            per_run,
-            per_million,
-            sum.load.verify_errors.to_string(),
-            sum.load.opportunities.to_string(),
+            grouped(tally.load.opportunities),
+            tally.outcome(),
+            format!("{per_run:.1}"),
+            needed,
         ]);
     }
-    let _ = writeln!(text, "{table}");
-    let control = sums.iter().find(|(arm, _)| Some(*arm) == control(run));
-    for (arm, sum) in sums.iter().filter(|(_, sum)| sum.runs > 0) {
-        let _ = writeln!(text, "{arm}: {}", rate(sum));
-        if let Some((_, control)) = control.filter(|(other, _)| arm != other && sum.bad == 0) {
-            let _ = writeln!(text, "    {}", claim(control, sum));
+    for (at, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if (1..=3).contains(&at) {
+            column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let _ = writeln!(
-        text,
-        "windows: misses that overlapped a write in flight, by the disks' events;\n\
-         refused: blocks that fio's verify refused, over all passes\n"
-    );
-}
-
-fn ratio(over: f64, under: f64) -> String {
-    if under > 0.0 { format!("{:.1}", over / under) } else { "-".to_owned() }
-}
-
-/// Bad runs of an arm, with intervals.
-fn rate(sum: &Sum) -> String {
-    let head = format!("{} of {} runs bad", sum.bad, sum.runs);
-    let intervals = || -> Result<String, ProportionError> {
-        if sum.bad == 0 {
-            let bound = upper_bound(0, sum.runs, CONFIDENCE)?;
-            return Ok(format!("at most {:.3} (95 %, {})", bound.high, bound.method));
-        }
-        let exact = clopper_pearson(sum.bad, sum.runs, CONFIDENCE)?;
-        let score = wilson(sum.bad, sum.runs, CONFIDENCE)?;
-        Ok(format!("{exact},\n    {:.3}..{:.3} ({})", score.low, score.high, score.method))
-    };
-    match intervals() {
-        Ok(intervals) => format!("{head}, {intervals}"),
-        Err(error) => format!("{head}; {error}"),
+    for line in table.trim_fmt().lines() {
+        let _ = writeln!(text, "{}", line.trim_end());
     }
+    let _ = writeln!(text, "{}\n", rates(&tallies, control.map(|(_, tally)| tally)));
 }
 
-/// Whether the clean runs suffice.
-fn claim(control: &Sum, sum: &Sum) -> String {
-    match clean_runs_needed(control.bad, control.runs, CONFIDENCE) {
-        Ok(needed) if sum.runs >= needed => {
-            format!("clean runs: {needed} needed, {} had: not the control's rate", sum.runs)
+/// The rates of bad runs, arms of one rate together, and why nothing is claimed.
+fn rates(tallies: &[(&str, Tally)], control: Option<&Tally>) -> String {
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for (arm, tally) in tallies {
+        let rate = match tally.rate() {
+            Ok(rate) if tally.bad == 0 => format!("at most {:.3}", rate.high),
+            Ok(rate) => format!("{:.3} to {:.3}", rate.low, rate.high),
+            Err(error) => error.to_string(),
+        };
+        match groups.iter_mut().find(|(other, _)| *other == rate) {
+            Some((_, arms)) => arms.push(arm),
+            None => groups.push((rate, vec![arm])),
         }
-        Ok(needed) => {
-            format!("clean runs: {needed} needed, {} had: NOT ENOUGH to claim a fix", sum.runs)
-        }
-        Err(error) => format!("clean runs needed: {error}"),
     }
+    let groups: Vec<String> =
+        groups.into_iter().map(|(rate, arms)| format!("{} {rate}", arms.join(", "))).collect();
+    let mut text = format!("bad runs (95 %, Clopper-Pearson): {}", groups.join("; "));
+    let needed = control.map(|c| clean_runs_needed(c.bad, c.runs, CONFIDENCE));
+    if let Some(Err(error @ ProportionError::NeverSeen { .. })) = needed {
+        text.push_str(&format!(". Of the control's rate: {error}"));
+    }
+    hanging(&text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn sum(runs: u64, bad: u64) -> Sum {
-        Sum { runs, bad, load: Load::default() }
-    }
+    use crate::mail::WIDTH;
 
     #[test]
-    fn too_few_runs_get_no_interval_but_a_reason() {
-        let text = rate(&sum(1, 1));
-        assert!(text.starts_with("1 of 1 runs bad; ") && text.contains("at least 3"), "{text}");
-        let text = rate(&sum(5, 5));
-        assert!(text.contains("0.478..1.000 (95 %, Clopper-Pearson)"), "{text}");
-        assert!(text.contains("0.566..1.000 (Wilson)"), "{text}");
-        let text = rate(&sum(20, 0));
-        assert!(text.contains("at most 0.139") && text.contains("one-sided"), "{text}");
-    }
-
-    #[test]
-    fn a_claim_needs_as_many_clean_runs_as_the_controls_rate_asks_for() {
-        assert!(claim(&sum(3, 3), &sum(3, 0)).contains("7 needed, 3 had: NOT ENOUGH"));
-        assert!(claim(&sum(5, 5), &sum(5, 0)).contains("4 needed, 5 had: not the control's"));
-        assert!(claim(&sum(20, 0), &sum(20, 0)).contains("never seen in 20 runs"));
-    }
-
-    #[test]
-    fn rates_of_nothing_are_a_dash() {
-        assert_eq!((ratio(1.0, 0.0), ratio(3.0, 2.0)), ("-".to_owned(), "1.5".to_owned()));
+    fn arms_of_one_rate_stand_together_and_what_cannot_be_claimed_is_said_in_whole_words() {
+        let of = |runs, bad| Tally { runs, bad, ..Tally::default() };
+        let text = rates(&[("base", of(5, 5)), ("c", of(5, 0)), ("rust", of(5, 0))], None);
+        let text = text.replace("\n    ", " ");
+        assert!(text.contains("base 0.478 to 1.000; c, rust at most 0.451"), "{text}");
+        let clean = of(5, 0);
+        let text = rates(&[("base", of(5, 0))], Some(&clean));
+        let line = text.replace("\n    ", " ");
+        assert!(line.ends_with("no number of clean runs proves anything against that"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
     }
 }

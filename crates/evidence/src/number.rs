@@ -28,3 +28,27 @@ pub(crate) fn short(value: f64) -> String {
     };
     format!("{value:.digits$}")
 }
+
+/// `5,943`.
+pub(crate) fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_told_apart() {
+        let shown = [0, 999, 1000, 5943, 1_234_567].map(grouped);
+        assert_eq!(shown, ["0", "999", "1,000", "5,943", "1,234,567"]);
+    }
+}

@@ -94,6 +94,35 @@ impl Perf {
         self.series.iter().find(|s| s.metric == metric && s.workload == workload && s.arm == arm)
     }
 
+    /// What both have measured, or how they cannot be one.
+    pub(crate) fn overlap(&self, other: &Self) -> Option<String> {
+        if (&self.reference, self.margin) != (&other.reference, other.margin) {
+            return Some("another reference or margin".to_owned());
+        }
+        let series = |s: &&Series| other.find(&s.metric, &s.workload, &s.arm).is_some();
+        let memory = |p: &&MemoryPoint| {
+            let same = |q: &MemoryPoint| (&p.arm, p.device_bytes) == (&q.arm, q.device_bytes);
+            other.memory.iter().any(same)
+        };
+        let hits = |p: &&HitPoint| {
+            let same = |q: &HitPoint| (&p.arm, p.in_flight) == (&q.arm, q.in_flight);
+            other.hit_ratio.iter().any(same)
+        };
+        let twice = self.series.iter().find(series).map(|s| format!("{} of {}", s.metric, s.arm));
+        twice
+            .or_else(|| Some(format!("memory of {}", self.memory.iter().find(memory)?.arm)))
+            .or_else(|| Some(format!("fills of {}", self.hit_ratio.iter().find(hits)?.arm)))
+    }
+
+    /// Adds what another run has measured of the same arms.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        self.indicative |= other.indicative;
+        self.series.extend(other.series.iter().cloned());
+        self.memory.extend(other.memory.iter().cloned());
+        self.hit_ratio.extend(other.hit_ratio.iter().cloned());
+        self.notes.extend(other.notes.iter().cloned());
+    }
+
     /// Adds a sample to its series; `like` describes it where it is new.
     pub fn push(&mut self, like: Series, value: f64) {
         let same = |s: &&mut Series| {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The blocks of README.md and docs/ that come from published runs: each
 //! between two comments, so that a program can rewrite it and say whether it
-//! is fresh.
+//! is fresh. The first comment names the run, and may name some of its arms.
 
 use crate::load_table::load_table;
 use crate::perf_table::summary;
 use crate::record::RunRecord;
-use crate::table::matrix;
+use crate::table::{Page, matrix};
 use std::fmt::Write;
 
 const BEGIN: &str = "<!-- published: ";
@@ -71,7 +71,10 @@ pub fn splice<E: From<ReadmeError>>(
     while let Some((from, to, name)) = asked(readme, at)? {
         out.push_str(&readme[at..from]);
         out.push('\n');
-        let text = find(name)?.as_ref().map_or_else(|| NOTHING.to_owned(), block);
+        let (name, arms) = name.split_once(' ').unwrap_or((name, ""));
+        let arms: Vec<&str> = arms.split_whitespace().collect();
+        let published = find(name)?;
+        let text = published.map_or_else(|| NOTHING.to_owned(), |run| block(&of(run, &arms)));
         out.push_str(&text);
         at = to;
     }
@@ -79,6 +82,17 @@ pub fn splice<E: From<ReadmeError>>(
         return Err(ReadmeError::NoBlock.into());
     }
     Ok(out + &readme[at..])
+}
+
+/// The run with those arms only; all of them where none is named.
+fn of(mut published: Published, arms: &[&str]) -> Published {
+    let run = &mut published.run;
+    if !arms.is_empty() {
+        run.arms.retain(|arm| arms.contains(&arm.name.as_str()));
+        run.cases.retain(|case| arms.contains(&case.arm.as_str()));
+        run.summarise();
+    }
+    published
 }
 
 #[must_use]
@@ -103,7 +117,7 @@ pub fn block(published: &Published) -> String {
     let loads = load_table(run);
     // Loads have a table of their own, which says more.
     if run.cases.iter().any(|case| case.load.is_none()) {
-        let _ = writeln!(out, "\n```\n{}\n```", fenced(&matrix(run)));
+        let _ = writeln!(out, "\n```\n{}\n```", fenced(&matrix(run, Page::PLAIN)));
     }
     if !loads.is_empty() {
         let _ = writeln!(out, "\n```\n{}\n```", fenced(loads.trim_end()));

@@ -6,6 +6,7 @@ use crate::load::Load;
 use crate::observation::Observation;
 use crate::origin::Origin;
 use crate::perf::Perf;
+use crate::role::Role;
 use crate::verdict::{SectorCounts, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,10 @@ pub struct RunRecord {
     pub finished: Option<String>,
     /// Seed of everything random in the run.
     pub seed: u64,
+    /// The words after `cargo xtask` that made it, as they were given; of each
+    /// run, where several were joined. Absent in older records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<Vec<String>>,
     pub tool: ToolRecord,
     /// The machine it ran on.
     pub host: HostRecord,
@@ -131,12 +136,18 @@ pub struct GuestRecord {
 }
 
 /// An arm as it was built.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ArmRecord {
     pub name: String,
     /// One line.
     pub title: String,
+    /// Its part in a comparison; absent in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// How it works, in paragraphs; those of the arms that it stands on first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<String>,
     /// Content hash of its patches, files and options.
     pub hash: String,
     /// Hash of everything that the kernel was built from, compilers included.
@@ -259,6 +270,15 @@ impl SourceRecord {
     #[must_use]
     pub fn kernel_src(&self) -> Option<&str> {
         self.hash.strip_prefix("deb:")
+    }
+}
+
+impl ArmRecord {
+    /// Whether it is the unpatched kernel, which the others are held against.
+    #[must_use]
+    pub fn is_control(&self) -> bool {
+        // Older records know it by its name only.
+        self.role.map_or(self.name == "base", |role| role == Role::Control)
     }
 }
 

@@ -6,6 +6,7 @@ use proc::FileLock;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The next `run.json`, until it is whole.
 const NEW: &str = ".run.json.new";
@@ -14,6 +15,8 @@ const NEW: &str = ".run.json.new";
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
+    /// Nobody had it before, and nothing worth keeping is in it yet.
+    empty: AtomicBool,
     /// Held for its lock only.
     _lock: FileLock,
 }
@@ -64,13 +67,14 @@ impl Store {
     /// # Errors
     /// [`StoreError::InUse`] when another process holds it.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        let empty = AtomicBool::new(!dir.exists());
         fs::create_dir_all(dir).map_err(io("create", dir))?;
         let path = dir.join(".lock");
         let lock = FileLock::try_take(&path).map_err(io("lock", &path))?;
         let lock = lock.ok_or_else(|| StoreError::InUse { dir: dir.to_owned() })?;
         // What a killed process left of its last save.
         let _ = fs::remove_file(dir.join(NEW));
-        Ok(Self { dir: dir.to_owned(), _lock: lock })
+        Ok(Self { dir: dir.to_owned(), empty, _lock: lock })
     }
 
     #[must_use]
@@ -121,6 +125,25 @@ impl Store {
         if replaced.is_err() {
             let _ = fs::remove_file(&new);
         }
+        if has_something(record) {
+            self.empty.store(false, Ordering::Relaxed);
+        }
         replaced
+    }
+}
+
+fn has_something(record: &RunRecord) -> bool {
+    let measured = record.perf.as_ref().is_some_and(|perf| {
+        !(perf.series.is_empty() && perf.memory.is_empty() && perf.hit_ratio.is_empty())
+    });
+    measured || !record.cases.is_empty()
+}
+
+/// A run that came to nothing leaves no folder.
+impl Drop for Store {
+    fn drop(&mut self) {
+        if self.empty.load(Ordering::Relaxed) {
+            let _ = fs::remove_dir_all(&self.dir);
+        }
     }
 }

@@ -148,7 +148,7 @@ fn one(seed: u64) -> (bool, bool) {
         promises(run);
         let mut again = run.clone();
         again.summarise();
-        let _ = (matrix(run), again.exit_code());
+        let _ = (matrix(run, evidence::Page::PLAIN), again.exit_code());
         let nights = vec![Night::of(run, vec![]); 2];
         let lines: Vec<String> =
             nights.iter().map(|night| serde_json::to_string(night).unwrap()).collect();

@@ -6,8 +6,9 @@
 mod support;
 
 use evidence::{
-    Bar, Case, Exhibits, GatherError, Lane, Load, MemoryPoint, Origin, Outcome, Perf, Row,
-    RunRecord, Series, Timeline, Tone, Verdict, cover_letter, gather, junit, kcidb, ktap, report,
+    Bar, Case, Exhibits, GatherError, Lane, Load, MemoryPoint, Origin, Outcome, Page, Perf, Row,
+    RunRecord, Series, Timeline, Tone, Verdict, cover_letter, gather, junit, kcidb, ktap, matrix,
+    report, same_kernels,
 };
 use support::{case, harness, inconclusive, run, verdict};
 
@@ -92,13 +93,16 @@ fn hostile_words_never_become_markup_or_control() {
 }
 
 #[test]
-fn the_page_is_self_contained_and_says_what_is_missing() {
+fn the_page_is_self_contained_and_has_no_section_without_data() {
     let page = report(&table(), &Exhibits::default());
-    assert!(page.contains("stale (as expected)") && page.contains("default-src 'none'"));
+    assert!(page.contains(">stale*</a>") && page.contains("default-src 'none'"));
     for outside in ["src=\"http", "href=\"http", "url(", "@import", "<script", "<link"] {
         assert!(!page.contains(outside), "{outside}");
     }
-    assert!(page.contains("cargo xtask perf") && page.contains("--scenario L1"));
+    // What there is not has no section, and no excuse either.
+    for absent in ["not measured", "id=\"load\"", "id=\"cost\"", "id=\"memory\""] {
+        assert!(!page.contains(absent), "{absent}");
+    }
     // Every link leads somewhere in the page.
     for link in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
         assert!(page.contains(&format!("id=\"{link}\"")), "#{link} leads nowhere");
@@ -119,13 +123,108 @@ fn the_letter_keeps_to_its_columns_and_invents_no_figure() {
         }
     }
     let letter = cover_letter(&table());
-    for (head, hint) in [("Rates", "--scenario L1"), ("Memory", "perf"), ("Performance", "perf")] {
-        let body = letter.split(&format!("{head}\n---")).nth(1).unwrap();
-        let body: String = body.trim_start_matches('-').split("\n\n").nth(1).unwrap().into();
-        assert!(body.contains("not measured") && body.contains(hint), "{head}: {body}");
-        let figures = body.replace("L1", "").chars().any(|c| c.is_ascii_digit());
-        assert!(!figures, "{head} has a figure out of nowhere: {body}");
+    assert!(letter.starts_with("Outcome\n-------\n\n  - 2 cases on Linux "), "{letter}");
+    for absent in ["Under load", "Memory", "Performance", "not measured"] {
+        assert!(!letter.contains(absent), "{absent}: {letter}");
     }
+}
+
+/// Whoever reads only the first lines has the figures, and what they prove.
+#[test]
+fn windows_and_outcomes_lead_and_say_whether_the_clean_runs_suffice() {
+    let mut cases = Vec::new();
+    for attempt in 1..=5 {
+        for (arm, windows, verdict_is) in
+            [("base", 1188, Verdict::Stale), ("rust", 1224, Verdict::Ok), ("c", 0, Verdict::Ok)]
+        {
+            if arm == "c" && attempt > 3 {
+                continue;
+            }
+            let mut one = case(arm, "L1", verdict_is, verdict(verdict_is));
+            (one.attempt, one.id) = (attempt, format!("{arm}/L1/{attempt}"));
+            one.load = Some(Load { opportunities: windows, ..Load::default() });
+            cases.push(one);
+        }
+    }
+    let record = run(cases);
+    let expected = "L1: base 5,940 misses beside a write, 5 of 5 runs stale; rust 6,120, none of 5; \
+                    c 0, none of 3. Clean runs needed: 4, met by rust, NOT MET by c (had 3).";
+    let letter = cover_letter(&record);
+    let head = letter.split("Problem\n").next().unwrap().split_whitespace().collect::<Vec<_>>();
+    assert!(head.join(" ").contains(expected), "{letter}");
+    let page = report(&record, &Exhibits::default());
+    assert!(page.split("<nav").next().unwrap().contains(expected), "the first screen says it");
+}
+
+/// Of a patch of somebody's, the letter does not tell how ours works.
+#[test]
+fn the_letter_describes_the_kernels_at_hand() {
+    let mut record = table();
+    let letter = cover_letter(&record);
+    assert!(letter.contains("Fix\n---") && !letter.contains("placeholder first"), "{letter}");
+    record.arms[0].about = vec!["it is bare".into()];
+    record.arms[1].about = vec!["it is bare".into(), "a table of ranges".into()];
+    let letter = cover_letter(&record);
+    assert!(letter.contains("\nbase, rust: it is bare\n\nrust: a table of ranges\n"), "{letter}");
+    let only = run(vec![case("base", "S1", Verdict::Stale, verdict(Verdict::Stale))]);
+    assert!(!cover_letter(&only).contains("Fix\n---"));
+}
+
+/// A cell of one run is not counted by the attempts of another.
+#[test]
+fn joined_runs_have_the_commands_of_each_and_whole_cells() {
+    let (mut one, mut other) = two();
+    one.commands = vec![vec!["run".into(), "--arm".into(), "mine=a b.patch".into()]];
+    other.commands = vec![vec!["run".into(), "--full".into()]];
+    other.cases.pop();
+    other.arms.pop();
+    other.summarise();
+    let merged = gather(vec![one, other]).unwrap();
+    let text = matrix(&merged, Page::PLAIN);
+    assert!(text.contains("stale* 2/2") && text.contains(" ok\n"), "{text}");
+    let letter = cover_letter(&merged);
+    for line in [
+        "  cargo xtask run --arm 'mine=a b.patch'\n",
+        "  cargo xtask run --full\n",
+        "  cargo xtask evidence RUN1 RUN2\n",
+    ] {
+        assert!(letter.contains(line), "{letter}");
+    }
+}
+
+/// Instructions in one run, memory in another: one measurement; twice the same
+/// is none.
+#[test]
+fn measurements_of_different_things_are_joined() {
+    let (mut one, mut other) = two();
+    let perf = Perf { reference: "base".into(), ..Perf::default() };
+    let point = MemoryPoint {
+        arm: "rust".into(),
+        device_bytes: 1 << 40,
+        idle_bytes: 1,
+        peak_bytes: 2,
+        in_flight: 3,
+        slab_growth_bytes: None,
+    };
+    one.perf = Some(Perf { series: vec![series("base", &[1.0])], ..perf.clone() });
+    other.perf = Some(Perf { memory: vec![point], ..perf });
+    let merged = gather(vec![one.clone(), other.clone()]).unwrap().perf.unwrap();
+    assert_eq!((merged.series.len(), merged.memory.len()), (1, 1));
+    other.perf.clone_from(&one.perf);
+    let refused = gather(vec![one, other]).unwrap_err().to_string();
+    assert!(refused.contains("iops of base"), "{refused}");
+}
+
+#[test]
+fn documents_of_different_kernels_are_told_apart() {
+    let (one, mut other) = two();
+    assert_eq!(same_kernels(&[&one, &other]), Ok(()));
+    other.seed = 7;
+    other.tool.commit = Some("later".into());
+    assert_eq!(same_kernels(&[&one, &other]), Ok(()), "of the same kernels all the same");
+    other.arms[1].image = "x".into();
+    let why = same_kernels(&[&one, &other]).unwrap_err().to_string();
+    assert!(why.contains("runs r and other") && why.contains("kernel of arm rust"), "{why}");
 }
 
 #[test]

@@ -4,8 +4,8 @@
 mod support;
 
 use evidence::{
-    Case, Observation, Outcome, RunRecord, RunStatus, SCHEMA_VERSION, Store, StoreError, Verdict,
-    matrix,
+    Case, Observation, Outcome, Page, RunRecord, RunStatus, SCHEMA_VERSION, Store, StoreError,
+    Verdict, matrix,
 };
 use std::path::Path;
 use support::{case, verdict};
@@ -22,7 +22,7 @@ fn all_as_expected_is_zero() {
         case("rust", "S1", Verdict::Ok, verdict(Verdict::Ok)),
     ]);
     assert_eq!((record.exit_code(), record.status), (0, RunStatus::Complete));
-    let table = matrix(&record);
+    let table = matrix(&record, Page::PLAIN);
     assert!(table.contains("stale*") && table.contains("ok"), "{table}");
 }
 
@@ -33,7 +33,7 @@ fn a_fixed_arm_that_is_stale_is_one() {
         case("rust", "S1", Verdict::Ok, verdict(Verdict::Stale)),
     ]);
     assert_eq!(record.exit_code(), 1);
-    assert!(matrix(&record).contains("stale!"));
+    assert!(matrix(&record, Page::PLAIN).contains("stale!"));
 }
 
 #[test]
@@ -162,4 +162,24 @@ fn a_verdict_of_a_newer_tool_is_refused_with_its_name() {
     let future = good.replacen("\"schema_version\":2", "\"schema_version\":3", 1);
     let error = RunRecord::parse(&future).unwrap_err();
     assert!(error.contains("schema version 3, this tool reads 1 to 2"), "{error}");
+}
+
+#[test]
+fn a_run_that_came_to_nothing_leaves_no_folder() {
+    let parent = tempfile::tempdir().unwrap();
+    let (fresh, old) = (parent.path().join("fresh"), parent.path().join("old"));
+    let nothing = support::record(&["base"], &["S1"], vec![]);
+    let store = Store::open(&fresh).unwrap();
+    store.save(&nothing).unwrap();
+    drop(store);
+    assert!(!fresh.exists());
+    // One that was there before stays, and so does what has a case.
+    std::fs::create_dir(&old).unwrap();
+    drop(Store::open(&old).unwrap());
+    assert!(old.exists());
+    let store = Store::open(&fresh).unwrap();
+    let one = support::case("base", "S1", Verdict::Ok, support::verdict(Verdict::Ok));
+    store.save(&support::run(vec![one])).unwrap();
+    drop(store);
+    assert!(fresh.join("run.json").is_file());
 }

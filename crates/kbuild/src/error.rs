@@ -3,8 +3,8 @@
 
 use crate::config::ConfigError;
 use crate::files::is_full;
-use crate::patch::PatchError;
 use crate::toolchain::ToolchainError;
+use patch::PatchError;
 use proc::Cancelled;
 use std::io;
 use std::path::{Path, PathBuf};

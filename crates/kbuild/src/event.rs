@@ -14,6 +14,8 @@ pub enum Event {
         done: u64,
         /// Steps in all, as far as can be told; never less than `done`.
         total: Option<u64>,
+        /// What a step is: `files`, `%`; empty where none is counted.
+        unit: &'static str,
     },
     /// Not an error, but worth a line.
     Notice(String),
@@ -23,12 +25,13 @@ pub enum Event {
 pub(crate) struct Meter<'a> {
     on_event: &'a dyn Fn(Event),
     what: String,
+    unit: &'static str,
     last: Option<Instant>,
 }
 
 impl<'a> Meter<'a> {
-    pub(crate) fn start(on_event: &'a dyn Fn(Event), what: &str) -> Self {
-        let mut meter = Self { on_event, what: what.into(), last: None };
+    pub(crate) fn start(on_event: &'a dyn Fn(Event), what: &str, unit: &'static str) -> Self {
+        let mut meter = Self { on_event, what: what.into(), unit, last: None };
         meter.at(0, None);
         meter
     }
@@ -43,6 +46,7 @@ impl<'a> Meter<'a> {
             what: self.what.clone(),
             done,
             total: total.map(|total| total.max(done)),
+            unit: self.unit,
         });
     }
 }
@@ -50,7 +54,7 @@ impl<'a> Meter<'a> {
 /// Tells of a wait, each time it is called.
 pub(crate) fn waiting(on_event: &dyn Fn(Event), what: &str) -> impl FnMut() {
     let mut meter: Option<Meter> = None;
-    move || meter.get_or_insert_with(|| Meter::start(on_event, what)).at(0, None)
+    move || meter.get_or_insert_with(|| Meter::start(on_event, what, "")).at(0, None)
 }
 
 /// The package area's events in our words.
@@ -61,6 +65,7 @@ pub fn from_debian(on_event: &dyn Fn(Event), event: debian::Event) {
             // Saturates: a percentage below 0 or above 100 is apt's problem.
             done: percent as u64,
             total: Some(100),
+            unit: "%",
         });
     };
     match event {

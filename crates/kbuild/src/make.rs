@@ -82,7 +82,7 @@ impl Make<'_> {
     ) -> Result<Outcome, RunError> {
         let log = File::options().create(true).append(true).open(self.log)?;
         let mut log = BufWriter::new(log);
-        let mut meter = Meter::start(on_event, what);
+        let mut meter = Meter::start(on_event, what, "files");
         let mut steps = 0;
         let mut errors = FirstError::default();
         let mut wrote: io::Result<()> = Ok(());

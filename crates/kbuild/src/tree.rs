@@ -8,7 +8,7 @@
 //! a crash in the middle is mended by the next call.
 
 use crate::files::write_atomically;
-use crate::overlay::{Content, Overlay};
+use patch::{Content, Overlay};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;

@@ -94,6 +94,7 @@ mod tests {
         let rustc = Rustc {
             path: PathBuf::from("/usr/bin/rustc"),
             sysroot: PathBuf::from("/usr"),
+            library: PathBuf::from("/usr/lib/rustlib/src/rust/library"),
             version: "rustc 1.85.0 (4d91de4e4 2025-02-17)".into(),
         };
         let driver = |script: &str| {

@@ -3,8 +3,8 @@
 
 use crate::plan::PlanError;
 use debian::AptError;
-use kbuild::patch::PatchError;
 use kbuild::{BuildError, ConfigError, SourceError};
+use patch::PatchError;
 use proc::{Cancelled, RunError};
 use std::io;
 use std::path::{Path, PathBuf};

@@ -2,8 +2,8 @@
 //! git in a repository of our own, deaf to the user's configuration.
 
 use crate::error::SeriesError;
-use kbuild::git::deaf;
 use kbuild::{Content, Overlay};
+use patch::git::deaf;
 use proc::{Cancel, ask, first_line, shell};
 use std::collections::BTreeSet;
 use std::fs;

@@ -2,8 +2,8 @@
 //! `series.toml`: which patches and files make which mail.
 
 use kbuild::config::is_option;
-use kbuild::patch::{self, Fuzz, Mailed, Patch, PatchError};
 use kbuild::{Content, Overlay};
+use patch::{Fuzz, Mailed, Patch, PatchError};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;

@@ -113,6 +113,7 @@ pub struct CutReport {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init)] // a list of ranges, of which there is one
 mod tests {
     use super::*;
 

@@ -172,7 +172,7 @@ mod tests {
         // Root may do everything.
         if !rustix::process::geteuid().is_root() {
             use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(&device, fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(&device, fs::Permissions::from_mode(0o000)).unwrap();
             let denied = unopened(&device).unwrap();
             assert!(denied.contains("group"), "{denied}");
         }

@@ -21,6 +21,9 @@ pub struct CheckArgs {
     /// An arm of yours that [expect] may name; repeatable.
     #[arg(long = "arm", value_name = "NAME")]
     pub arms: Vec<String>,
+    /// JSON instead of lines.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -4,7 +4,6 @@
 use super::SessionArgs;
 use crate::exit::EXIT_CODES;
 use clap::Args;
-use std::path::PathBuf;
 
 const EXPLORE_EXAMPLES: &str = "\
 Examples:
@@ -41,7 +40,7 @@ pub struct ExploreArgs {
 
 const LOG_EXAMPLES: &str = "\
 Examples:
-  cargo xtask log results/RUN/logs/base-S2-1               everything that both disks saw
+  cargo xtask log latest base/S2                           everything that both disks saw
   cargo xtask log results/RUN/logs/base-S2-1/events --disk hdd --sector 65552
                                                            what happened to one sector
   cargo xtask log events --json | jq .                     one JSON object a line
@@ -53,9 +52,12 @@ crates/vdisk/src/log/mod.rs.";
 #[derive(Debug, Clone, Args)]
 #[command(after_help = LOG_EXAMPLES)]
 pub struct LogArgs {
-    /// An event log, or the folder of a case that has one.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    /// A run, as for `show`; or an event log, or a folder that has one.
+    #[arg(value_name = "RUN|FILE")]
+    pub from: String,
+    /// A case of the run: ARM/SCENARIO, or ARM/SCENARIO/ATTEMPT.
+    #[arg(value_name = "CASE")]
+    pub case: Option<String>,
     /// Only events of this disk (ssd, hdd) and of all.
     #[arg(long, value_name = "NAME")]
     pub disk: Option<String>,

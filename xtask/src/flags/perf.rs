@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 const PERF_EXAMPLES: &str = "\
 Examples:
   cargo xtask perf --quick                      instructions, memory, hits: some ten minutes on two cores
-  cargo xtask perf --arms base,rust             two arms, everything
+  cargo xtask perf --arm base --arm rust        two arms, everything
   cargo xtask perf --only instructions          noise-free, whatever else the machine does
   cargo xtask perf --pairs 10 --out results/p   more pairs; the same --out resumes
 
@@ -20,9 +20,9 @@ Exit codes: 0 measured; 2 wrong usage; 3 set-up incomplete; 4 the harness failed
 #[derive(Debug, Clone, Args)]
 #[command(after_help = PERF_EXAMPLES)]
 pub struct PerfArgs {
-    /// Arms, the first being the reference; NAME=PATH for your own [default: those whose file
-    /// says so].
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    /// An arm of the project, or NAME=PATH for your own patch; repeatable. The
+    /// first is the reference. Default: those whose file says so.
+    #[arg(long = "arm", value_name = "NAME[=PATH]")]
     pub arms: Vec<String>,
     /// Boots of every arm [default: 6, with --quick 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -36,6 +36,9 @@ pub struct PerfArgs {
     /// Half-width of the equivalence statements in per cent.
     #[arg(long, value_name = "PERCENT", default_value_t = 2.0)]
     pub margin: f64,
+    /// Say what would be built and measured and how long it takes; do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
     #[command(flatten)]
     pub session: SessionArgs,
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What reads runs: `evidence`, `show`, `replay`.
+//! What reads runs: `evidence`, `show`, `runs`, `replay`.
 
 use clap::Args;
 use std::path::PathBuf;
@@ -7,7 +7,8 @@ use std::path::PathBuf;
 const EVIDENCE_EXAMPLES: &str = "\
 Examples:
   cargo xtask evidence                          the newest run below results/, into its folder evidence/
-  cargo xtask evidence r1 soak --out /tmp/e     two runs of the same kernels as one
+  cargo xtask evidence matrix load perf         runs of the same kernels as one letter and one report
+  cargo xtask evidence r1 soak --out /tmp/e     the same, into a folder of its own
   cargo xtask evidence latest --publish full    also keep it, small, as results/published/full
   cargo xtask evidence --readme --check         exit code 1 when README.md or a plot is not what is published
 
@@ -38,8 +39,10 @@ pub struct EvidenceArgs {
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
-  cargo xtask show results/20261124t101500z base/S1   the case and its time line
-  cargo xtask show latest rust/S3/2                   second attempt, newest run below results/
+  cargo xtask show                                    the newest run's table again
+  cargo xtask show base/race                          a case of it, and its time line
+  cargo xtask show results/20261124t101500z base/S1   of another run; scenarios by id or by name
+  cargo xtask show latest rust/S3/2                   second attempt
   cargo xtask show latest base/L1 --sector 40960      another block of the bcache device
 
 Time runs downwards; a column per disk shows which requests were under way. What bcache did by
@@ -48,16 +51,27 @@ itself cannot be seen at the disks: it is inferred, and marked so.";
 #[derive(Debug, Clone, Args)]
 #[command(after_help = SHOW_EXAMPLES)]
 pub struct ShowArgs {
-    /// A run: its folder, its name below results/, or `latest`.
+    /// A run: its folder, its name below results/, or `latest` [default: latest].
     #[arg(value_name = "RUN")]
-    pub run: String,
-    /// A case: ARM/SCENARIO, or ARM/SCENARIO/ATTEMPT.
+    pub run: Option<String>,
+    /// A case: ARM/SCENARIO, or ARM/SCENARIO/ATTEMPT. Without one, the run's
+    /// table is shown.
     #[arg(value_name = "CASE")]
-    pub case: String,
+    pub case: Option<String>,
     /// The block to follow, by a sector of the bcache device
     /// [default: the one that the case is about].
     #[arg(long, value_name = "SECTOR")]
     pub sector: Option<u64>,
+    /// The record of the run, or of the case, as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct RunsArgs {
+    /// JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
 }
 
 const REPLAY_EXAMPLES: &str = "\

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 const RUN_EXAMPLES: &str = "\
 Examples:
-  cargo xtask run                                  base, v1 and rust on every quick scenario
+  cargo xtask run                                  the arms and scenarios that `list` marks with *
+  cargo xtask run --dry-run                        what that would build and run, and how long it takes
   cargo xtask run --arm base --scenario S1         one case
   cargo xtask run --arm base --arm mine=fix.patch  your own patch beside the unpatched kernel
   cargo xtask run --arm rust --config lockdep      a kernel that checks itself; a report is exit code 1
@@ -54,6 +55,9 @@ pub struct RunArgs {
     /// three times or more is saved after its first boot and restored.
     #[arg(long)]
     pub cold: bool,
+    /// Say what would be built and run, and how long it takes; do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
     #[command(flatten)]
     pub session: SessionArgs,
 }

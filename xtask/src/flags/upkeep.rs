@@ -1,8 +1,33 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The tool and its machine: `setup`, `build`, `bench`, `test`, `clean`.
+//! The tool and its machine: `list`, `completions`, `setup`, `build`, `bench`,
+//! `test`, `clean`.
 
 use super::KernelArgs;
-use clap::Args;
+use clap::{Args, ValueEnum};
+
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// JSON instead of tables.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Example, for this shell only:\n  source <(cargo xtask completions bash)\n\nIt also defines `xtask`, which stands for `cargo xtask` and is what is completed."
+)]
+pub struct CompletionsArgs {
+    #[arg(value_enum)]
+    pub shell: ShellName,
+}
+
+/// The shells that are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShellName {
+    Bash,
+    Fish,
+    Zsh,
+}
 
 const SETUP_EXAMPLES: &str = "\
 Examples:

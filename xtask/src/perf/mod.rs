@@ -6,9 +6,10 @@ mod plan;
 
 use crate::exit;
 use crate::flags::PerfArgs;
-use crate::prepare;
+use crate::forecast::Forecast;
 use crate::runner::{self, Content, Runner};
 use crate::ui::Ui;
+use crate::{prepare, run};
 use anyhow::{Context, Result};
 use evidence::{Perf, RunRecord, RunStatus, Store};
 use kbuild::Occasion;
@@ -33,6 +34,17 @@ pub fn main(args: &PerfArgs, cancel: &Cancel) -> Result<ExitCode> {
     };
     prepare::check_kernel_args(&dirs, &args.session.kernel)?;
     let names: Vec<String> = arms.iter().map(|arm| arm.name.clone()).collect();
+    let pairs = args.pairs.unwrap_or(if args.quick { 4 } else { 6 });
+    let extent = Extent { pairs, quick: args.quick, parts: args.only.clone() };
+    let plan = Plan::new(&arms, &extent);
+    let seconds = plan.tasks.iter().map(Plan::seconds).sum();
+    let work = format!("{} boots of {} arms, one at a time", plan.tasks.len(), arms.len());
+    let forecast = Forecast::new(&dirs, &arms, &args.session.kernel, work, seconds)?;
+    if args.dry_run {
+        print!("{}", forecast.text());
+        return Ok(ExitCode::SUCCESS);
+    }
+    ui.say(&forecast.summary());
     let out = runner::out(&dirs, &args.session, |time| format!("{time}-perf"));
     let (reference, margin) = (names[0].clone(), args.margin / 100.0);
     let disks = Some(measure::disks(&dirs)?.timing());
@@ -44,9 +56,6 @@ pub fn main(args: &PerfArgs, cancel: &Cancel) -> Result<ExitCode> {
     if let Some(perf) = &mut record.perf {
         perf.indicative = ready.tools.accel == Accel::Tcg;
     }
-    let pairs = args.pairs.unwrap_or(if args.quick { 4 } else { 6 });
-    let extent = Extent { pairs, quick: args.quick, parts: args.only.clone() };
-    let plan = Plan::new(&arms, &extent);
     let bed = Bed::new(&dirs, &ready, args, &ui, cancel)?;
     let result = play(&mut record, &plan, &names, &bed, &store, &ui, cancel);
     let perf = record.perf.clone().unwrap_or_default();
@@ -60,6 +69,7 @@ pub fn main(args: &PerfArgs, cancel: &Cancel) -> Result<ExitCode> {
     store.save(&record)?;
     println!("{}", evidence::perf_tables(&perf, record.seed).trim_start());
     println!("results: {}", out.join("run.json").display());
+    run::next(&record, &out);
     result?;
     Ok(ExitCode::SUCCESS)
 }
@@ -88,13 +98,13 @@ fn play(
     for (done, task) in todo.iter().enumerate() {
         cancel.check()?;
         let what = plan.describe(task, names);
-        stage.progress(done as u64, todo.len() as u64, &what);
+        stage.counted(done as u64, todo.len() as u64, "boots", &what);
         let began = std::time::Instant::now();
         bed.measure(task, plan, &mut perf, ui, cancel).with_context(|| what.clone())?;
         ui.say(&format!("{what} ({:.1} s)", began.elapsed().as_secs_f64()));
         record.perf = Some(perf.clone());
         store.save(record)?;
     }
-    stage.done(&format!("{} boots", todo.len()));
+    stage.done(&format!("{} boots done", todo.len()));
     Ok(())
 }

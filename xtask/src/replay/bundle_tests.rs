@@ -34,7 +34,7 @@ fn good() -> Bundle {
             title: text(),
             hash: text(),
             image: text(),
-            vmlinux: None,
+            ..ArmRecord::default()
         },
         case: Case {
             id: "v1/S1/1".into(),

@@ -16,6 +16,7 @@ pub fn arm(name: &str) -> ArmRecord {
         hash: format!("arm-{name}"),
         image: format!("image-{name}"),
         vmlinux: Some(format!("vmlinux-{name}")),
+        ..ArmRecord::default()
     }
 }
 
@@ -28,6 +29,7 @@ pub fn record(arms: &[&str], scenarios: &[(&str, &str)], attempts: u32) -> RunRe
         started: "2026-01-01T00:00:00Z".into(),
         finished: Some("2026-01-01T00:01:00Z".into()),
         seed: 1,
+        commands: Vec::new(),
         tool: ToolRecord { version: "0".into(), commit: None, dirty: false },
         host: HostRecord {
             os: "os".into(),

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The letter's figures, or what would bring them.
+//! The letter's figures; empty where nothing was measured.
 
-use super::words::{fit, item, wrap};
-use crate::load_table::load_table;
+use crate::mail::{item, wrap};
 use crate::number::{bytes, short};
 use crate::perf_table::summary;
 use crate::printable::one_line;
@@ -12,33 +11,10 @@ use std::fmt::Write;
 /// Series that a letter spells out; of more there is a table.
 const MOST: usize = 24;
 
-fn missing(what: &str, command: &str) -> String {
-    wrap(&format!("{what} not measured in this run: \"{command}\" does it."))
-}
-
-/// Per arm, how often the race was lost under load.
-pub(super) fn rates(run: &RunRecord) -> String {
-    if run.cases.iter().all(|case| case.load.is_none()) {
-        return missing(
-            "How often blocks go stale by themselves was",
-            "cargo xtask run --scenario L1 --full",
-        );
-    }
-    let mut out = wrap(
-        "Stale blocks of 4 KiB after fio's readers and bypass writers have run side by side, by \
-         comparing bcache with its clean backing device.",
-    );
-    out.push_str("\n\n");
-    load_table(run).lines().for_each(|line| {
-        let _ = writeln!(out, "{}", fit(&one_line(line)));
-    });
-    out
-}
-
 pub(super) fn memory(run: &RunRecord) -> String {
     let points = run.perf.as_ref().map_or(&[][..], |perf| &perf.memory);
     if points.is_empty() {
-        return missing("The tracker's memory was", "cargo xtask perf");
+        return String::new();
     }
     let mut out = String::from("arm             device        idle        peak   in flight\n");
     for point in points {
@@ -57,14 +33,14 @@ pub(super) fn memory(run: &RunRecord) -> String {
 
 pub(super) fn speed(run: &RunRecord) -> String {
     let Some(perf) = run.perf.as_ref().filter(|perf| !perf.series.is_empty()) else {
-        return missing("Speed was", "cargo xtask perf");
+        return String::new();
     };
     // Its intervals are bootstrapped, so not for nothing.
     let table = (perf.series.len() > MOST).then(|| summary(perf, run.seed));
     if let Some(table) = table.filter(|table| !table.is_empty()) {
         let mut out = String::new();
         table.lines().for_each(|line| {
-            let _ = writeln!(out, "{}", fit(&one_line(line)));
+            let _ = writeln!(out, "{}", one_line(line));
         });
         out.push('\n');
         out.push_str(&wrap(&format!(

@@ -94,7 +94,7 @@ pub fn report(run: &RunRecord, folder: &str, unbuilt: &[Unbuilt], history: &Hist
     if regressions + unbuilt.len() + changes + open + missing == 0 {
         let _ = writeln!(text, "Nothing changed: every verdict as expected.\n");
     }
-    let _ = writeln!(text, "{}", fenced(&crate::matrix(run)));
+    let _ = writeln!(text, "{}", fenced(&crate::matrix(run, crate::Page::PLAIN)));
     Report { text, regressions, unbuilt: unbuilt.len(), open: open + missing, changes }
 }
 

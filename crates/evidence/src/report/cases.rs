@@ -1,37 +1,39 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What was seen in every case.
 
-use super::matrix::Look;
-use super::parts::{Exhibits, anchor, clean};
+use super::parts::{Exhibits, anchor, clean, laid_out, wide};
+use crate::look::Look;
 use crate::record::{Case, Outcome, RunRecord};
 use crate::table::cell;
 use crate::timeline::svg;
 use maud::{Markup, html};
 
-pub(super) fn cases(run: &RunRecord, exhibits: &Exhibits) -> Markup {
-    html! {
-        @if run.cases.is_empty() { (super::parts::missing("No cases:", "cargo xtask run")) }
-        @for scenario in &run.scenarios {
-            @let of: Vec<&Case> =
-                run.cases.iter().filter(|case| case.scenario == scenario.id).collect();
-            @if !of.is_empty() {
-                h3 { (clean(&scenario.id)) " " (clean(&scenario.name)) }
-                p { (clean(&scenario.title)) }
-                @for case in of { (one(run, case, exhibits)) }
+pub(super) fn cases(run: &RunRecord, exhibits: &Exhibits) -> Option<Markup> {
+    let of = |id: &str| run.cases.iter().filter(|case| case.scenario == id).collect::<Vec<_>>();
+    (!run.cases.is_empty()).then(|| {
+        html! {
+            @for (scenario, of) in run.scenarios.iter().map(|s| (s, of(&s.id))) {
+                @if !of.is_empty() {
+                    h3 { (clean(&scenario.id)) " " (clean(&scenario.name)) }
+                    p { (clean(&scenario.title)) }
+                    @for case in of { (one(run, case, exhibits)) }
+                }
             }
         }
-    }
+    })
 }
 
 fn one(run: &RunRecord, case: &Case, exhibits: &Exhibits) -> Markup {
     let look = Look::of(case).class();
     let seconds = format!("{:.1} s", case.took_ms as f64 / 1e3);
     html! {
-        details id=(anchor(&case.id)) {
+        details {
             summary {
                 code { (clean(&case.id)) } " "
                 span class=(look) { (clean(&cell(&[case], 1))) } " " small { (seconds) }
             }
+            // Behind the summary: a link to what is folded away unfolds it.
+            div.case id=(anchor(&case.id)) {
             @match &case.outcome {
                 Outcome::Harness { message, next_step, .. } => {
                     p { b { "The harness failed: " } (clean(message)) }
@@ -53,9 +55,9 @@ fn one(run: &RunRecord, case: &Case, exhibits: &Exhibits) -> Markup {
             @if let Some(line) = exhibits.timelines.get(&case.id) {
                 h4 { "Event by event" }
                 p.focus { (clean(&line.focus)) }
-                div.scroll { (svg(line)) }
+                (wide(&format!("time line of {}", case.id), &svg(line)))
             } @else if case.files.contains_key("events") {
-                p.missing {
+                p.words {
                     "Event by event: "
                     code { "cargo xtask show " (clean(&run.run_id)) " " (clean(&case.id)) }
                 }
@@ -81,6 +83,7 @@ fn one(run: &RunRecord, case: &Case, exhibits: &Exhibits) -> Markup {
                 dt { "again" }
                 dd { code { "cargo xtask replay " (clean(&run.run_id)) " " (clean(&case.id)) } }
             }
+            }
         }
     }
 }
@@ -99,7 +102,7 @@ fn console(case: &Case, exhibits: &Exhibits) -> Markup {
     html! {
         @if let Some(tail) = tail {
             h4 { "The guest's console, at its end" }
-            pre { (clean(tail)) }
+            (laid_out(&format!("console of {}", case.id), tail))
         }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One page that says it all: self-contained, without a network, light and
 //! dark, on a phone as on a desk. What stands in it comes from the record and
-//! the case's own logs; a section without data says what would fill it.
+//! the case's own logs; a section without data is not there.
 //!
 //! Everything in a record may be somebody else's words: it reaches the page
 //! through maud, which escapes, and never as markup.
@@ -15,13 +15,24 @@ mod style;
 
 pub use parts::Exhibits;
 
-use crate::record::{RunRecord, Summary};
+use crate::outcome;
+use crate::record::RunRecord;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use parts::clean;
 
 #[must_use]
 pub fn report(run: &RunRecord, exhibits: &Exhibits) -> String {
-    let title = format!("bcache-lab: {}", run.run_id);
+    let verdicts = (!run.cases.is_empty()).then(|| matrix::matrix(run));
+    let sections = [
+        ("verdicts", "Verdicts", verdicts),
+        ("load", "Under load", measured::load(run)),
+        ("cost", "Cost", measured::speed(run)),
+        ("memory", "Memory and precision", measured::memory(run)),
+        ("cases", "Cases", cases::cases(run, exhibits)),
+        ("provenance", "Provenance", Some(provenance::provenance(run))),
+    ];
+    let sections: Vec<(&str, &str, Markup)> =
+        sections.into_iter().filter_map(|(id, title, body)| Some((id, title, body?))).collect();
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -32,24 +43,49 @@ pub fn report(run: &RunRecord, exhibits: &Exhibits) -> String {
                 // Nothing is fetched and nothing is run, whatever a record says.
                 meta http-equiv="Content-Security-Policy"
                     content="default-src 'none'; style-src 'unsafe-inline'; img-src data:";
-                title { (clean(&title)) }
+                title { (clean(&title(run))) }
                 style { (PreEscaped(style::STYLE)) }
             }
             body {
                 main {
-                    (head(run))
-                    section id="verdicts" { h2 { "Verdicts" } (matrix::matrix(run))
-                        @if !run.cases.is_empty() { (matrix::legend()) } }
-                    section id="rates" { h2 { "Stale blocks under load" } (measured::load(run)) }
-                    section id="speed" { h2 { "Speed" } (measured::speed(run)) }
-                    section id="memory" { h2 { "Memory and precision" } (measured::memory(run)) }
-                    section id="cases" { h2 { "Cases" } (cases::cases(run, exhibits)) }
-                    section id="provenance" { h2 { "Provenance" } (provenance::provenance(run)) }
+                    header {
+                        h1 { (clean(&title(run))) }
+                        (claim(run))
+                        nav aria-label="sections" {
+                            @for (id, title, _) in &sections {
+                                a href={ "#" (id) } { (title) } " "
+                            }
+                        }
+                    }
+                    @for (id, title, body) in &sections {
+                        section id=(id) { h2 { (title) } (body) }
+                    }
                 }
             }
         }
     };
     page.into_string()
+}
+
+/// What the page is about, and no other page.
+fn title(run: &RunRecord) -> String {
+    let arms: Vec<&str> = run.arms.iter().map(|arm| arm.name.as_str()).collect();
+    format!("{}: bcache on Linux {}, {}", run.run_id, run.source.kernel_version, arms.join(", "))
+}
+
+/// The claim and the figures that a maintainer asks for.
+fn claim(run: &RunRecord) -> Markup {
+    let day = run.started.get(..10).unwrap_or(&run.started);
+    html! {
+        p.lead {
+            "Does bcache return old data when a read that misses the cache runs beside a write that \
+             bypasses it? Each kernel was booted on virtual disks, the window opened on purpose, \
+             the power cut, every block checked (" (clean(day)) ")."
+        }
+        ul.claim {
+            @for sentence in outcome::sentences(run) { li { (clean(&sentence)) } }
+        }
+    }
 }
 
 /// A drawing as a file of its own, for a README.
@@ -60,32 +96,4 @@ pub fn standalone(drawing: &Markup) -> String {
     let (open, rest) = text.split_at(end + 1);
     let paper = "svg{background:var(--bg)}";
     format!("{open}<style>{}{paper}</style>{rest}\n", style::STYLE)
-}
-
-fn head(run: &RunRecord) -> Markup {
-    let Summary { planned, as_expected, contradictions, inconclusive, harness_failures } =
-        run.summary;
-    html! {
-        header {
-            h1 { "bcache stale-read-fill race" }
-            p.lead {
-                "Linux " (clean(&run.source.kernel_version)) ", "
-                (run.arms.len()) " kernels"
-                @if !run.scenarios.is_empty() { " × " (run.scenarios.len()) (if run.scenarios.len() == 1 { " scenario" } else { " scenarios" }) } ", "
-                (run.started.get(..10).unwrap_or(&run.started)) "; run " code { (clean(&run.run_id)) }
-            }
-            @if planned > 0 { ul.tally {
-                li { strong { (planned) } " cases" }
-                li.ok { strong { (as_expected) } " as expected" }
-                li.bad[contradictions > 0] { strong { (contradictions) } " contradict" }
-                li.warn[inconclusive > 0] { strong { (inconclusive) } " inconclusive" }
-                li.warn[harness_failures > 0] { strong { (harness_failures) } " without a verdict" }
-            } }
-            nav {
-                a href="#verdicts" { "verdicts" } a href="#rates" { "rates" }
-                a href="#speed" { "speed" } a href="#memory" { "memory" }
-                a href="#cases" { "cases" } a href="#provenance" { "provenance" }
-            }
-        }
-    }
 }

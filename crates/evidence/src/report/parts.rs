@@ -2,7 +2,7 @@
 //! What the sections of the page share.
 
 use crate::timeline::Timeline;
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 use std::collections::BTreeMap;
 
 /// What stands beside the record, by case id.
@@ -26,7 +26,55 @@ pub(super) fn anchor(id: &str) -> String {
     format!("case-{}", id.chars().map(fine).collect::<String>())
 }
 
-/// A section without data: what would fill it.
-pub(super) fn missing(what: &str, command: &str) -> Markup {
-    html! { p.missing { (what) " " code { (command) } } }
+/// What may be wider than the page: it scrolls by itself, with the keyboard
+/// too, and has a name of its own.
+pub(super) fn wide(name: &str, what: &Markup) -> Markup {
+    html! { div.scroll role="region" tabindex="0" aria-label=(clean(name)) { (what) } }
+}
+
+/// A table with a caption and heads, its first column being heads as well.
+pub(super) fn table(caption: &str, heads: &[&str], rows: &[Vec<Markup>]) -> Markup {
+    wide(
+        caption,
+        &html! {
+            table {
+                caption { (clean(caption)) }
+                thead { tr { @for head in heads { th scope="col" { (head) } } } }
+                tbody {
+                    @for row in rows {
+                        tr {
+                            @for (at, cell) in row.iter().enumerate() {
+                                @if at == 0 { th scope="row" { (cell) } } @else { (cell) }
+                            }
+                        }
+                    }
+                }
+            }
+        },
+    )
+}
+
+/// A cell of words.
+pub(super) fn text(what: &str) -> Markup {
+    html! { td { (clean(what)) } }
+}
+
+/// The head of a row.
+pub(super) fn head(what: &str) -> Markup {
+    html! { (clean(what)) }
+}
+
+/// A cell of a figure.
+pub(super) fn number(what: impl std::fmt::Display) -> Markup {
+    html! { td.n { (clean(&what.to_string())) } }
+}
+
+/// Text as it was laid out.
+pub(super) fn laid_out(name: &str, what: &str) -> Markup {
+    html! { pre role="region" tabindex="0" aria-label=(clean(name)) { (clean(what.trim_end())) } }
+}
+
+/// A plot, which escapes what it writes itself; nothing where there is none.
+pub(super) fn drawn(name: &str, svg: String) -> Markup {
+    html! { @if !svg.is_empty() { (wide(name, &html! { (PreEscaped(svg)) })) } }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What it takes to believe the page and to do it again.
 
-use super::parts::clean;
+use super::parts::{clean, head, laid_out, table, text};
 use crate::record::RunRecord;
+use crate::reproduce::reproduce;
 use maud::{Markup, html};
 
 pub(super) fn provenance(run: &RunRecord) -> Markup {
@@ -34,38 +35,31 @@ pub(super) fn provenance(run: &RunRecord) -> Markup {
         ("seed", run.seed.to_string()),
         ("time", format!("{} to {}", run.started, run.finished.clone().unwrap_or_else(none))),
     ];
+    let arms: Vec<Vec<Markup>> = run
+        .arms
+        .iter()
+        .map(|arm| vec![head(&arm.name), text(&arm.title), hash(&arm.hash), hash(&arm.image)])
+        .collect();
+    let scenarios: Vec<Vec<Markup>> = run
+        .scenarios
+        .iter()
+        .map(|s| vec![head(&s.id), text(&s.name), text(&s.title), hash(&s.hash)])
+        .collect();
     html! {
+        h3 { "To do it again" }
+        (laid_out("commands", &reproduce(run)))
+        h3 { "Made with" }
         dl.facts { @for (what, value) in &facts { dt { (what) } dd { (clean(value)) } } }
-        h3 { "Arms" }
-        div.scroll {
-            table {
-                thead { tr { th { "arm" } th { "what it is" } th { "content" } th { "kernel" } } }
-                tbody {
-                    @for arm in &run.arms {
-                        tr {
-                            th { (clean(&arm.name)) } td { (clean(&arm.title)) }
-                            td { code { (short(&arm.hash)) } } td { code { (short(&arm.image)) } }
-                        }
-                    }
-                }
-            }
-        }
-        h3 { "Scenarios" }
-        div.scroll {
-            table {
-                thead { tr { th { "id" } th { "name" } th { "what it does" } th { "content" } } }
-                tbody {
-                    @for scenario in &run.scenarios {
-                        tr {
-                            th { (clean(&scenario.id)) } td { (clean(&scenario.name)) }
-                            td { (clean(&scenario.title)) }
-                            td { code { (short(&scenario.hash)) } }
-                        }
-                    }
-                }
-            }
+        h3 { "Arms and scenarios" }
+        (table("Arms", &["arm", "what it is", "content", "kernel"], &arms))
+        @if !scenarios.is_empty() {
+            (table("Scenarios", &["id", "name", "what it does", "content"], &scenarios))
         }
     }
+}
+
+fn hash(hash: &str) -> Markup {
+    html! { td { code { (short(hash)) } } }
 }
 
 fn short(hash: &str) -> String {

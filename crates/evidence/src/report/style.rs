@@ -25,10 +25,7 @@ pre{background:var(--card);border:1px solid var(--line);border-radius:6px;paddin
 overflow-x:auto;overflow-wrap:normal;max-height:24rem}
 .lead{color:var(--dim)}
 nav{display:flex;flex-wrap:wrap;gap:.2rem 1rem;margin:.8rem 0}
-.tally{list-style:none;display:flex;flex-wrap:wrap;gap:.5rem;padding:0;margin:.8rem 0}
-.tally li{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.3rem .8rem}
-.tally .ok strong{color:var(--ok)}.tally .bad{background:var(--badbg);color:var(--bad)}
-.tally .warn{background:var(--incbg)}
+.claim{margin:.6rem 0}.claim li{margin:.25rem 0}
 .scroll{overflow-x:auto;-webkit-overflow-scrolling:touch;margin:.8rem 0}
 .scroll .plot{min-width:35rem}
 table{border-collapse:collapse;font-size:.92rem;min-width:100%}
@@ -46,10 +43,11 @@ td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .legend li{margin:.25rem 0}
 .legend span,summary span{border-radius:4px;padding:.05rem .4rem;font-size:.9em}
 .words{font-size:.88rem;color:var(--dim)}
-.missing{color:var(--dim);border-left:3px solid var(--line);padding-left:.7rem}
+caption{text-align:left;color:var(--dim);font-size:.88rem;padding:.2rem 0}
 details{background:var(--card);border:1px solid var(--line);border-radius:8px;margin:.4rem 0;
 padding:.15rem .8rem;content-visibility:auto;contain-intrinsic-size:auto 2.6rem}
-details[open]{padding-bottom:.8rem}details:target{outline:2px solid var(--a)}
+details[open]{padding-bottom:.8rem}.case{scroll-margin-top:4rem}details:has(>.case:target){outline:2px solid var(--a)}
+.scroll:focus-visible,pre:focus-visible,a:focus-visible,summary:focus-visible{outline:2px solid var(--a);outline-offset:2px}
 summary{cursor:pointer;padding:.35rem 0}summary small{color:var(--dim)}
 ul{padding-left:1.3rem;margin:.3rem 0}li{overflow-wrap:anywhere}
 .proofs{list-style:none;padding:0}.proofs li{padding:.1rem 0 .3rem 1.5rem;position:relative}

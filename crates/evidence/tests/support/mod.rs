@@ -51,7 +51,7 @@ pub fn record(
         title: String::new(),
         hash: "h".into(),
         image: "i".into(),
-        vmlinux: None,
+        ..ArmRecord::default()
     };
     let scenario = |id: &str| ScenarioRecord {
         id: id.into(),
@@ -66,6 +66,7 @@ pub fn record(
         started: "2026-01-01T00:00:00Z".into(),
         finished: None,
         seed: 1,
+        commands: vec![],
         tool: ToolRecord { version: "0".into(), commit: None, dirty: false },
         host: HostRecord {
             os: String::new(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why an arm cannot be used.
 
-use crate::patch::PatchError;
+use patch::PatchError;
 use std::io;
 use std::path::PathBuf;
 

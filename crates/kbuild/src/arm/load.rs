@@ -2,11 +2,12 @@
 //! Reads arms: arm files, and whatever a user has a patch in.
 
 use super::error::ArmError;
-use super::role::{Occasion, Role, Tracker, Variant};
+use super::role::{Occasion, Tracker, Variant};
 use super::stack::{Arm, Layer, check_name};
 use crate::Dirs;
 use crate::config::is_option;
-use crate::patch::{self, Fuzz, Mailed, PatchError};
+use evidence::Role;
+use patch::{Fuzz, Mailed, PatchError};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 #[serde(deny_unknown_fields)]
 struct ArmFile {
     title: String,
+    about: Option<String>,
     #[serde(default)]
     needs_rust: bool,
     #[serde(default)]
@@ -101,10 +103,12 @@ impl Arm {
         let Mailed { patches, notes } =
             if path.is_dir() { read_folder(path)? } else { patch::read(&[read_named(path)?])? };
         let title = patches.first().map_or_else(String::new, |patch| patch.name.clone());
+        let names: Vec<&str> = patches.iter().map(|patch| patch.name.as_str()).collect();
+        let about = if names.len() > 1 { vec![names.join("; ")] } else { Vec::new() };
         let layer = |patch| Layer::Patch { patch, fuzz: Fuzz::Lenient };
         let layers = patches.into_iter().map(layer).collect();
         // Whether it needs Rust only its build can tell.
-        Ok(Self { name: name.into(), title, layers, notes, ..Self::default() })
+        Ok(Self { name: name.into(), title, about, layers, notes, ..Self::default() })
     }
 }
 
@@ -146,6 +150,8 @@ fn from_toml(
     };
     arm.name = name.into();
     arm.title = file.title;
+    arm.about
+        .extend(file.about.map(|about| about.split_whitespace().collect::<Vec<_>>().join(" ")));
     arm.needs_rust |= file.needs_rust;
     arm.role = file.role;
     arm.runs = file.runs;

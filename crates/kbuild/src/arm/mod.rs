@@ -8,6 +8,7 @@ mod role;
 mod stack;
 
 pub use error::ArmError;
+pub use evidence::Role;
 pub use portable::PortableArm;
-pub use role::{Occasion, Role, Tracker, Variant};
+pub use role::{Occasion, Tracker, Variant};
 pub use stack::Arm;

@@ -5,7 +5,7 @@
 
 use super::error::ArmError;
 use super::stack::{Arm, Layer, check_name};
-use crate::patch::{self, Fuzz, Patch, PatchError};
+use patch::{Fuzz, Patch, PatchError};
 use serde::{Deserialize, Serialize};
 
 /// An [`Arm`] that can be sent.

@@ -4,23 +4,6 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// An arm's part in a comparison; in the order of tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// The unpatched kernel: shows that the tests have teeth.
-    Control,
-    /// Somebody's idea, which may have holes.
-    #[default]
-    Candidate,
-    /// Must be clean in every scenario.
-    Fix,
-    /// Runs the tracker's KUnit tests at boot.
-    Kunit,
-    /// Broken on purpose: must be found out.
-    Mutant,
-}
-
 /// How an arm keeps track of the writes in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]

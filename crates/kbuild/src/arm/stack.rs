@@ -2,9 +2,10 @@
 //! Arms: named stacks of patches, files and options over one source.
 
 use super::error::ArmError;
-use super::role::{Occasion, Role, Tracker, Variant};
-use crate::overlay::{Content, Overlay};
-use crate::patch::{self, Fuzz, Patch, PatchError};
+use super::role::{Occasion, Tracker, Variant};
+use evidence::Role;
+use patch::{Content, Overlay};
+use patch::{Fuzz, Patch, PatchError};
 
 /// What an arm adds, in the order in which it is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Arm {
     pub name: String,
     /// One line for tables and help.
     pub title: String,
+    /// How it works, in paragraphs: those of the arms that it stands on first.
+    pub about: Vec<String>,
     /// Whether the source must support Rust.
     pub needs_rust: bool,
     /// Its part in a comparison.

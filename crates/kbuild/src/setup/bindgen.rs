@@ -59,7 +59,7 @@ pub(super) fn install(
     for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "CARGO_TARGET_DIR"] {
         command.env_remove(name);
     }
-    let mut meter = Meter::start(on_event, "bindgen");
+    let mut meter = Meter::start(on_event, "bindgen", "");
     let mut tail = Tail::default();
     let mut compiled = 0;
     let status = run_lines(&mut command, cancel, |line| {

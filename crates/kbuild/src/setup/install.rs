@@ -100,8 +100,8 @@ pub(super) fn apt(
         // DPkg::Lock::Timeout waits without a word, and not for all locks.
         for _ in 0..20 {
             cancel.check()?;
-            let meter =
-                waiting.get_or_insert_with(|| Meter::start(on_event, "another package manager"));
+            let meter = waiting
+                .get_or_insert_with(|| Meter::start(on_event, "another package manager", ""));
             meter.at(0, None);
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
@@ -138,7 +138,7 @@ fn apt_once(
     on_event: &dyn Fn(Event),
     cancel: &Cancel,
 ) -> Result<Option<String>, SetupError> {
-    let mut meter = Meter::start(on_event, what);
+    let mut meter = Meter::start(on_event, what, "%");
     let mut tail = Tail::default();
     let status = run_lines(&mut root.command(args), cancel, |line| match percent(line) {
         Some(percent) => meter.at(percent, Some(100)),

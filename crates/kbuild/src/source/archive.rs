@@ -31,7 +31,7 @@ const KERNEL_RECORDS: u64 = 165_000;
 /// Unpacks `tarball` into `into` and returns the tree's top.
 pub(super) fn untar(job: &Job, tarball: &Path, into: &Path) -> Result<PathBuf, SourceError> {
     let name = tarball.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut meter = Meter::start(job.on_event, &name);
+    let mut meter = Meter::start(job.on_event, &name, "%");
     fs::create_dir_all(into).map_err(SourceError::io(into))?;
     let mut command = Command::new("tar");
     command

@@ -12,9 +12,9 @@ use super::store::Entry;
 use super::version;
 use crate::event::Meter;
 use crate::files::write_atomically;
-use crate::overlay::Overlay;
 use crate::tree::WorkTree;
 use evidence::Origin;
+use patch::Overlay;
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -46,7 +46,7 @@ pub(super) fn obtain(job: &Job, path: &Path) -> Result<(Entry, Provenance), Sour
     let origin = Origin::Directory { path: path.display().to_string() };
     let mut copy = Copy {
         job,
-        meter: Meter::start(job.on_event, "copy of the kernel source"),
+        meter: Meter::start(job.on_event, "copy of the kernel source", "files"),
         from: &path,
         to: entry.tree(),
         known: read_manifest(&entry.dir.join("manifest")),

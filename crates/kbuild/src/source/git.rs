@@ -11,9 +11,9 @@ use super::job::Job;
 use super::provenance::Provenance;
 use super::store::Entry;
 use crate::event::{Event, Meter};
-use crate::overlay::Overlay;
 use crate::tree::WorkTree;
 use evidence::Origin;
+use patch::Overlay;
 use proc::{Said, ask, run_lines, shell};
 use std::fs;
 use std::path::Path;
@@ -55,7 +55,7 @@ pub(super) fn obtain(
         return Ok((entry, provenance));
     }
     job.check_space()?;
-    let _meter = Meter::start(job.on_event, "git tree");
+    let _meter = Meter::start(job.on_event, "git tree", "");
     // The tree must be as the index believes before git changes it.
     let work = WorkTree::new(&entry.dir);
     work.sync(&Overlay::default()).map_err(SourceError::io(&entry.dir))?;

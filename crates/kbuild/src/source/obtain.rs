@@ -50,6 +50,19 @@ impl Source {
         Ok(Self { provenance, rust, entry })
     }
 
+    /// The source of a package, if it is in the cache: nothing is fetched, and
+    /// nobody asked whether there is a newer one.
+    #[must_use]
+    pub fn at_hand(spec: &SourceSpec, dirs: &Dirs) -> Option<Self> {
+        let (entry, provenance) = match spec {
+            SourceSpec::Newest => package::at_hand(dirs, None)?,
+            SourceSpec::Package(name) => package::at_hand(dirs, Some(name))?,
+            _ => return None,
+        };
+        let rust = version::rust_support(&entry.tree());
+        Some(Self { provenance, rust, entry })
+    }
+
     /// Makes the next [`SourceSpec::Newest`] ask the archive, however lately
     /// it was asked.
     ///

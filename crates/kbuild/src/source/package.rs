@@ -6,6 +6,7 @@ use super::error::SourceError;
 use super::job::Job;
 use super::provenance::Provenance;
 use super::store::Entry;
+use crate::Dirs;
 use crate::event::{Event, from_debian};
 use crate::files::{remove_dir, write_atomically};
 use debian::{AptError, Packages, unpack_deb};
@@ -26,6 +27,35 @@ const FRESH: Duration = Duration::from_secs(24 * 3600);
 struct Resolved {
     package: String,
     version: String,
+}
+
+impl Resolved {
+    fn entry(&self, dirs: &Dirs) -> Entry {
+        Entry::new(dirs, &format!("{}_{}", safe(&self.package), safe(&self.version)))
+    }
+
+    fn origin(&self) -> Origin {
+        let (package, version) = (self.package.clone(), self.version.clone());
+        Origin::DebianPackage { package, version }
+    }
+
+    /// What is in the cache, its origin as this version of the tool tells it.
+    fn have(&self, dirs: &Dirs) -> Option<(Entry, Provenance)> {
+        let was = self.entry(dirs).provenance()?;
+        Some((self.entry(dirs), Provenance { origin: self.origin(), ..was }))
+    }
+}
+
+/// Which package a wish stood for last time, with the file that says so.
+fn known(dirs: &Dirs, wish: &str) -> (PathBuf, Option<Resolved>) {
+    let memo = dirs.sources().join("resolved").join(format!("{}.json", safe(wish)));
+    let known = fs::read(&memo).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    (memo, known)
+}
+
+/// What is in the cache for a wish, or for the newest; asks nobody.
+pub(super) fn at_hand(dirs: &Dirs, wish: Option<&str>) -> Option<(Entry, Provenance)> {
+    known(dirs, wish.unwrap_or(NEWEST)).1?.have(dirs)
 }
 
 pub(super) fn newest(job: &Job) -> Result<(Entry, Provenance), SourceError> {
@@ -51,20 +81,8 @@ pub(super) fn forget_age(sources: &Path) -> std::io::Result<()> {
 }
 
 fn obtain(job: &Job, wish: &str) -> Result<(Entry, Provenance), SourceError> {
-    let memo = job.dirs.sources().join("resolved").join(format!("{}.json", safe(wish)));
-    let known: Option<Resolved> =
-        fs::read(&memo).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    let entry =
-        |r: &Resolved| Entry::new(job.dirs, &format!("{}_{}", safe(&r.package), safe(&r.version)));
-    let origin = |r: &Resolved| {
-        let (package, version) = (r.package.clone(), r.version.clone());
-        Origin::DebianPackage { package, version }
-    };
-    // The origin as this version of the tool tells it.
-    let have = |r: &Resolved| {
-        let was = entry(r).provenance()?;
-        Some((entry(r), Provenance { origin: origin(r), ..was }))
-    };
+    let (memo, known) = known(job.dirs, wish);
+    let have = |resolved: &Resolved| resolved.have(job.dirs);
     let age = fs::metadata(&memo).and_then(|m| m.modified()).ok();
     let age = age.and_then(|time| SystemTime::now().duration_since(time).ok());
     if let Some(found) = known.as_ref().and_then(have)
@@ -96,9 +114,9 @@ fn obtain(job: &Job, wish: &str) -> Result<(Entry, Provenance), SourceError> {
     let text = serde_json::to_vec(&resolved).map_err(|e| SourceError::io(&memo)(e.into()))?;
     write_atomically(&memo, &text).map_err(SourceError::io(&memo))?;
 
-    let entry = entry(&resolved);
+    let entry = resolved.entry(job.dirs);
     let exact = format!("{}={}", resolved.package, resolved.version);
-    let origin = origin(&resolved);
+    let origin = resolved.origin();
     // The archive's signature vouches that a version is one content.
     let provenance = entry.fill_once(job, origin, format!("deb:{exact}"), &|partial| {
         let downloads = partial.join("deb");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 use super::*;
-use crate::overlay::Content;
+use patch::Content;
 use tempfile::TempDir;
 
 const A_TO_B: &str = "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n";
@@ -141,7 +141,7 @@ fn every_arm_of_the_lab_has_its_part() {
         all.iter().filter(|arm| wanted(arm)).map(|arm| arm.name.as_str()).collect()
     };
     let on = |occasion| names(&move |arm| arm.is_in(occasion));
-    assert_eq!(on(Occasion::Default), ["base", "v1", "rust"]);
+    assert_eq!(on(Occasion::Default), ["base", "rust", "ordered"]);
     assert_eq!(on(Occasion::Loads), ["base", "two-pass", "v1", "c", "rust", "ordered"]);
     assert_eq!(on(Occasion::Perf), ["base", "two-pass", "c", "rust", "ordered"]);
     assert_eq!(on(Occasion::Nightly), ["base", "two-pass", "v1", "series", "c", "rust", "ordered"]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 use super::*;
-use crate::overlay::{Content, Overlay};
+use patch::{Content, Overlay};
 use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
