@@ -25,7 +25,7 @@ fn a_new_scenario_passes_and_a_wrong_one_is_told_with_its_lines() {
     let path = dir.path().join("my-race.toml");
     xtask().arg("check").arg(&path).assert().success().stdout(contains("1 scenarios"));
     // Never written over.
-    xtask().args(new).arg(dir.path()).assert().code(4).stderr(contains("my-race.toml"));
+    xtask().args(new).arg(dir.path()).assert().code(2).stderr(contains("my-race.toml"));
 
     let text = std::fs::read_to_string(&path).unwrap();
     let wrong = text

@@ -41,7 +41,7 @@ fn a_configuration_asks_for_its_compiler_whoever_boots_it() {
     let commands = [
         [&["run"], &one[..], &session].concat(),
         [&["nightly"], &one[..], &session].concat(),
-        [&["perf", "--arms", "base"], &session[..]].concat(),
+        [&["perf", "--arm", "base"], &session[..]].concat(),
         vec!["shard", "run", &plan, "1", "--no-install"],
         vec!["replay", &bundle, "--no-install", "--out", &out],
     ];

@@ -33,6 +33,7 @@ fn done(plan: &Plan, number: usize) -> RunRecord {
         plan.scenarios.iter().map(|s| (s.id.as_str(), s.hash.as_str())).collect();
     let mut record = support::record(&arms, &scenarios, plan.attempts);
     record.seed = plan.seed;
+    record.commands = vec![vec!["run".to_owned()]];
     for id in &plan.shards[number - 1] {
         let stale = id.starts_with("base/");
         record.cases.push(support::case(id, if stale { Verdict::Stale } else { Verdict::Ok }));

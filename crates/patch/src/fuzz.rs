@@ -120,7 +120,9 @@ fn no_patch_of_somebody_elses_brings_the_tool_down_or_leaves_the_tree() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../kernel/patches");
     let real: Vec<String> = fs::read_dir(folder)
         .unwrap()
-        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| fs::read_to_string(path).unwrap())
         .collect();
     let (mut parsed, mut applied) = (0, 0);
     for seed in seeds() {

@@ -22,7 +22,7 @@ Exit codes: 0 measured; 2 wrong usage; 3 set-up incomplete; 4 the harness failed
 pub struct PerfArgs {
     /// An arm of the project, or NAME=PATH for your own patch; repeatable. The
     /// first is the reference. Default: those whose file says so.
-    #[arg(long = "arm", value_name = "NAME[=PATH]")]
+    #[arg(long = "arm", alias = "arms", value_delimiter = ',', value_name = "NAME[=PATH]")]
     pub arms: Vec<String>,
     /// Boots of every arm [default: 6, with --quick 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]

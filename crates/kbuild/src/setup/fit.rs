@@ -67,7 +67,9 @@ mod tests {
 
     #[test]
     fn a_cache_that_cannot_be_written_is_refused() {
-        let dirs = Dirs { repo: "/".into(), cache: "/proc/no/such/cache".into() };
+        // Also for root, who may write into every folder.
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let dirs = Dirs { repo: "/".into(), cache: file.path().join("cache") };
         let error = check_fit(&Host::running(), &dirs).unwrap_err();
         assert!(matches!(error, SetupError::NoCache { .. }), "{error}");
         assert!(error.to_string().contains("XDG_CACHE_HOME"), "{error}");

@@ -19,7 +19,7 @@ const MOST_LINES: usize = 8_000;
 /// With the programs in `tests`. They may come on top: each goes in by the crate's
 /// front door and is read by itself. But what needs more of them than this has more
 /// doors than one crate should.
-const MOST_WITH_TESTS: usize = 9_000;
+const MOST_WITH_TESTS: usize = 10_000;
 
 fn packages() -> Vec<Package> {
     let packages = workspace::packages(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
