@@ -74,27 +74,3 @@ fn a_kernel_that_reports_is_no_good_one() {
     let reported = |(kind, _): (&scenario::Kind, _)| kind.to_string() == "unusable/kernel-report";
     assert!(found.kinds.iter().any(reported), "{:?}", found.kinds);
 }
-
-/// What a kernel's configuration puts on its command line is there in every boot.
-#[test]
-fn every_machine_of_an_exploration_is_booted_as_its_configuration_says() {
-    let dir = tempfile::tempdir().unwrap();
-    let tools = Tools { cmdline: vec!["bclab_said=1".to_owned()], ..tools() };
-    try_to_explore(&image("base"), &tools, 1, dir.path()).unwrap();
-    let mut booted = 0;
-    let mut folders = vec![dir.path().to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.ends_with("console.log") {
-                let said = std::fs::read_to_string(&path).unwrap();
-                let boot = said.contains("Command line:");
-                assert!(!boot || said.contains("bclab_said=1"), "{}", path.display());
-                booted += usize::from(boot);
-            }
-        }
-    }
-    assert!(booted >= 2, "the recording's and the stations': {booted}");
-}

@@ -182,6 +182,14 @@ pub fn counter(guest: &Guest<'_>, counter: Counter) -> Result<Option<u64>, Guest
     }
 }
 
+/// Whether this kernel's devices have that file.
+///
+/// # Errors
+/// A guest that does not answer.
+pub fn has(guest: &Guest<'_>, file: &str) -> Result<bool, GuestError> {
+    Ok(guest.list(DEVICE_DIR)?.iter().any(|name| name == file))
+}
+
 /// Makes bcache do as it is told: no sequential and no congestion bypass, the
 /// scenario's cache mode; and ordered invalidation where the kernel has it, which
 /// is off by default.
@@ -190,7 +198,7 @@ pub fn counter(guest: &Guest<'_>, counter: Counter) -> Result<Option<u64>, Guest
 /// A sysfs file that is missing or refuses the value.
 pub fn configure(guest: &Guest<'_>, mode: CacheMode) -> Result<(), GuestError> {
     set_cache_mode(guest, mode)?;
-    if guest.list(DEVICE_DIR)?.iter().any(|name| name == ORDERED) {
+    if has(guest, ORDERED)? {
         guest.write_file(&format!("{DEVICE_DIR}/{ORDERED}"), "1")?;
     }
     guest.write_file(&format!("{DEVICE_DIR}/sequential_cutoff"), "0")?;

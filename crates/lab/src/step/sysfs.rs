@@ -5,8 +5,9 @@ use super::play::{Play, Seen};
 use crate::bcache;
 use crate::session::Session;
 use crate::trouble::Stop;
-use rustix::io::Errno;
 use scenario::{CheckCounter, Set, SetCacheMode, Setting};
+
+const FUA: &str = "writethrough_fua";
 
 impl Play for SetCacheMode {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
@@ -17,12 +18,12 @@ impl Play for SetCacheMode {
 
 impl Play for Set {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        match bcache::set(&session.guest()?, self.setting, &self.value) {
-            Err(error) if self.setting == Setting::WritethroughFua && error.is(Errno::NOENT) => {
-                session.note("this kernel has no writethrough_fua");
-            }
-            set => set?,
+        let guest = session.guest()?;
+        if self.setting == Setting::WritethroughFua && !bcache::has(&guest, FUA)? {
+            session.note("this kernel has no writethrough_fua");
+            return Ok(Seen::Done);
         }
+        bcache::set(&guest, self.setting, &self.value)?;
         Ok(Seen::Done)
     }
 }
