@@ -8,10 +8,13 @@ mod support;
 
 use lab::{KunitCase, KunitEnd, KunitRun, KunitRunError, run_kunit};
 use proc::Cancel;
+use vm::VmError;
 
-/// Boots an arm that must survive it and reads its console.
+/// Boots an arm that must survive it and reads its console. An emulator on a loaded
+/// host may lose a guest's timer for good; what did not boot says nothing of the arm.
 fn boot(arm: &str) -> Vec<KunitCase> {
-    let run = run(arm).unwrap();
+    let timer_lost = |run: &_| matches!(run, Err(KunitRunError::Vm(VmError::BootTimeout { .. })));
+    let run = Some(run(arm)).filter(|run| !timer_lost(run)).unwrap_or_else(|| run(arm)).unwrap();
     println!("{arm}: {run:#?}");
     assert!(run.report.is_empty(), "{:?}", run.report);
     run.cases
