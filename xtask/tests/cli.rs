@@ -207,7 +207,6 @@ fn wrong_input_is_two_and_leaves_nothing() {
         vec!["evidence", "no-such-run"],
         vec!["run", "--out", file],
         vec!["perf", "--arm", "bsae"],
-        vec!["perf", "--arms", "base"],
         vec!["run", "--config", "lockdeb"],
         vec!["run", "--arm", "x=no-such.patch", "--out", &fresh],
     ] {

@@ -198,7 +198,7 @@ fn the_disk_is_full_and_then_read_only() {
     for part in ["full: 4", "larger: 0", "read-only: 2", "free some space", "--out"] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(text.contains(".lock inputs logs run.json "), "{text}");
+    assert!(text.contains(".lock evidence inputs logs run.json "), "{text}");
     let read = |name: &str| Store::read(&place.dir.path().join(name)).unwrap().unwrap();
     let (full, larger) = (read("full.json"), read("larger.json"));
     assert_eq!(full.cases.len(), 1, "the finished case survives");

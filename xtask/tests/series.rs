@@ -130,7 +130,7 @@ fn figures_are_of_runs_of_the_same_kernels_only() {
     assert_eq!(out.status.code(), Some(0), "{stdout}\n{stderr}");
     let cover = copy.0.path().join("out/fix/0000-cover-letter.patch");
     let cover = fs::read_to_string(cover).unwrap();
-    assert!(cover.contains("base  (stale)\nfix   ok\n"), "{cover}");
+    assert!(cover.contains("S1 s1    stale* ok\n"), "{cover}");
     assert!(!cover.contains("***"), "{cover}");
 
     let other = |run: &mut RunRecord| run.source.hash = "deb:linux-source-7.3=7.3.1-1".into();
