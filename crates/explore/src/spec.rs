@@ -71,3 +71,27 @@ pub enum Progress {
         lost: usize,
     },
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::path::Path;
+    use vm::VmConfig;
+
+    /// Of a kernel that checks itself: its guest is what its configuration says.
+    pub(crate) fn is_booted_as_configured(guest: impl FnOnce(&Spec<'_>) -> VmConfig) {
+        let text = include_str!("../../../workloads/scenarios/s2-race-cut.toml");
+        let cmdline = vec!["kasan=on".to_owned()];
+        let spec = Spec {
+            arm: &ArmImage { name: "rust".into(), kernel: "k".into() },
+            scenario: &scenario::parse(Path::new("s2"), text).unwrap(),
+            tools: &Tools { cmdline, slowness: 3, memory_mib: 2048, ..Tools::default() },
+            seed: 1,
+            limit: None,
+            expectations: &scenario::Expectations::default(),
+        };
+        let guest = guest(&spec);
+        assert_eq!(guest.cmdline_extra, ["kasan=on"]);
+        assert_eq!((guest.memory_mib, guest.slowness), (2048, 3));
+    }
+}

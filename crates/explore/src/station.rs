@@ -165,25 +165,14 @@ fn differing(front: &[Run], back: &[Run]) -> Vec<Extent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lab::ArmImage;
+    use crate::spec::tests::is_booted_as_configured;
 
     #[test]
     fn a_kernel_that_checks_itself_is_explored_as_its_configuration_says() {
-        let text = include_str!("../../../workloads/scenarios/s2-race-cut.toml");
-        let cmdline = vec!["kasan=on".to_owned()];
-        let spec = Spec {
-            arm: &ArmImage { name: "rust".into(), kernel: "k".into() },
-            scenario: &scenario::parse(Path::new("s2"), text).unwrap(),
-            tools: &Tools { cmdline, slowness: 3, memory_mib: 2048, ..Tools::default() },
-            seed: 1,
-            limit: None,
-            expectations: &scenario::Expectations::default(),
-        };
         let cancel = Cancel::new();
-        let station = Station::new(&spec, "logs".into(), &[], 1, &cancel).unwrap();
-        let guest = &station.machine.config;
-        assert_eq!(guest.cmdline_extra, ["kasan=on"]);
-        assert_eq!((guest.memory_mib, guest.slowness), (2048, 3));
+        is_booted_as_configured(|spec| {
+            Station::new(spec, "logs".into(), &[], 1, &cancel).unwrap().machine.config.clone()
+        });
     }
 
     #[test]
