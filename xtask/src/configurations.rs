@@ -28,7 +28,7 @@ pub fn debugging(dirs: &Dirs) -> Vec<String> {
 /// be late to hear of clang.
 pub fn set_up(dirs: &Dirs, names: &[String], ui: &Ui, cancel: &Cancel) -> Result<()> {
     for name in names {
-        prepare::set_up(dirs, &kernel(name), false, ui, cancel)?;
+        prepare::set_up(dirs, &KernelArgs::of(name), false, ui, cancel)?;
     }
     Ok(())
 }
@@ -70,10 +70,6 @@ pub fn all(dirs: &Dirs, names: &[String], ui: &Ui, cancel: &Cancel) -> Result<bo
         }
     }
     Ok(good)
-}
-
-fn kernel(config: &str) -> KernelArgs {
-    KernelArgs::of(config)
 }
 
 /// The lab's own arms in a role.
@@ -190,7 +186,7 @@ fn kunit(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<Vec<KunitRun>> {
-    let ready = prepare::prepare(dirs, arms, &kernel(name), AccelArg::Auto, ui, cancel)?;
+    let ready = prepare::prepare(dirs, arms, &KernelArgs::of(name), AccelArg::Auto, ui, cancel)?;
     let mut runs = Vec::new();
     for image in &ready.images {
         let logs = out.join(&image.name);

@@ -172,6 +172,8 @@ fn as_run(plan: &Plan) -> Vec<String> {
     add("--attempts", &plan.attempts.to_string());
     add("--seed", &plan.seed.to_string());
     add("--config", &plan.config);
+    plan.config_fragments.iter().for_each(|path| add("--config-fragment", path));
+    plan.make.iter().for_each(|variable| add("--make", variable));
     add("--accel", &plan.accel);
     if let Some(source) = &plan.kernel_src {
         add("--kernel-src", source);
