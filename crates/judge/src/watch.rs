@@ -138,6 +138,13 @@ impl Watch {
         (sectors, ours().filter(|write| write.failed).count() as u64)
     }
 
+    /// The SSD's sectors with the newest data of `block` that were written there.
+    pub fn newest_copy(&self, block: Extent) -> Option<Range<u64>> {
+        let wanted = block.sector..block.sector + u64::from(block.sectors);
+        let there = self.cache_writes.iter().rev().filter(|write| !write.failed);
+        there.filter_map(|write| write.place_of(&wanted)).next()
+    }
+
     /// The event at which the last of the SSD's sectors with data of write `seq`
     /// to `block` had been written with something else.
     pub fn evicted(&self, seq: u64, block: Extent) -> Option<u64> {
@@ -221,12 +228,17 @@ impl Watch {
         self.entry_with(block, since, |_, key| key.pointers.is_empty())
     }
 
-    /// The same, of durable entries.
+    /// The same, with any key of `block`.
+    pub fn key_of(&self, block: Extent, since: u64) -> Option<u64> {
+        self.entry_with(block, since, |_, _| true)
+    }
+
+    /// [`Self::invalidation_of`], of durable entries.
     pub fn durable_invalidation_of(&self, block: Extent, since: u64) -> Option<u64> {
         self.entry_with(block, since, |entry, key| entry.durable && key.pointers.is_empty())
     }
 
-    /// The same, with any key of `block`.
+    /// [`Self::key_of`], of durable entries.
     pub fn durable_key_of(&self, block: Extent, since: u64) -> Option<u64> {
         self.entry_with(block, since, |entry, _| entry.durable)
     }
@@ -298,7 +310,7 @@ impl Watch {
         let newest = self.entries.last()?;
         (later >= more && newest.last_seq > seq).then(|| {
             format!(
-                "entry {} has last_seq {}, the invalidation was in entry {seq}",
+                "entry {} has last_seq {}, the key was in entry {seq}",
                 newest.seq, newest.last_seq
             )
         })

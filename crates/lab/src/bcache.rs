@@ -95,6 +95,15 @@ pub fn state_if_there(guest: &Guest<'_>) -> Result<Option<String>, GuestError> {
     }
 }
 
+/// Whether the backing device is linked to a cache set; the link goes when both
+/// have written down that it is not (`bcache_device_unlink`).
+///
+/// # Errors
+/// The guest's failure; [`GuestError::Refused`] when there is no such device.
+pub fn has_cache(guest: &Guest<'_>) -> Result<bool, GuestError> {
+    Ok(guest.list(DEVICE_DIR)?.iter().any(|name| name == "cache"))
+}
+
 /// Whether the cache set is registered.
 ///
 /// # Errors
@@ -107,6 +116,7 @@ fn path(setting: Setting) -> String {
     match setting {
         Setting::CongestedReadThresholdUs
         | Setting::CongestedWriteThresholdUs
+        | Setting::JournalDelayMs
         | Setting::TriggerGc => set_file(setting.file()),
         _ => format!("{DEVICE_DIR}/{}", setting.file()),
     }

@@ -10,21 +10,30 @@ use vdisk::{CutKind, CutReport, Policy};
 
 impl Session<'_> {
     /// Freezes both disks, then ends the machine. `lose` names the block of which
-    /// nothing open survives on the backing device; `seed` chooses what a random
-    /// cut leaves. The witness is for the caller to tell, once it knows all
-    /// that the guest had reported.
+    /// nothing open survives on that disk; `seed` chooses what a random cut
+    /// leaves. The witness is for the caller to tell, once it knows all that the
+    /// guest had reported.
     pub fn cut(
         &mut self,
         kind: CutKind,
         open: OpenWrites,
-        lose: Option<&str>,
+        lose: Option<(&str, Disk)>,
         seed: impl FnOnce() -> u64,
     ) -> CutReport {
-        let but = |block| {
-            let Range { start: first, end } = on_backing(self.block(block));
-            Policy::KeepBut { disk: self.rig.index(Disk::Hdd.name()), first, end }
+        let place = lose.and_then(|(block, disk)| {
+            let block = self.block(block);
+            let range = match disk {
+                Disk::Hdd => Some(on_backing(block)),
+                Disk::Ssd => self.watch.on(&self.rig).newest_copy(block),
+            };
+            range.map(|range| (disk, range))
+        });
+        let but = |(disk, Range { start: first, end }): (Disk, Range<u64>)| Policy::KeepBut {
+            disk: self.rig.index(disk.name()),
+            first,
+            end,
         };
-        let policy = lose.map(but).unwrap_or_else(|| match open {
+        let policy = place.map(but).unwrap_or_else(|| match open {
             OpenWrites::Drop => Policy::DropAll,
             OpenWrites::Keep => Policy::KeepAll,
             OpenWrites::Torn => Policy::Torn,

@@ -11,7 +11,8 @@ use scenario::{Boot, Cut, Judge};
 impl Play for Cut {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let seed = session.seed;
-        let report = session.cut(self.kind, self.open, self.lose.as_deref(), || seed);
+        let lose = self.lose.as_deref().map(|block| (block, self.lose_on));
+        let report = session.cut(self.kind, self.open, lose, || seed);
         session.testimony.witness.cut(report.kind, session.scenario.bcache.cache_mode);
         Ok(Seen::Done)
     }

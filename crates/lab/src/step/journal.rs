@@ -7,7 +7,7 @@ use crate::session::Session;
 use crate::trouble::Stop;
 use scenario::{
     AdvanceJournal, AwaitDropped, AwaitInvalidation, AwaitJournaled, Counter, NoInvalidation,
-    WriteLeaf,
+    NotJournaled, WriteLeaf,
 };
 use std::time::Duration;
 use wire::{Device, Extent};
@@ -53,6 +53,16 @@ impl Play for NoInvalidation {
     }
 }
 
+impl Play for NotJournaled {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let (block, since) = (session.block(&self.at), session.named.on_the_way());
+        Ok(match session.watch.on(&session.rig).key_of(block, since) {
+            None => Seen::Open("none was written".to_owned()),
+            Some(entry) => Seen::Closed(format!("one is in journal entry {entry}")),
+        })
+    }
+}
+
 impl Play for AwaitDropped {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let limit = session.patience(Duration::from_millis(self.for_ms));
@@ -92,8 +102,13 @@ impl Play for AdvanceJournal {
         let (with, target) = (session.block(&self.with), session.block(&self.past_invalidation_of));
         // What is journaled is on the SSD after this.
         session.flush()?;
-        let Some(entry) = session.watch.on(&session.rig).invalidation_of(target, 0) else {
-            return Ok(Seen::Open("no journal entry has ever invalidated it".to_owned()));
+        let watch = session.watch.on(&session.rig);
+        let entry = match self.any_key {
+            true => watch.key_of(target, 0),
+            false => watch.invalidation_of(target, 0),
+        };
+        let Some(entry) = entry else {
+            return Ok(Seen::Open("no journal entry has ever had one".to_owned()));
         };
         let began = session.rig.now();
         loop {

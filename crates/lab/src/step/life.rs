@@ -10,9 +10,13 @@ use evidence::HarnessFailure;
 use rustix::io::Errno;
 use scenario::{AwaitState, Life, LifeEvent, LifeState, RewriteUntil};
 use std::time::{Duration, Instant};
+use vdisk::bcache_format::{SUPERBLOCK_SECTOR, Superblock};
 
 /// How long a disk may stay busy after what used it is gone.
 const LET_GO: Duration = Duration::from_secs(20);
+
+/// What [`Superblock::parse`] takes.
+const SUPERBLOCK_BYTES: usize = 4096;
 
 /// What comes with it is configured as at the beginning.
 impl Play for Life {
@@ -55,13 +59,25 @@ impl Play for Life {
 }
 
 /// Whether the backing device is in a state, and how it is.
+///
+/// sysfs shows what is in memory, and the kernel sets that before it writes the
+/// superblock (`bch_writeback_add`, `bch_writeback_thread`): a power cut in between
+/// would find another state. So the disk must have it, too.
 fn state_is(session: &Session<'_>, wanted: LifeState) -> Result<(bool, Option<String>), Stop> {
     let guest = session.guest()?;
     let state = bcache::state_if_there(&guest)?;
+    let on_disk = |wanted| {
+        let mut bytes = [0; SUPERBLOCK_BYTES];
+        session.rig.read("hdd", SUPERBLOCK_SECTOR, &mut bytes);
+        Superblock::parse(&bytes).is_some_and(|superblock| superblock.state == wanted)
+    };
     let reached = match wanted {
-        LifeState::Clean => state.as_deref() == Some("clean"),
-        LifeState::Dirty => state.as_deref() == Some("dirty"),
-        LifeState::Detached => state.as_deref() == Some("no cache"),
+        LifeState::Clean => state.as_deref() == Some("clean") && on_disk(1),
+        LifeState::Dirty => state.as_deref() == Some("dirty") && on_disk(2),
+        // The cache set forgets the device after that (`bcache_device_detach`).
+        LifeState::Detached => {
+            state.as_deref() == Some("no cache") && on_disk(0) && !bcache::has_cache(&guest)?
+        }
         LifeState::SetGone => {
             state.as_deref() == Some("no cache") && !bcache::set_is_there(&guest)?
         }

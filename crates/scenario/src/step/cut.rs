@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The machine goes down, comes up, and is judged.
 
+use super::disk::Disk;
 use super::verb::{Mention, Verb};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,9 +16,16 @@ pub struct Cut {
     /// What becomes of the writes whose survival the crash model leaves open.
     #[serde(default)]
     pub open: OpenWrites,
-    /// Block of which nothing that is open on the backing device survives; all
-    /// else does, whatever `open` says.
+    /// Block of which nothing that is open on a disk survives; all else does,
+    /// whatever `open` says.
     pub lose: Option<String>,
+    /// That disk; on the SSD, it is the block's newest copy in the cache.
+    #[serde(default = "backing_device")]
+    pub lose_on: Disk,
+}
+
+fn backing_device() -> Disk {
+    Disk::Hdd
 }
 
 impl Verb for Cut {

@@ -78,6 +78,26 @@ impl Verb for NoInvalidation {
     }
 }
 
+/// As `no-invalidation`, for any key of the block.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotJournaled {
+    /// Block.
+    pub at: String,
+}
+
+impl Verb for NotJournaled {
+    const PROOF: Proof = Proof::Always;
+
+    fn describe(&self) -> String {
+        format!("no key of {} is in the journal", self.at)
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        vec![Mention::Block(&self.at)]
+    }
+}
+
 /// Writes small blocks elsewhere until the set in the btree leaf is full
 /// and the kernel writes the leaf.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -143,6 +163,9 @@ pub struct AdvanceJournal {
     pub with: String,
     /// Block whose invalidation the journal must let go of.
     pub past_invalidation_of: String,
+    /// Its newest key counts instead, whatever it is.
+    #[serde(default)]
+    pub any_key: bool,
 }
 
 impl Verb for AdvanceJournal {

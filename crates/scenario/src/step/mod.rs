@@ -81,6 +81,7 @@ table! { ($)
     "await-invalidation" => AwaitInvalidation,
     "await-journaled" => AwaitJournaled,
     "no-invalidation" => NoInvalidation,
+    "not-journaled" => NotJournaled,
     "await-dropped" => AwaitDropped,
     "write-leaf" => WriteLeaf,
     "advance-journal" => AdvanceJournal,

@@ -96,6 +96,8 @@ pub enum Setting {
     WritebackDelay,
     CongestedReadThresholdUs,
     CongestedWriteThresholdUs,
+    /// Milliseconds that keys nobody waits for stay out of the journal.
+    JournalDelayMs,
     /// Starts garbage collection, whatever the value.
     TriggerGc,
     /// Where the kernel has it: writethrough writes are on the backing device's
@@ -131,6 +133,7 @@ impl Setting {
             Self::WritebackDelay => "writeback_delay",
             Self::CongestedReadThresholdUs => "congested_read_threshold_us",
             Self::CongestedWriteThresholdUs => "congested_write_threshold_us",
+            Self::JournalDelayMs => "journal_delay_ms",
             Self::TriggerGc => "internal/trigger_gc",
             Self::WritethroughFua => "writethrough_fua",
         }
