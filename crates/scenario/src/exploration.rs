@@ -98,7 +98,7 @@ impl TryFrom<String> for Kind {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectations {
-    /// Kinds that no arm can help, by scenario; `all` for every scenario.
+    /// Kinds that arms cannot help, by scenario; `all` for every scenario.
     #[serde(default)]
     every: BTreeMap<String, Vec<Kind>>,
     /// By arm; `default` is for all that are not named.
@@ -111,6 +111,9 @@ pub struct Expectations {
 struct Expected {
     /// Kinds that are no news.
     may: Vec<Kind>,
+    /// It mends what `every` names, so nothing of that is expected.
+    #[serde(default)]
+    mends_all: bool,
     /// By scenario, kinds that a whole exploration has to find.
     #[serde(default)]
     must: BTreeMap<String, Vec<Kind>>,
@@ -135,10 +138,12 @@ impl Expectations {
     /// `scenario`.
     #[must_use]
     pub fn allows(&self, arm: &str, scenario: &str, kind: &Kind) -> bool {
-        let every = |name| self.every.get(name).is_some_and(|kinds| kinds.contains(kind));
-        self.of(arm).is_some_and(|expected| expected.may.contains(kind))
-            || every("all")
-            || every(scenario)
+        let expected = self.of(arm);
+        let every = |name| {
+            !expected.is_some_and(|arm| arm.mends_all)
+                && self.every.get(name).is_some_and(|kinds| kinds.contains(kind))
+        };
+        expected.is_some_and(|arm| arm.may.contains(kind)) || every("all") || every(scenario)
     }
 
     /// What a whole exploration of `scenario` on `arm` has to find.
@@ -186,6 +191,9 @@ mod tests {
             [arm.base]
             may = ["stale/late-fill"]
             must.S2 = ["stale/late-fill"]
+            [arm.whole]
+            may = []
+            mends_all = true
             [arm.default]
             may = ["diverged/unjournaled"]
         "#;
@@ -198,6 +206,7 @@ mod tests {
         let torn = Kind::Unusable(Unusable::TornSet);
         let behind = Kind::Bad(Verdict::Diverged, Some(Cause::DiskBehind));
         assert!(allows("base", &torn) && allows("mine", &torn));
+        assert!(!allows("whole", &torn) && !expectations.allows("whole", "X3", &behind));
         assert!(expectations.allows("mine", "X3", &behind) && !allows("mine", &behind));
         assert_eq!(expectations.demands("base", "S2"), [stale]);
         assert!(expectations.demands("mine", "S2").is_empty());
