@@ -37,6 +37,9 @@ pub(crate) struct LoadFile {
     job: String,
     /// Cache mode instead of the job's own.
     cache_mode: Option<CacheMode>,
+    /// `writethrough_fua`, where the kernel has it.
+    #[serde(default)]
+    writethrough_fua: bool,
     /// Way of bypassing instead of the job's own.
     bypass: Option<Bypass>,
     /// About how many seconds a case takes, for the estimate; 10 more than fio
@@ -92,6 +95,7 @@ fn parse_kind(
         }
         None => Job::load(&jobs_of(path), &raw.job)?,
     };
+    job.settings.writethrough_fua |= raw.writethrough_fua;
     if let Some(mode) = raw.cache_mode {
         job.settings.cache_mode = mode;
         if job.bypass == Bypass::Writearound && mode != CacheMode::Writearound {

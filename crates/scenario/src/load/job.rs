@@ -83,6 +83,9 @@ pub struct Settings {
     #[serde(default, deserialize_with = "within::<0, LONGEST_US, _, _>")]
     #[schemars(range(min = 0, max = LONGEST_US))]
     pub congested_write_us: u64,
+    /// `writethrough_fua`, where the kernel has it.
+    #[serde(default)]
+    pub writethrough_fua: bool,
 }
 
 impl Settings {
@@ -225,6 +228,7 @@ mod tests {
             sequential_cutoff_kib: 64,
             congested_read_us: 1,
             congested_write_us: 2,
+            writethrough_fua: false,
         };
         let without = |bypass| settings.without(bypass);
         let cached = Settings { cache_mode: CacheMode::Writethrough, ..settings };
