@@ -123,7 +123,7 @@ pub fn pairs_needed(a: &[f64], b: &[f64], margin: f64) -> Result<Option<usize>, 
     let scatter = (squares / (logs.len() - 1) as f64).sqrt();
     let room = (centre - (1.0 - margin).ln()).min((1.0 + margin).ln() - centre);
     let enough = |&n: &usize| -student(n) * scatter / (n as f64).sqrt() <= room;
-    if room <= 0.0 || !enough(&MOST) {
+    if !enough(&MOST) {
         return Ok(None);
     }
     // The interval narrows with every pair.
@@ -270,6 +270,8 @@ mod tests {
             (0.015, Some(24)),
             (0.012, Some(237)),
             (0.0108, Some(51_496)),
+            // More than anybody's plan.
+            (0.010_72, None),
             // The ratio itself is 1.0107.
             (0.01, None),
         ] {
@@ -291,8 +293,21 @@ mod tests {
         assert_eq!(of(1.015, 1.025).equivalence(0.02), Equivalence::Undecided);
         assert_eq!(of(1.021, 1.03).equivalence(0.02), Equivalence::Outside);
         assert_eq!(of(0.9, 0.979).equivalence(0.02), Equivalence::Outside);
+        // What touches the margin's end is neither outside nor all within.
+        assert_eq!(of(0.9, 0.98).equivalence(0.02), Equivalence::Undecided);
+        assert_eq!(of(1.02, 1.03).equivalence(0.02), Equivalence::Undecided);
         let floor = of(0.99, 1.01);
         assert!(of(1.011, 1.02).above(&floor) && !of(1.009, 1.02).above(&floor));
+        assert!(of(0.9, 0.98).above(&floor) && !of(0.9, 0.995).above(&floor));
+        assert!(!of(1.01, 1.02).above(&floor) && !of(0.9, 0.99).above(&floor));
+    }
+
+    #[test]
+    fn a_quantile_is_the_first_that_so_many_do_not_exceed() {
+        let sorted = [1.0, 2.0, 3.0, 4.0];
+        for (of, wanted) in [(0.0, 1.0), (0.25, 1.0), (0.26, 2.0), (0.5, 2.0), (1.0, 4.0)] {
+            close(quantile(&sorted, of), wanted, 1e-12);
+        }
     }
 
     #[test]
@@ -301,6 +316,9 @@ mod tests {
         assert_eq!(ratio(&A, &B[..7], 1), Err(PairedError::Uneven { a: 8, b: 7 }));
         let zero = ratio(&[1.0, 0.0, 1.0, 1.0], &[1.0; 4], 1);
         assert_eq!(zero, Err(PairedError::NotPositive { pair: 2, a: 0.0, b: 1.0 }));
+        for (a, b) in [(1.0, 0.0), (-1.0, 1.0), (f64::INFINITY, 1.0), (1.0, f64::INFINITY)] {
+            assert_eq!(point(&[a], &[b]), Err(PairedError::NotPositive { pair: 1, a, b }));
+        }
         close(point(&[2.0, 8.0], &[1.0, 1.0]).unwrap(), 4.0, 1e-12);
         assert!(point(&[], &[]).is_err());
     }

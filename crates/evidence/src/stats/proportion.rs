@@ -234,5 +234,12 @@ mod tests {
         let more = ProportionError::MoreThanAll { hits: 4, runs: 3 };
         assert_eq!(clopper_pearson(4, 3, 0.95), Err(more));
         assert!(wilson(1, 3, 1.0).is_err() && wilson(1, 3, f64::NAN).is_err());
+        assert_eq!(wilson(1, 3, 0.0), Err(ProportionError::Confidence(0.0)));
+    }
+
+    #[test]
+    fn an_interval_says_its_ends_and_its_method() {
+        let told = clopper_pearson(10, 50, 0.95).unwrap().to_string();
+        assert_eq!(told, "0.100..0.337 (95 %, Clopper-Pearson)");
     }
 }
