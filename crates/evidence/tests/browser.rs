@@ -45,9 +45,8 @@ fn look(page: &str, axe: &Path, dark: bool, width: u64) -> Seen {
     let (_, body) = body.split_once('>').unwrap();
     let page =
         format!("{head}{body}").replace("</body>", "<script src=\"axe.min.js\"></script></body>");
-    let page = page.replace('&', "&amp;").replace('"', "&quot;");
-    let frame = include_str!("data/frame.html");
-    let frame = frame.replace("@WIDTH@", &width.to_string()).replace("@PAGE@", &page);
+    std::fs::write(dir.path().join("page.html"), page).unwrap();
+    let frame = include_str!("data/frame.html").replace("@WIDTH@", &width.to_string());
     let file = dir.path().join("frame.html");
     std::fs::write(&file, frame).unwrap();
     let mut chromium = Command::new("chromium");
@@ -60,6 +59,8 @@ fn look(page: &str, axe: &Path, dark: bool, width: u64) -> Seen {
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        // Else each file is an origin of its own, and the frame is closed to us.
+        "--allow-file-access-from-files",
         "--window-size=1400,1000",
         "--virtual-time-budget=120000",
     ]);
@@ -145,7 +146,9 @@ fn axe_finds_nothing_in_both_themes_on_a_desk_and_on_a_phone() {
             assert_eq!(seen.dark, dark, "the theme was not the one asked for");
             assert!(seen.opened, "a cell does not open its case");
             assert!(seen.wide <= seen.width, "{} of {} pixels", seen.wide, seen.width);
-            assert!(seen.tall < 20_000, "{} pixels before anything is unfolded", seen.tall);
+            // The same lines are taller where they are narrow.
+            let tallest = if width < 1000 { 25_000 } else { 20_000 };
+            assert!(seen.tall < tallest, "{} pixels before anything is unfolded", seen.tall);
         }
     }
     // The checks see what they are there for.

@@ -4,7 +4,7 @@
 
 pub(super) const STYLE: &str = "
 :root{color-scheme:light dark;--bg:#fbfbfa;--fg:#1d2126;--dim:#5c6670;--line:#d9dde1;--card:#fff;
---ok:#1a7f4b;--okbg:#e3f4ea;--exp:#8a5a00;--expbg:#fdf1d8;--bad:#b3261e;--badbg:#fbe3e1;
+--ok:#146b3e;--okbg:#e3f4ea;--exp:#8a5a00;--expbg:#fdf1d8;--bad:#b3261e;--badbg:#fbe3e1;
 --inc:#56616b;--incbg:#eceff1;--har:#6b3fa0;--harbg:#efe7f8;--a:#0b5cad;
 --write:#c2410c;--read:#0b6bcb;--hold:#9aa3ab;--journal:#7c3aed;--leaf:#0f766e;--fill:#b91c7c}
 @media(prefers-color-scheme:dark){:root{--bg:#14171a;--fg:#e3e6e9;--dim:#9aa5af;--line:#31373d;
