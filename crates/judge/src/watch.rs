@@ -141,8 +141,8 @@ impl Watch {
     /// The SSD's sectors with the newest data of `block` that were written there.
     pub fn newest_copy(&self, block: Extent) -> Option<Range<u64>> {
         let wanted = block.sector..block.sector + u64::from(block.sectors);
-        let there = self.cache_writes.iter().rev().filter(|write| !write.failed);
-        there.filter_map(|write| write.place_of(&wanted)).next()
+        let mut there = self.cache_writes.iter().rev().filter(|write| !write.failed);
+        there.find_map(|write| write.place_of(&wanted))
     }
 
     /// The event at which the last of the SSD's sectors with data of write `seq`

@@ -95,15 +95,6 @@ pub fn state_if_there(guest: &Guest<'_>) -> Result<Option<String>, GuestError> {
     }
 }
 
-/// Whether the backing device is linked to a cache set; the link goes when both
-/// have written down that it is not (`bcache_device_unlink`).
-///
-/// # Errors
-/// The guest's failure; [`GuestError::Refused`] when there is no such device.
-pub fn has_cache(guest: &Guest<'_>) -> Result<bool, GuestError> {
-    Ok(guest.list(DEVICE_DIR)?.iter().any(|name| name == "cache"))
-}
-
 /// Whether the cache set is registered.
 ///
 /// # Errors
@@ -128,6 +119,19 @@ fn path(setting: Setting) -> String {
 /// A sysfs file that is missing or refuses the value.
 pub fn set(guest: &Guest<'_>, setting: Setting, value: &str) -> Result<(), GuestError> {
     guest.write_file(&path(setting), value)
+}
+
+/// Has writethrough writes on the backing device's media before their keys are in
+/// the cache; whether this kernel can.
+///
+/// # Errors
+/// The guest's failure.
+pub fn set_writethrough_fua(guest: &Guest<'_>, value: &str) -> Result<bool, GuestError> {
+    let there = has(guest, Setting::WritethroughFua.file())?;
+    if there {
+        set(guest, Setting::WritethroughFua, value)?;
+    }
+    Ok(there)
 }
 
 /// Length in sectors from which on requests go round a congested cache, as

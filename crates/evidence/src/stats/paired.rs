@@ -123,7 +123,7 @@ pub fn pairs_needed(a: &[f64], b: &[f64], margin: f64) -> Result<Option<usize>, 
     let scatter = (squares / (logs.len() - 1) as f64).sqrt();
     let room = (centre - (1.0 - margin).ln()).min((1.0 + margin).ln() - centre);
     let enough = |&n: &usize| -student(n) * scatter / (n as f64).sqrt() <= room;
-    if !enough(&MOST) {
+    if room <= 0.0 || !enough(&MOST) {
         return Ok(None);
     }
     // The interval narrows with every pair.

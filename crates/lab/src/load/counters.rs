@@ -55,8 +55,8 @@ pub fn apply(guest: &Guest<'_>, settings: &Settings) -> Result<(), GuestError> {
     bcache::set_cache_mode(guest, settings.cache_mode)?;
     let cutoff = (settings.sequential_cutoff_kib << 10).to_string();
     guest.write_file(&format!("{DEVICE_DIR}/sequential_cutoff"), &cutoff)?;
-    if settings.writethrough_fua && bcache::has(guest, "writethrough_fua")? {
-        guest.write_file(&format!("{DEVICE_DIR}/writethrough_fua"), "1")?;
+    if settings.writethrough_fua {
+        bcache::set_writethrough_fua(guest, "1")?;
     }
     let (read, write) = (settings.congested_read_us, settings.congested_write_us);
     guest.write_file(&set("congested_read_threshold_us"), &read.to_string())?;

@@ -74,9 +74,10 @@ fn state_is(session: &Session<'_>, wanted: LifeState) -> Result<(bool, Option<St
     let reached = match wanted {
         LifeState::Clean => state.as_deref() == Some("clean") && on_disk(1),
         LifeState::Dirty => state.as_deref() == Some("dirty") && on_disk(2),
-        // The cache set forgets the device after that (`bcache_device_detach`).
+        // The cache set forgets the device after that (`bcache_device_detach`), and
+        // then the link to it goes (`bcache_device_unlink`).
         LifeState::Detached => {
-            state.as_deref() == Some("no cache") && on_disk(0) && !bcache::has_cache(&guest)?
+            state.as_deref() == Some("no cache") && on_disk(0) && !bcache::has(&guest, "cache")?
         }
         LifeState::SetGone => {
             state.as_deref() == Some("no cache") && !bcache::set_is_there(&guest)?

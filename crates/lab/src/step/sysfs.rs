@@ -7,8 +7,6 @@ use crate::session::Session;
 use crate::trouble::Stop;
 use scenario::{CheckCounter, Set, SetCacheMode, Setting};
 
-const FUA: &str = "writethrough_fua";
-
 impl Play for SetCacheMode {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         bcache::set_cache_mode(&session.guest()?, self.to)?;
@@ -19,11 +17,11 @@ impl Play for SetCacheMode {
 impl Play for Set {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let guest = session.guest()?;
-        if self.setting == Setting::WritethroughFua && !bcache::has(&guest, FUA)? {
+        if self.setting != Setting::WritethroughFua {
+            bcache::set(&guest, self.setting, &self.value)?;
+        } else if !bcache::set_writethrough_fua(&guest, &self.value)? {
             session.note("this kernel has no writethrough_fua");
-            return Ok(Seen::Done);
         }
-        bcache::set(&guest, self.setting, &self.value)?;
         Ok(Seen::Done)
     }
 }
