@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub enum HarnessFailure {
     BootTimeout,
     Configuration,
+    ConsoleDropped,
     ConsoleFlood,
     CutRecord,
     FioEnded,
@@ -63,7 +64,7 @@ mod tests {
         let known: Vec<HarnessFailure> = HarnessFailure::iter()
             .filter(|kind| !matches!(kind, HarnessFailure::Other(_)))
             .collect();
-        assert_eq!(known.len(), 26);
+        assert_eq!(known.len(), 27);
         for kind in known.into_iter().chain([HarnessFailure::Other("new-kind".into())]) {
             let word = kind.to_string();
             assert_eq!(serde_json::to_value(&kind).unwrap(), word);

@@ -105,6 +105,8 @@ pub enum Said {
     Nothing,
     Report(KernelReport),
     Stall(Vec<String>),
+    /// Not all of it: the kernel's line that counts what it dropped.
+    Dropped(String),
 }
 
 /// Looks through the consoles of all boots, the first one first.
@@ -118,16 +120,16 @@ pub fn read(logs: &Path, known: &[KnownReport], observations: &mut Vec<Observati
         .collect();
     // boot-2 comes before boot-10.
     consoles.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
-    let mut stall = Said::Nothing;
+    let mut doubt = Said::Nothing;
     for path in consoles {
         let console = std::fs::read(path).unwrap_or_default();
         match said(&String::from_utf8_lossy(&console), known, observations) {
             report @ Said::Report(_) => return report,
-            found @ Said::Stall(_) if stall == Said::Nothing => stall = found,
+            found if doubt == Said::Nothing => doubt = found,
             _ => {}
         }
     }
-    stall
+    doubt
 }
 
 /// What one console says; a known report goes to `observations`.
@@ -136,12 +138,19 @@ pub fn said(console: &str, known: &[KnownReport], observations: &mut Vec<Observa
     let excerpt = |at: usize| -> Vec<String> {
         lines[at..].iter().take(KEPT).map(|&line| line.to_owned()).collect()
     };
-    let mut stall = Said::Nothing;
+    let mut doubt = Said::Nothing;
     for (at, line) in lines.iter().enumerate() {
-        let Some(message) = message(line) else { continue };
+        let Some(message) = message(line) else {
+            // kernel/printk/printk.c, console_prepend_dropped(): it has no time.
+            let dropped = line.starts_with("** ") && line.ends_with(" printk messages dropped **");
+            if dropped && doubt == Said::Nothing {
+                doubt = Said::Dropped((*line).to_owned());
+            }
+            continue;
+        };
         if STALLS.iter().any(|start| message.contains(start)) {
-            if stall == Said::Nothing {
-                stall = Said::Stall(excerpt(at));
+            if doubt == Said::Nothing {
+                doubt = Said::Stall(excerpt(at));
             }
         } else if let Some((_, kind)) = KINDS.iter().find(|(start, _)| message.contains(start)) {
             if !known.iter().any(|known| known.fits(kind, message)) {
@@ -154,7 +163,7 @@ pub fn said(console: &str, known: &[KnownReport], observations: &mut Vec<Observa
             }
         }
     }
-    stall
+    doubt
 }
 
 /// What follows `printk`'s time, `[    1.234567] `.

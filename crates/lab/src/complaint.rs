@@ -11,7 +11,7 @@ use std::path::Path;
 /// is one, else the end itself; known reports go to `observations`.
 ///
 /// # Errors
-/// As given; a stall is trouble.
+/// As given; a stall is trouble, and so is a console with lines missing.
 pub fn judge(
     end: Result<(), Stop>,
     logs: &Path,
@@ -29,6 +29,12 @@ pub fn judge(
             let mut trouble = Trouble::new(HarnessFailure::KernelStall, first, next);
             trouble.console_tail = text.join("\n");
             Err(trouble.into())
+        }
+        // A report may have been among it.
+        Said::Dropped(line) if end.is_ok() => {
+            let next =
+                "give the kernel a longer log: --config-fragment with CONFIG_LOG_BUF_SHIFT=20";
+            Err(Trouble::new(HarnessFailure::ConsoleDropped, line, next).into())
         }
         _ => end.map(|()| None),
     }

@@ -65,7 +65,7 @@ pub enum KunitRunError {
     /// Its console is no whole document.
     #[error(transparent)]
     Ktap(#[from] KunitError),
-    /// A stall, which is no verdict.
+    /// A stall, or lines missing from the console: no verdict.
     #[error("{0}")]
     Stall(String),
 }
@@ -86,6 +86,9 @@ pub fn run_kunit(
     config.memory_mib = config.memory_mib.max(MEMORY_MIB);
     // KTAP is printed with KERN_INFO, which `quiet` keeps off the console.
     config.cmdline_extra.push("ignore_loglevel".to_owned());
+    // A case that fails in a loop prints faster than the console takes it, and
+    // what the log cannot keep until then is dropped, results among it.
+    config.cmdline_extra.push("log_buf_len=16M".to_owned());
     // Built from allnoconfig, KUnit is there but neither enabled nor started
     // by itself: without these words not one case runs, and nothing says so.
     config.cmdline_extra.extend(["kunit.enable=1", "kunit.autorun=1"].map(str::to_owned));

@@ -95,6 +95,20 @@ fn a_stall_is_trouble() {
     assert_eq!(judged(Ok(()), both.path()).unwrap().unwrap().kind, "lockdep");
 }
 
+/// What was dropped may have been a report: nothing is clean then.
+#[test]
+fn a_console_with_lines_missing_is_trouble() {
+    let dropped = "[ 9.0] fine\n** 141 printk messages dropped **\n[ 9.1] fine\n";
+    let lossy = logs(&[("boot-1", dropped)]);
+    let Err(Stop::Trouble(trouble)) = judged(Ok(()), lossy.path()) else { panic!() };
+    assert_eq!(trouble.what, HarnessFailure::ConsoleDropped);
+    assert!(matches!(judged(Err(Stop::Closed("w".into())), lossy.path()), Err(Stop::Closed(_))));
+    let both = logs(&[("boot-1", dropped), ("boot-2", SPLAT)]);
+    assert_eq!(judged(Ok(()), both.path()).unwrap().unwrap().kind, "lockdep");
+    let quoted = logs(&[("boot-1", "[ 9.0] ** 141 printk messages dropped **\n")]);
+    assert!(judged(Ok(()), quoted.path()).unwrap().is_none());
+}
+
 /// A known report does not hide the next one, nor one that only looks like it.
 #[test]
 fn a_known_report_is_named_and_no_verdict() {
