@@ -55,8 +55,8 @@ pub enum Cause {
     /// never flushed. A read miss had put it into the cache
     /// (`cached_dev_read_done`) or the write itself had (`bch_data_insert`), and
     /// the key was durable before: with its leaf (`__bch_btree_node_write`) or in
-    /// the journal. No bcache waits for a flush of the backing device before it
-    /// caches anything, so every arm does this.
+    /// the journal. Only `durable` waits for a flush of the backing device before
+    /// a key is durable.
     #[serde(alias = "disk-lost")]
     DiskBehind,
     /// The disk lost what had been written back, and the cache still has it,
