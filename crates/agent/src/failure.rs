@@ -18,6 +18,11 @@ impl Failure {
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), errno: None }
     }
+
+    /// The same failure in other words.
+    pub fn told(self, words: impl FnOnce(&str) -> String) -> Self {
+        Self { message: words(&self.message), errno: self.errno }
+    }
 }
 
 impl fmt::Display for Failure {

@@ -16,7 +16,7 @@ pub fn extents(device: Device, extents: &[Extent], shift: u64) -> Result<Vec<Run
     let mut runs = Vec::new();
     for extent in extents {
         let mut buffer = Buffer::sectors(extent.sectors);
-        direct::read(&file, extent.sector, &mut buffer).map_err(|failure| on(device, &failure))?;
+        direct::read(&file, extent.sector, &mut buffer).map_err(|failure| on(device, failure))?;
         let mut own = Vec::new();
         append_runs(&mut own, buffer.bytes(), extent.sector, shift);
         runs.append(&mut own);
@@ -31,7 +31,7 @@ pub fn extents(device: Device, extents: &[Extent], shift: u64) -> Result<Vec<Run
 pub fn sweep(device: Device, first: u64, sectors: u64, shift: u64) -> Result<Vec<Run>, Failure> {
     let stream = Stream::start(devices::open(device, false)?, first, sectors)?;
     let mut runs = Vec::new();
-    while let Some(piece) = stream.next().map_err(|failure| on(device, &failure))? {
+    while let Some(piece) = stream.next().map_err(|failure| on(device, failure))? {
         append_runs(&mut runs, piece.data.bytes(), piece.first, shift);
         stream.recycle(piece);
     }
@@ -48,8 +48,8 @@ pub fn compare(first: u64, sectors: u64, data_offset: u64) -> Result<Vec<Extent>
     let below = Stream::start(devices::open(lower, false)?, first + data_offset, sectors)?;
     let mut differing = Vec::new();
     loop {
-        let a = above.next().map_err(|failure| on(upper, &failure))?;
-        let b = below.next().map_err(|failure| on(lower, &failure))?;
+        let a = above.next().map_err(|failure| on(upper, failure))?;
+        let b = below.next().map_err(|failure| on(lower, failure))?;
         let (Some(a), Some(b)) = (a, b) else { return Ok(differing) };
         append_differences(&mut differing, a.data.bytes(), b.data.bytes(), a.first);
         above.recycle(a);
@@ -57,8 +57,8 @@ pub fn compare(first: u64, sectors: u64, data_offset: u64) -> Result<Vec<Extent>
     }
 }
 
-fn on(device: Device, failure: &Failure) -> Failure {
-    Failure::new(format!("{device:?}: {failure}"))
+fn on(device: Device, failure: Failure) -> Failure {
+    failure.told(|words| format!("{device:?}: {words}"))
 }
 
 /// Classifies what was read at `first`, where a stamp for bcache sector `n`

@@ -61,12 +61,10 @@ pub fn run(link: &Link, id: u64, job: &Job) -> Result<(), Failure> {
     let state = writer.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     match state.failure {
         None => Ok(()),
-        Some(failure) => Err(Failure::new(format!(
-            "{failure} ({:?}, {} of {} extents acknowledged)",
-            job.device,
-            state.acked,
-            job.extents.len()
-        ))),
+        Some(failure) => Err(failure.told(|words| {
+            let (acked, all) = (state.acked, job.extents.len());
+            format!("{words} ({:?}, {acked} of {all} extents acknowledged)", job.device)
+        })),
     }
 }
 

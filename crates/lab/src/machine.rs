@@ -39,6 +39,7 @@ impl Machine {
         let rig = Rig::new(sockets.path(), specs)?;
         let disk = |(name, setup): (&str, &DiskSetup)| VmDisk {
             discard: setup.discard,
+            logical_block: setup.logical_block,
             ..VmDisk::new(name, Backend::Nbd(rig.socket(name)))
         };
         let both = [("ssd", &disks.ssd), ("hdd", &disks.hdd)];

@@ -5,14 +5,23 @@ use crate::named::Background;
 use crate::session::Session;
 use crate::trouble::Stop;
 use judge::history::Told;
+use rustix::io::Errno;
 use scenario::Disk;
-use vm::Pending;
-use wire::{Answer, Device, Extent, Op, Run};
+use vm::{CallError, Pending};
+use wire::{Answer, Device, Extent, Op, Refusal, Run};
 
 impl Session<'_> {
     /// Waits for a request that may be answered while others are held.
     pub fn answer(&self, pending: &Pending) -> Result<Answer, Stop> {
         Ok(self.guest()?.wait(pending)?)
+    }
+
+    /// As [`Self::answer`]; `None` where it is an I/O error, or the device is gone.
+    pub fn answer_or_error(&self, pending: &Pending) -> Result<Option<Answer>, Stop> {
+        match self.guest()?.wait(pending) {
+            Err(CallError::Guest(why)) if refused(&why) => Ok(None),
+            answer => Ok(Some(answer?)),
+        }
     }
 
     /// Tells the witness, and at which event.
@@ -69,6 +78,18 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// As [`Self::flush`], and whether it was no I/O error.
+    pub fn flush_or_error(&mut self) -> Result<bool, Stop> {
+        let id = self.testimony.take_flush();
+        self.tell(Told::FlushIssued { id });
+        let pending = self.vm()?.start(Op::Flush { device: Device::Bcache });
+        let done = self.answer_or_error(&pending)?.is_some();
+        if done {
+            self.tell(Told::FlushAcked { id });
+        }
+        Ok(done)
+    }
+
     /// Reads a block through bcache and says which disk served it.
     pub fn read_served(&mut self, at: Extent) -> Result<(Vec<Run>, Option<Disk>), Stop> {
         let before = self.rig.now();
@@ -82,4 +103,9 @@ impl Session<'_> {
         let op = Op::Read { device: Device::Bcache, extents: vec![at], stamp_shift: 0 };
         Ok(self.vm()?.start(op))
     }
+}
+
+/// Whether a request was refused by a device that fails, or that bcache has stopped.
+fn refused(why: &Refusal) -> bool {
+    [Errno::IO, Errno::NXIO, Errno::NODEV].iter().any(|no| why.errno == Some(no.raw_os_error()))
 }

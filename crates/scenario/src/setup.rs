@@ -57,14 +57,37 @@ pub struct DiskSetup {
     /// Whether it can discard.
     #[serde(default = "yes")]
     pub discard: bool,
+    /// Its logical blocks in bytes, 512 or 4096: the least that can be read or
+    /// written. bcache wants no larger ones on the SSD than on the HDD.
+    #[serde(default = "sector", deserialize_with = "logical_block")]
+    pub logical_block: u32,
 }
 
 impl DiskSetup {
     /// A disk as fast as the host can.
     #[must_use]
     pub fn plain(mib: u64, volatile_cache: bool) -> Self {
-        Self { mib, volatile_cache, profile: None, time_scale: as_it_is(), discard: true }
+        Self {
+            mib,
+            volatile_cache,
+            profile: None,
+            time_scale: as_it_is(),
+            discard: true,
+            logical_block: sector(),
+        }
     }
+}
+
+fn sector() -> u32 {
+    512
+}
+
+fn logical_block<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let given = u32::deserialize(from)?;
+    if [512, 4096].contains(&given) {
+        return Ok(given);
+    }
+    Err(serde::de::Error::custom(format!("logical_block = {given} must be 512 or 4096")))
 }
 
 fn as_it_is() -> f64 {

@@ -213,6 +213,12 @@ impl Rig {
         self.install_fault(matcher, fault, Some(Box::new(test)));
     }
 
+    /// Spoils no request of the disk any more.
+    pub fn mend(&self, disk: &str) {
+        self.index(disk);
+        self.shared.state().faults.retain(|fault| fault.counter.matcher.disk != disk);
+    }
+
     fn install_fault(&self, matcher: Matcher, fault: Fault, test: Option<PayloadTest>) {
         self.index(&matcher.disk);
         let fault = FaultState { counter: Counter::new(matcher), test, fault };

@@ -125,7 +125,7 @@ fn kernel_command_line(config: &VmConfig) -> String {
 }
 
 fn add_disk(command: &mut Command, disk: &VmDisk) -> Result<(), VmError> {
-    let VmDisk { serial, backend, discard } = disk;
+    let VmDisk { serial, backend, discard, logical_block } = disk;
     // `discard=unmap`: trims are events of the crash model, QEMU must not
     // swallow them.
     let common = format!("node-name={serial},discard=unmap");
@@ -148,7 +148,8 @@ fn add_disk(command: &mut Command, disk: &VmDisk) -> Result<(), VmError> {
     // it (`Vm::hold_back_writes`).
     let device = format!(
         "virtio-blk-pci-non-transitional,id={serial},drive={serial},serial={serial},\
-         werror=report,rerror=report,queue-size=512,discard={}",
+         werror=report,rerror=report,queue-size=512,\
+         logical_block_size={logical_block},physical_block_size={logical_block},discard={}",
         if *discard { "on" } else { "off" }
     );
     command.args(["-device", &device]);

@@ -46,13 +46,15 @@ pub struct VmDisk {
     pub backend: Backend,
     /// Whether it can discard.
     pub discard: bool,
+    /// Logical blocks, in bytes.
+    pub logical_block: u32,
 }
 
 impl VmDisk {
-    /// One that can discard.
+    /// One that can discard, in blocks of 512 bytes.
     #[must_use]
     pub fn new(serial: impl Into<String>, backend: Backend) -> Self {
-        Self { serial: serial.into(), backend, discard: true }
+        Self { serial: serial.into(), backend, discard: true, logical_block: 512 }
     }
 }
 

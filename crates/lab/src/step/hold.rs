@@ -8,8 +8,8 @@ use crate::trouble::Stop;
 use judge::watch::Watch;
 use scenario::layout::DATA_OFFSET;
 use scenario::{
-    Arrives, AwaitHeld, Disk, Hold, HoldCacheWrite, HoldInvalidation, HoldLeaf, HoldOp, HoldPhase,
-    HoldPriorities, Release, Slow, Spoil, SpoilCacheWrite,
+    Arrives, AwaitHeld, Disk, Fail, Hold, HoldCacheWrite, HoldInvalidation, HoldLeaf, HoldOp,
+    HoldPhase, HoldPriorities, Mend, Place, Release, Slow, Spoil, SpoilCacheWrite,
 };
 use std::time::{Duration, Instant};
 use vdisk::{Fault, Kind, Matcher, OpMatch, Phase};
@@ -34,11 +34,16 @@ impl Play for Hold {
     }
 }
 
-/// A block as the disk sees it: first sector and length.
-fn on_disk(session: &Session<'_>, disk: Disk, block: &str) -> (u64, u64) {
-    let block = session.block(block);
-    let shift = if disk == Disk::Hdd { DATA_OFFSET } else { 0 };
-    (block.sector + shift, block.sectors.into())
+/// A place as the disk sees it: first sector and length.
+fn on_disk(session: &Session<'_>, disk: Disk, place: &Place) -> (u64, u64) {
+    match place {
+        Place::Block(name) => {
+            let block = session.block(name);
+            let shift = if disk == Disk::Hdd { DATA_OFFSET } else { 0 };
+            (block.sector + shift, block.sectors.into())
+        }
+        Place::Sectors(at) => (at.sector, at.sectors),
+    }
 }
 
 fn kind(op: HoldOp) -> OpMatch {
@@ -184,6 +189,25 @@ impl Play for Arrives {
 impl Play for Slow {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         session.rig.delay(self.disk.name(), kind(self.op), Duration::from_millis(self.ms));
+        Ok(Seen::Done)
+    }
+}
+
+impl Play for Fail {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        let mut matcher = Matcher::any(self.disk.name(), self.op.map_or(OpMatch::Any, kind));
+        matcher.nth = self.nth;
+        if let Some(place) = &self.at {
+            (matcher.first, matcher.sectors) = on_disk(session, self.disk, place);
+        }
+        session.rig.fault(matcher, Fault::Eio);
+        Ok(Seen::Done)
+    }
+}
+
+impl Play for Mend {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        session.rig.mend(self.disk.name());
         Ok(Seen::Done)
     }
 }

@@ -27,6 +27,13 @@ impl Play for Write {
             let seq = started.seq;
             session.named.background.insert(name.clone(), started);
             seq
+        } else if self.may_fail {
+            let (pending, seq) = session.submit(vec![at], self.fua, 1)?;
+            match session.answer_or_error(&pending)? {
+                Some(_) => session.tell(Told::Acked { seq }),
+                None => session.note(format!("{name} was refused with an I/O error")),
+            }
+            seq
         } else {
             session.write(vec![at], self.fua, 1)?
         };
@@ -63,7 +70,18 @@ fn join(session: &mut Session<'_>, value: &str) -> Result<Seen, Stop> {
 
 impl Play for Read {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        let (runs, served) = session.read_served(session.block(&self.at))?;
+        let at = session.block(&self.at);
+        if self.may_fail {
+            let pending = session.start_read(at)?;
+            return Ok(match session.answer_or_error(&pending)? {
+                None => Seen::Open("refused with an I/O error".to_owned()),
+                Some(Answer::Runs(runs)) => {
+                    Seen::of(returned(session, &runs, self.returns.as_deref()))
+                }
+                Some(other) => Seen::Closed(format!("unexpected answer {other:?}")),
+            });
+        }
+        let (runs, served) = session.read_served(at)?;
         let saw = |disk: Option<Disk>| disk.map_or("neither disk", Disk::name);
         if self.served_by.is_some() && served != self.served_by {
             let (served, wanted) = (saw(served), saw(self.served_by));
@@ -110,7 +128,11 @@ fn returned(session: &Session<'_>, runs: &[Run], wanted: Option<&str>) -> Result
 
 impl Play for Flush {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        session.flush()?;
+        if !self.may_fail {
+            session.flush()?;
+        } else if !session.flush_or_error()? {
+            session.note("a flush was refused with an I/O error".to_owned());
+        }
         Ok(Seen::Done)
     }
 }

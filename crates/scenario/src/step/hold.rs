@@ -17,8 +17,8 @@ pub struct Hold {
     pub disk: Disk,
     /// Kind of request.
     pub op: HoldOp,
-    /// Block; `data_offset` is added on the HDD.
-    pub at: String,
+    /// Where on the disk.
+    pub at: Place,
     /// Where the request stops.
     pub phase: HoldPhase,
     /// Holds every matching request, not only the first: the parts of a
@@ -33,7 +33,7 @@ impl Verb for Hold {
     }
 
     fn mentions(&self) -> Vec<Mention<'_>> {
-        vec![Mention::Block(&self.at), Mention::Arms(&self.name)]
+        self.at.mentions().chain([Mention::Arms(&self.name)]).collect()
     }
 }
 
@@ -196,8 +196,8 @@ pub struct Arrives {
     pub disk: Disk,
     /// Kind of request.
     pub op: HoldOp,
-    /// Block; `data_offset` is added on the HDD.
-    pub at: String,
+    /// Where on the disk.
+    pub at: Place,
     /// Limit, in milliseconds.
     #[serde(deserialize_with = "within::<0, LONGEST_MS, _, _>")]
     #[schemars(range(min = 0, max = LONGEST_MS))]
@@ -210,7 +210,7 @@ impl Verb for Arrives {
     }
 
     fn mentions(&self) -> Vec<Mention<'_>> {
-        vec![Mention::Block(&self.at)]
+        self.at.mentions().collect()
     }
 }
 
@@ -232,6 +232,86 @@ impl Verb for Slow {
     fn describe(&self) -> String {
         let (op, disk) = (self.op, self.disk.name());
         format!("{op:?} takes {} ms more at the {disk}", self.ms).to_lowercase()
+    }
+}
+
+/// Lets requests of a disk fail with an I/O error from now on, until `mend`: a cut
+/// does not end it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fail {
+    /// Which disk.
+    pub disk: Disk,
+    /// Kind of request; every kind where none is named.
+    pub op: Option<HoldOp>,
+    /// Where on the disk; everywhere where no place is named.
+    pub at: Option<Place>,
+    /// Only the one with this number, counted from 1 and from now on.
+    #[serde(default)]
+    pub nth: u32,
+}
+
+impl Verb for Fail {
+    fn describe(&self) -> String {
+        let kind = self.op.map_or("every request".to_owned(), |op| format!("every {op:?}"));
+        format!("{kind} of the {} fails", self.disk.name()).to_lowercase()
+    }
+
+    fn mentions(&self) -> Vec<Mention<'_>> {
+        self.at.iter().flat_map(Place::mentions).collect()
+    }
+}
+
+/// Lets no request of a disk fail any more.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mend {
+    /// Which disk.
+    pub disk: Disk,
+}
+
+impl Verb for Mend {
+    fn describe(&self) -> String {
+        format!("mend the {}", self.disk.name())
+    }
+}
+
+/// A place on a disk.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Place {
+    /// A block of the bcache device; `data_offset` is added on the HDD.
+    Block(String),
+    /// Sectors of the disk itself: its superblock is at 8.
+    Sectors(Sectors),
+}
+
+/// Sectors of a disk itself, 512 bytes each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sectors {
+    /// The first.
+    pub sector: u64,
+    /// How many.
+    pub sectors: u64,
+}
+
+impl Place {
+    fn mentions(&self) -> impl Iterator<Item = Mention<'_>> {
+        match self {
+            Self::Block(name) => Some(Mention::Block(name)),
+            Self::Sectors(_) => None,
+        }
+        .into_iter()
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Block(name) => f.write_str(name),
+            Self::Sectors(at) => write!(f, "sectors {}+{}", at.sector, at.sectors),
+        }
     }
 }
 

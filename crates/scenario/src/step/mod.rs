@@ -75,6 +75,8 @@ table! { ($)
     "hold-priorities" => HoldPriorities,
     "spoil-cache-write" => SpoilCacheWrite,
     "slow" => Slow,
+    "fail" => Fail,
+    "mend" => Mend,
     "await-held" => AwaitHeld,
     "release" => Release,
     "arrives" => Arrives,

@@ -22,6 +22,9 @@ pub struct Write {
     /// Ask for FUA.
     #[serde(default)]
     pub fua: bool,
+    /// An I/O error is an answer, too: either value may stand then. Not with `background`.
+    #[serde(default)]
+    pub may_fail: bool,
 }
 
 impl Verb for Write {
@@ -92,6 +95,9 @@ pub struct Read {
     pub served_by: Option<Disk>,
     /// Version that it must have returned.
     pub returns: Option<String>,
+    /// An I/O error is an answer, too: but no other value.
+    #[serde(default)]
+    pub may_fail: bool,
 }
 
 impl Verb for Read {
@@ -154,7 +160,11 @@ impl Verb for JoinRead {
 /// Flush of the bcache device (which flushes both disks).
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Flush {}
+pub struct Flush {
+    /// An I/O error is an answer, too: nothing was promised then.
+    #[serde(default)]
+    pub may_fail: bool,
+}
 
 impl Verb for Flush {
     fn describe(&self) -> String {
