@@ -57,7 +57,11 @@ impl Machine {
         tools: &Tools,
         like: &Disks,
     ) -> Result<Self, MachineError> {
-        let plain = |disk: &DiskSetup| DiskSetup::plain(disk.mib, false);
+        let plain = |disk: &DiskSetup| DiskSetup {
+            discard: disk.discard,
+            logical_block: disk.logical_block,
+            ..DiskSetup::plain(disk.mib, false)
+        };
         Self::new(guest, tools, &Disks { ssd: plain(&like.ssd), hdd: plain(&like.hdd) })
     }
 }

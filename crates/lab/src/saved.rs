@@ -13,7 +13,7 @@
 
 use crate::trouble::Stop;
 use proc::Scratch;
-use scenario::Disks;
+use scenario::{DiskSetup, Disks};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -25,8 +25,12 @@ const WORTH_IT: usize = 3;
 /// Beginning of the folder's name.
 const PREFIX: &str = "guests-";
 
-/// What two guests of a run must have in common: kernel and disks' sizes.
-type Key = (PathBuf, u64, u64);
+/// What two guests of a run must have in common: kernel, and what it has seen of the disks.
+type Key = (PathBuf, [Seen; 2]);
+
+/// What a guest has seen of a disk when it was saved, and does not ask again: size in MiB,
+/// whether it can discard, its logical blocks in bytes.
+type Seen = (u64, bool, u32);
 
 /// One guest: how often it is going to be started, and its file once it is
 /// made.
@@ -98,13 +102,13 @@ impl SavedGuests {
 }
 
 fn key(kernel: &Path, disks: &Disks) -> Key {
-    (kernel.to_owned(), disks.ssd.mib, disks.hdd.mib)
+    let seen = |disk: &DiskSetup| (disk.mib, disk.discard, disk.logical_block);
+    (kernel.to_owned(), [seen(&disks.ssd), seen(&disks.hdd)])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scenario::DiskSetup;
 
     #[test]
     fn only_what_is_booted_often_is_saved() {
@@ -116,6 +120,14 @@ mod tests {
         let found = |guests: &SavedGuests, kernel: &str| {
             guests.get(Path::new(kernel), disks, |_, _| Err(Stop::Cancelled))
         };
+        let other = |change: fn(&mut DiskSetup)| {
+            let mut ssd = disk(512);
+            change(&mut ssd);
+            key(Path::new("a"), &Disks { ssd, hdd: disk(128) })
+        };
+        assert_ne!(other(|ssd| ssd.discard = false), key(Path::new("a"), disks));
+        assert_ne!(other(|ssd| ssd.logical_block = 4096), key(Path::new("a"), disks));
+        assert_eq!(other(|ssd| ssd.volatile_cache = false), key(Path::new("a"), disks));
         for kernel in ["a", "b", "c"] {
             assert!(matches!(found(&guests, kernel), Ok(None)), "{kernel}");
         }

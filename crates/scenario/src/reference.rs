@@ -143,6 +143,9 @@ impl Reference {
                 })
                 .collect();
             self.say(&lines.concat());
+            for one in schema["anyOf"].as_array().into_iter().flatten() {
+                self.say(&format!("- {}: {}\n", kind(one), describe(one)));
+            }
         }
     }
 }

@@ -60,6 +60,7 @@ pub struct DiskSetup {
     /// Its logical blocks in bytes, 512 or 4096: the least that can be read or
     /// written. bcache wants no larger ones on the SSD than on the HDD.
     #[serde(default = "sector", deserialize_with = "logical_block")]
+    #[schemars(range(min = 512, max = 4096))]
     pub logical_block: u32,
 }
 

@@ -42,7 +42,7 @@ fn on_disk(session: &Session<'_>, disk: Disk, place: &Place) -> (u64, u64) {
             let shift = if disk == Disk::Hdd { DATA_OFFSET } else { 0 };
             (block.sector + shift, block.sectors.into())
         }
-        Place::Sectors(at) => (at.sector, at.sectors),
+        Place::Sectors(at) => (at.sector, at.sectors.into()),
     }
 }
 
@@ -195,12 +195,20 @@ impl Play for Slow {
 
 impl Play for Fail {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        let mut matcher = Matcher::any(self.disk.name(), self.op.map_or(OpMatch::Any, kind));
-        matcher.nth = self.nth;
-        if let Some(place) = &self.at {
-            (matcher.first, matcher.sectors) = on_disk(session, self.disk, place);
+        // A flush has no place, and comes with every one.
+        let ops = match (self.op, &self.at) {
+            (Some(op), _) => vec![kind(op)],
+            (None, Some(_)) => vec![OpMatch::Read, OpMatch::Change],
+            (None, None) => vec![OpMatch::Any],
+        };
+        for op in ops {
+            let mut matcher = Matcher::any(self.disk.name(), op);
+            matcher.nth = self.nth.unwrap_or(0);
+            if let Some(place) = &self.at {
+                (matcher.first, matcher.sectors) = on_disk(session, self.disk, place);
+            }
+            session.rig.fault(matcher, Fault::Eio);
         }
-        session.rig.fault(matcher, Fault::Eio);
         Ok(Seen::Done)
     }
 }

@@ -3,9 +3,13 @@
 
 use super::disk::Disk;
 use super::verb::{Mention, Proof, Verb};
-use crate::number::{LONGEST_MS, within};
+use crate::number::{LONGEST_MS, if_within, within};
+use crate::setup::Block;
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+/// A number of requests that no case comes to.
+const MOST_REQUESTS: u64 = 1_000_000;
 
 /// Arms a hold for the next matching request.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -247,8 +251,9 @@ pub struct Fail {
     /// Where on the disk; everywhere where no place is named.
     pub at: Option<Place>,
     /// Only the one with this number, counted from 1 and from now on.
-    #[serde(default)]
-    pub nth: u32,
+    #[serde(default, deserialize_with = "if_within::<1, MOST_REQUESTS, _, _>")]
+    #[schemars(range(min = 1, max = MOST_REQUESTS))]
+    pub nth: Option<u32>,
 }
 
 impl Verb for Fail {
@@ -283,17 +288,7 @@ pub enum Place {
     /// A block of the bcache device; `data_offset` is added on the HDD.
     Block(String),
     /// Sectors of the disk itself: its superblock is at 8.
-    Sectors(Sectors),
-}
-
-/// Sectors of a disk itself, 512 bytes each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Sectors {
-    /// The first.
-    pub sector: u64,
-    /// How many.
-    pub sectors: u64,
+    Sectors(Block),
 }
 
 impl Place {
