@@ -159,3 +159,14 @@ fn the_shipped_scenarios_pass() {
     let found: Vec<String> = check(&files, &[], &arms).iter().map(ToString::to_string).collect();
     assert_eq!(found, Vec::<String>::new());
 }
+
+/// A superblock is no block of the bcache device.
+#[test]
+fn a_place_is_a_block_or_sectors_of_the_disk() {
+    let fail =
+        |at: &str| format!("[[step]]\ndo = \"fail\"\ndisk = \"hdd\"\nat = {at}\n\n{RELEASE}");
+    assert_eq!(found(RELEASE, &fail("{ sector = 8, sectors = 8 }")), []);
+    assert_eq!(found(RELEASE, &fail("\"target\"")), []);
+    one(RELEASE, &fail("\"nowhere\""), "[[step]]", &["nowhere"]);
+    one(RELEASE, &fail("{ sector = 8, sectors = 0 }"), "[[step]]", &["a block's name, or {"]);
+}

@@ -268,6 +268,29 @@ fn a_fault_waits_for_the_payload_it_is_meant_for() {
     }
 }
 
+/// A cut brings a broken disk back broken; mending is a matter of each disk.
+#[test]
+fn a_disk_fails_until_it_is_mended() {
+    let (_dir, rig) = rig(MIB, false);
+    let every = |disk| Matcher { nth: 0, ..Matcher::any(disk, OpMatch::Any) };
+    rig.fault(every("hdd"), Fault::Eio);
+    rig.fault(every("ssd"), Fault::Eio);
+    let mut client = Client::connect(&rig, "hdd");
+    let errs = |client: &mut Client, error| {
+        let cookie = client.write(0, 0, &[9; 512]);
+        assert_eq!(client.answer().unwrap(), (error, cookie));
+    };
+    (0..3).for_each(|_| errs(&mut client, 5));
+    rig.cut(CutKind::Power, Policy::DropAll);
+    rig.power_on();
+    let mut client = Client::connect(&rig, "hdd");
+    rig.mend("ssd");
+    errs(&mut client, 5);
+    rig.mend("hdd");
+    errs(&mut client, 0);
+    errs(&mut Client::connect(&rig, "ssd"), 0);
+}
+
 /// The order of effects is the order of deadlines, whatever the machine's
 /// load: the delayed write is overtaken by the one that is not.
 #[test]

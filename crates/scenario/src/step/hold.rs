@@ -283,7 +283,7 @@ impl Verb for Mend {
 
 /// A place on a disk.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`at` is a block's name, or { sector = N, sectors = N } of the disk")]
 pub enum Place {
     /// A block of the bcache device; `data_offset` is added on the HDD.
     Block(String),
