@@ -39,9 +39,7 @@ impl<'a> CaseSpec<'a> {
 
     /// Whether a restored guest plays it as a booted one does.
     pub(crate) fn may_be_restored(&self) -> bool {
-        // A saved guest has seen disks that can discard.
-        let disks = &self.scenario.disks;
-        self.scenario.restore && disks.ssd.discard && disks.hdd.discard
+        self.scenario.restore
     }
 
     /// What is booted, on which disks, and how often.

@@ -51,8 +51,33 @@ pub struct Superblock {
     pub journal_buckets: Vec<u64>,
     /// Where the data of a backing device begin, in sectors.
     pub data_offset: u64,
-    /// State of a backing device: 0 none, 1 clean, 2 dirty, 3 stale.
-    pub state: u8,
+    /// What a backing device says of its cache; `None` for a cache device.
+    pub state: Option<BackingState>,
+}
+
+/// `BDEV_STATE` of a backing device's superblock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackingState {
+    /// It has no cache.
+    None,
+    /// Its cache has nothing that it has not.
+    Clean,
+    /// Its cache has the only copy of something.
+    Dirty,
+    /// What its cache has is out of date.
+    Stale,
+}
+
+impl BackingState {
+    /// From the two bits of the flags.
+    fn from_flags(flags: u64) -> Self {
+        match flags >> 61 & 3 {
+            0 => Self::None,
+            1 => Self::Clean,
+            2 => Self::Dirty,
+            _ => Self::Stale,
+        }
+    }
 }
 
 impl Superblock {
@@ -77,7 +102,7 @@ impl Superblock {
                 4 | 6 => le64(bytes, 184)?,
                 _ => 0,
             },
-            state: if cache { 0 } else { (le64(bytes, 104)? >> 61) as u8 & 3 },
+            state: if cache { None } else { Some(BackingState::from_flags(le64(bytes, 104)?)) },
         })
     }
 }

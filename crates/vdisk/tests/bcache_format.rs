@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 use support::{MIB, run};
-use vdisk::bcache_format::{Key, Superblock, Written, crc64, recognise};
+use vdisk::bcache_format::{BackingState, Key, Superblock, Written, crc64, recognise};
 
 fn make_bcache(args: &[&str], image: &Path) -> Vec<u8> {
     File::create(image).unwrap().set_len(512 * MIB).unwrap();
@@ -33,6 +33,13 @@ fn superblocks_of_make_bcache() {
     let bytes = make_bcache(&["-B", "--writethrough"], &dir.path().join("hdd"));
     let backing = Superblock::parse(&bytes).unwrap();
     assert_eq!(backing.data_offset, 16);
+    assert_eq!((cache.state, backing.state), (None, Some(BackingState::None)));
+    // The two highest bits of the little-endian flags at 104; the lower ones are others'.
+    for (bits, state) in [(0x5f, BackingState::Dirty), (0x3f, BackingState::Clean)] {
+        let mut bytes = bytes.clone();
+        bytes[111] = bits;
+        assert_eq!(Superblock::parse(&bytes).unwrap().state, Some(state));
+    }
     assert_eq!(Superblock::parse(&[0; 4096]), None);
 }
 

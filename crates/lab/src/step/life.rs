@@ -10,7 +10,7 @@ use evidence::HarnessFailure;
 use rustix::io::Errno;
 use scenario::{AwaitState, Life, LifeEvent, LifeState, RewriteUntil};
 use std::time::{Duration, Instant};
-use vdisk::bcache_format::{SUPERBLOCK_SECTOR, Superblock};
+use vdisk::bcache_format::{BackingState, SUPERBLOCK_SECTOR, Superblock};
 
 /// How long a disk may stay busy after what used it is gone.
 const LET_GO: Duration = Duration::from_secs(20);
@@ -69,15 +69,16 @@ fn state_is(session: &Session<'_>, wanted: LifeState) -> Result<(bool, Option<St
     let on_disk = |wanted| {
         let mut bytes = [0; SUPERBLOCK_BYTES];
         session.rig.read("hdd", SUPERBLOCK_SECTOR, &mut bytes);
-        Superblock::parse(&bytes).is_some_and(|superblock| superblock.state == wanted)
+        Superblock::parse(&bytes).is_some_and(|superblock| superblock.state == Some(wanted))
     };
     let reached = match wanted {
-        LifeState::Clean => state.as_deref() == Some("clean") && on_disk(1),
-        LifeState::Dirty => state.as_deref() == Some("dirty") && on_disk(2),
+        LifeState::Clean => state.as_deref() == Some("clean") && on_disk(BackingState::Clean),
+        LifeState::Dirty => state.as_deref() == Some("dirty") && on_disk(BackingState::Dirty),
         // The cache set forgets the device after that (`bcache_device_detach`), and
         // then the link to it goes (`bcache_device_unlink`).
         LifeState::Detached => {
-            state.as_deref() == Some("no cache") && on_disk(0) && !bcache::has(&guest, "cache")?
+            let told = state.as_deref() == Some("no cache") && on_disk(BackingState::None);
+            told && !bcache::has(&guest, "cache")?
         }
         LifeState::SetGone => {
             state.as_deref() == Some("no cache") && !bcache::set_is_there(&guest)?
