@@ -41,16 +41,25 @@ impl Copy {
         fs::write(place, text.replacen(from, to, 1)).unwrap();
     }
 
-    /// Leaves the first part alone, on one kernel: a check that looks at each mail
-    /// finds its fault there just as well, and the others cost a minute.
-    fn first_part(&self) {
+    /// Keeps the first parts, on one kernel: a check that looks at each mail finds its
+    /// fault there just as well, and the others cost a minute.
+    fn parts(&self, keep: usize) {
         let place = self.kernel().join("series/series.toml");
         let text = fs::read_to_string(&place).unwrap();
-        let second = text.match_indices("[[part]]").nth(1).unwrap().0;
-        let (patches, on) = (text.find("[[patch]]").unwrap(), text.find("[[on]]").unwrap());
-        let after = text[patches..on].find("arm = \"fix\"\n").unwrap() + "arm = \"fix\"\n".len();
-        let last = patches + after;
-        fs::write(place, [&text[..second], &text[patches..last], &text[on..]].join("\n")).unwrap();
+        let on = text.find("[[on]]").unwrap();
+        let (mut parts, mut kept) = (0, String::new());
+        for table in text[..on].split_inclusive("\n\n") {
+            let step = table.split("message = \"").nth(1).and_then(|rest| rest.split('.').next());
+            parts += usize::from(table.contains("[[part]]"));
+            let stays = match step {
+                None => parts <= keep,
+                Some(step) => kept.contains(&format!("\"{step}\"")),
+            };
+            if stays {
+                kept.push_str(table);
+            }
+        }
+        fs::write(place, kept + &text[on..]).unwrap();
         self.claim("[[on]]\nkernel = \"linux-source-7.3\"\n");
     }
 
@@ -105,7 +114,7 @@ fn the_series_is_clean_as_it_is() {
 #[test]
 fn a_placeholder_that_is_left_is_one() {
     let copy = Copy::new();
-    copy.first_part();
+    copy.parts(1);
     let (out, stdout) = copy.series_with(&[], |_| {});
     let cover = "FAILED  filled in     fix/0000-cover-letter.patch\n            *** FIGURES ***";
     fails(&out, &stdout, &[cover, "ok      filled in     fix/0002-"]);
@@ -138,7 +147,7 @@ fn run_of(place: &Path, doctor: impl FnOnce(&mut RunRecord)) -> String {
 #[test]
 fn figures_are_of_runs_of_the_same_kernels_only() {
     let copy = Copy::new();
-    copy.first_part();
+    copy.parts(1);
     let place = copy.0.path().join("run");
     let good = run_of(&place, |_| {});
     let (out, stdout) = copy.series_with(&["--figures", &good], |_| {});
@@ -172,7 +181,7 @@ fn figures_are_of_runs_of_the_same_kernels_only() {
 #[test]
 fn what_checkpatch_says_is_one() {
     let copy = Copy::new();
-    copy.first_part();
+    copy.parts(1);
     copy.edit("tracker/inflight_chunks.c", "\tif (!t)\n", "\tif( !t )\n");
     let (out, stdout) = copy.series(&[]);
     fails(&out, &stdout, &["FAILED  checkpatch    fix/0002-", "ERROR:SPACING"]);
@@ -181,6 +190,7 @@ fn what_checkpatch_says_is_one() {
 #[test]
 fn a_series_that_is_not_what_was_tested_is_one() {
     let copy = Copy::new();
+    copy.parts(3);
     copy.edit("arms/series.toml", "\"patches/kunit.patch\", ", "");
     copy.edit("tracker/inflight.rs", "//! # Ordering\n", "//! # Ordering \n");
     let (out, stdout) = copy.series(&[]);
@@ -190,6 +200,7 @@ fn a_series_that_is_not_what_was_tested_is_one() {
 #[test]
 fn a_hunk_that_does_not_fit_an_older_kernel_is_one() {
     let copy = Copy::new();
+    copy.parts(2);
     // The Rust bindings of 6.12 look different; nothing is compiled.
     copy.claim(
         "[[on]]\nkernel = \"linux-source-7.3\"\nrust = []\n\
@@ -248,7 +259,7 @@ fn what_compilers_modpost_and_clippy_say_of_a_real_kernel_is_one() {
 #[test]
 fn a_missing_tool_is_three() {
     let copy = Copy::new();
-    copy.claim("[[on]]\nkernel = \"linux-source-7.3\"\n");
+    copy.parts(2);
     let tools = copy.0.path().join("tools");
     fs::create_dir(&tools).unwrap();
     for dir in std::env::split_paths(&std::env::var_os("PATH").unwrap()) {
