@@ -3,6 +3,7 @@
 
 use crate::failure::{Doing, Failure};
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use rustix::ioctl;
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom};
@@ -19,9 +20,10 @@ const BCACHE: &str = "/dev/bcache0";
 pub fn path(device: Device) -> Result<PathBuf, Failure> {
     match device {
         Device::Bcache if Path::new(BCACHE).exists() => Ok(BCACHE.into()),
-        Device::Bcache => {
-            Err(Failure::new(format!("{BCACHE} is not there: is the backing device registered?")))
-        }
+        Device::Bcache => Err(Failure::with(
+            format!("{BCACHE} is not there: is the backing device registered?"),
+            Errno::NXIO,
+        )),
         Device::Ssd => by_serial("ssd"),
         Device::Hdd => by_serial("hdd"),
     }

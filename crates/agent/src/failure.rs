@@ -2,6 +2,7 @@
 //! Why a request failed, for people: what was being done, and the errno.
 
 use crate::errno;
+use rustix::io::Errno;
 use std::fmt;
 use std::io;
 use wire::Refusal;
@@ -17,6 +18,11 @@ impl Failure {
     /// A failure that no system call reported.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), errno: None }
+    }
+
+    /// As if a system call had failed with this errno.
+    pub fn with(message: impl Into<String>, errno: Errno) -> Self {
+        Self { message: message.into(), errno: Some(errno.raw_os_error()) }
     }
 
     /// The same failure in other words.
