@@ -35,7 +35,12 @@ impl GuestError {
     /// Whether a system call in the guest has failed with this errno.
     #[must_use]
     pub fn is(&self, errno: Errno) -> bool {
-        matches!(self, Self::Refused { why, .. } if why.errno == Some(errno.raw_os_error()))
+        match self {
+            Self::Refused { why, .. } | Self::Call(CallError::Guest(why)) => {
+                why.errno == Some(errno.raw_os_error())
+            }
+            Self::Call(_) => false,
+        }
     }
 }
 

@@ -1,27 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Requests of the guest to the bcache device, and what the witness is told of them.
 
+use crate::guest::GuestError;
 use crate::named::Background;
 use crate::session::Session;
 use crate::trouble::Stop;
 use judge::history::Told;
 use rustix::io::Errno;
 use scenario::Disk;
-use vm::{CallError, Pending};
-use wire::{Answer, Device, Extent, Op, Refusal, Run};
+use std::ops::Range;
+use vm::Pending;
+use wire::{Answer, Device, Extent, Op, Run};
 
 impl Session<'_> {
     /// Waits for a request that may be answered while others are held.
     pub fn answer(&self, pending: &Pending) -> Result<Answer, Stop> {
         Ok(self.guest()?.wait(pending)?)
-    }
-
-    /// As [`Self::answer`]; `None` where it is an I/O error, or the device is gone.
-    pub fn answer_or_error(&self, pending: &Pending) -> Result<Option<Answer>, Stop> {
-        match self.guest()?.wait(pending) {
-            Err(CallError::Guest(why)) if refused(&why) => Ok(None),
-            answer => Ok(Some(answer?)),
-        }
     }
 
     /// Tells the witness, and at which event.
@@ -65,37 +59,49 @@ impl Session<'_> {
     pub fn write(&mut self, extents: Vec<Extent>, fua: bool, depth: u32) -> Result<u64, Stop> {
         let count = extents.len() as u64;
         let (pending, first) = self.submit(extents, fua, depth)?;
-        self.answer(&pending)?;
-        (first..first + count).for_each(|seq| self.tell(Told::Acked { seq }));
+        self.written(&pending, first..first + count, false)?;
         Ok(first)
     }
 
-    pub fn flush(&mut self) -> Result<(), Stop> {
-        let id = self.testimony.take_flush();
-        self.tell(Told::FlushIssued { id });
-        self.guest()?.flush(Device::Bcache)?;
-        self.tell(Told::FlushAcked { id });
-        Ok(())
+    /// Waits for writes; false where `may_fail`, and they were refused.
+    pub fn written(
+        &mut self,
+        pending: &Pending,
+        seqs: Range<u64>,
+        may_fail: bool,
+    ) -> Result<bool, Stop> {
+        let answer = self.guest()?.wait(pending).map_err(GuestError::from);
+        let done = unless_refused(answer, may_fail)?.is_some();
+        if done {
+            seqs.for_each(|seq| self.tell(Told::Acked { seq }));
+        }
+        Ok(done)
     }
 
-    /// As [`Self::flush`], and whether it was no I/O error.
-    pub fn flush_or_error(&mut self) -> Result<bool, Stop> {
+    /// Flushes; false where `may_fail`, and it was refused.
+    pub fn flush(&mut self, may_fail: bool) -> Result<bool, Stop> {
         let id = self.testimony.take_flush();
         self.tell(Told::FlushIssued { id });
-        let pending = self.vm()?.start(Op::Flush { device: Device::Bcache });
-        let done = self.answer_or_error(&pending)?.is_some();
+        let done = unless_refused(self.guest()?.flush(Device::Bcache), may_fail)?.is_some();
         if done {
             self.tell(Told::FlushAcked { id });
         }
         Ok(done)
     }
 
-    /// Reads a block through bcache and says which disk served it.
-    pub fn read_served(&mut self, at: Extent) -> Result<(Vec<Run>, Option<Disk>), Stop> {
+    /// Reads a block through bcache and says which disk served it; `None` where
+    /// `may_fail`, and it was refused.
+    pub fn read_served(&mut self, at: Extent, may_fail: bool) -> Result<Option<Served>, Stop> {
         let before = self.rig.now();
-        let runs = self.guest()?.read(Device::Bcache, vec![at], 0)?;
-        let served = self.watch.on(&self.rig).reads_since(before, at);
-        Ok((runs, served))
+        let runs = self.guest()?.read(Device::Bcache, vec![at], 0);
+        let Some(runs) = unless_refused(runs, may_fail)? else { return Ok(None) };
+        let by = self.watch.on(&self.rig).reads_since(before, at);
+        Ok(Some(Served { runs, by }))
+    }
+
+    /// Reads a block through bcache; whether the SSD served it.
+    pub fn read_hits(&mut self, at: Extent) -> Result<bool, Stop> {
+        Ok(self.read_served(at, false)?.is_some_and(|served| served.by == Some(Disk::Ssd)))
     }
 
     /// Starts a read of a block through bcache.
@@ -105,7 +111,18 @@ impl Session<'_> {
     }
 }
 
-/// Whether a request was refused by a device that fails, or that bcache has stopped.
-fn refused(why: &Refusal) -> bool {
-    [Errno::IO, Errno::NXIO, Errno::NODEV].iter().any(|no| why.errno == Some(no.raw_os_error()))
+/// What a read returned, and the disk that it came from.
+pub struct Served {
+    pub runs: Vec<Run>,
+    pub by: Option<Disk>,
+}
+
+/// `None` where `may_fail`, and a device that fails, or that bcache has stopped,
+/// refused the request.
+fn unless_refused<T>(outcome: Result<T, GuestError>, may_fail: bool) -> Result<Option<T>, Stop> {
+    const DEVICE_ERRORS: [Errno; 3] = [Errno::IO, Errno::NXIO, Errno::NODEV];
+    match outcome {
+        Err(error) if may_fail && DEVICE_ERRORS.iter().any(|&no| error.is(no)) => Ok(None),
+        outcome => Ok(Some(outcome?)),
+    }
 }

@@ -170,3 +170,28 @@ fn a_place_is_a_block_or_sectors_of_the_disk() {
     one(RELEASE, &fail("\"nowhere\""), "[[step]]", &["nowhere"]);
     one(RELEASE, &fail("{ sector = 8, sectors = 0 }"), "[[step]]", &["a block's name, or {"]);
 }
+
+#[test]
+fn a_write_in_the_background_may_not_fail() {
+    let write = "[[step]]\ndo = \"write\"\nat = \"target\"\nvalue = \"X\"\nmay_fail = true\n";
+    assert_eq!(found(RELEASE, &format!("{RELEASE}{write}\n")), []);
+    let both = format!("{write}background = true\n\n");
+    one(RELEASE, &format!("{RELEASE}{both}"), "[[step]]", &["leave out `background`"]);
+}
+
+/// Of a load: what fio runs for, and where that would say nothing.
+#[test]
+fn seconds_of_a_load_replace_those_of_its_job() {
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workloads/scenarios");
+    let with = |name: &str, old: &str, new: &str| {
+        let path = scenarios.join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(old), "{text}");
+        parse(&path, &text.replacen(old, new, 1))
+    };
+    let longer = |seconds| format!("seconds = {seconds}\n\n[disks]");
+    let load = with("l1-fio-race.toml", "\n[disks]", &longer(70)).unwrap().load.unwrap();
+    assert_eq!((load.seconds, load.about_s), (Some(70), 80));
+    let said = |name, seconds| with(name, "\n[disks]", &longer(seconds)).unwrap_err().to_string();
+    assert!(said("l2-fio-race-cut.toml", 70).contains("a cut ends the job"));
+}

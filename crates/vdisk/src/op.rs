@@ -35,14 +35,14 @@ pub enum OpMatch {
     Read,
     /// Writes with data.
     Write,
-    /// Flushes; they have no range, so the matcher's range is not looked at.
+    /// Flushes; they have no place, so the matcher's is not looked at.
     Flush,
     Trim,
     /// Write-zeroes.
     WriteZeroes,
     /// Writes, trims and write-zeroes.
     Change,
-    /// Everything.
+    /// Everything; flushes only with the place of [`Matcher::any`], the whole disk.
     Any,
 }
 
@@ -77,18 +77,24 @@ pub struct Matcher {
 }
 
 impl Matcher {
+    /// First sector and sectors of a whole disk.
+    const WHOLE: (u64, u64) = (0, u64::MAX);
+
     /// The first request with `op` anywhere on `disk`.
     #[must_use]
     pub fn any(disk: &str, op: OpMatch) -> Self {
-        Self { disk: disk.to_owned(), op, first: 0, sectors: u64::MAX, nth: 1 }
+        let (first, sectors) = Self::WHOLE;
+        Self { disk: disk.to_owned(), op, first, sectors, nth: 1 }
     }
 
     pub(crate) fn covers(&self, disk: &str, op: Op, range: &Range<u64>) -> bool {
         self.disk == disk
             && self.op.matches(op)
-            && (op == Op::Flush
-                || (range.start < self.first.saturating_add(self.sectors)
-                    && self.first < range.end))
+            && if op == Op::Flush {
+                self.op == OpMatch::Flush || (self.first, self.sectors) == Self::WHOLE
+            } else {
+                range.start < self.first.saturating_add(self.sectors) && self.first < range.end
+            }
     }
 }
 
@@ -111,5 +117,21 @@ impl Counter {
         }
         self.seen = self.seen.saturating_add(1);
         self.matcher.nth == 0 || self.seen == self.matcher.nth
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flush_is_meant_by_name_or_with_the_whole_disk() {
+        let flushes = |matcher: &Matcher| matcher.covers("ssd", Op::Flush, &(0..0));
+        let place = |op| Matcher { first: 8, sectors: 8, ..Matcher::any("ssd", op) };
+        assert!(flushes(&Matcher::any("ssd", OpMatch::Any)));
+        assert!(!flushes(&place(OpMatch::Any)));
+        assert!(flushes(&place(OpMatch::Flush)));
+        assert!(place(OpMatch::Any).covers("ssd", Op::Write, &(15..16)));
+        assert!(!place(OpMatch::Any).covers("ssd", Op::Write, &(16..17)));
     }
 }

@@ -47,18 +47,18 @@ pub(crate) fn play(
     counters::apply(&session.guest()?, &plan.job.settings)?;
     match &plan.cycles {
         Some(cycles) => cycles::play(session, plan, cycles, load, case, say),
-        None => once(session, &plan.job, load, case, say),
+        None => once(session, plan, load, case, say),
     }
 }
 
 fn once(
     session: &mut Session<'_>,
-    job: &Job,
+    plan: &LoadPlan,
     mut load: Load,
     case: &mut Case,
     say: Say<'_>,
 ) -> Result<(), Stop> {
-    let runtime = job.file.runtime_s();
+    let (job, runtime) = (&plan.job, plan.seconds);
     let rounds = runtime.map_or(1, |seconds| ROUNDS.min(seconds));
     let of = rounds as usize + 1;
     let control = control_round(session, job)?;

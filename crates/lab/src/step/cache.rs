@@ -6,7 +6,7 @@ use super::play::{Play, Seen};
 use crate::bcache;
 use crate::session::Session;
 use crate::trouble::Stop;
-use scenario::{Congested, Disk, Evict, Exhaust, Fill, FillCache, Prime, Uncached};
+use scenario::{Congested, Evict, Exhaust, Fill, FillCache, Prime, Uncached};
 use std::ops::Range;
 use std::time::Duration;
 use wire::{Device, Extent};
@@ -20,9 +20,9 @@ impl Play for Prime {
         let block = session.block(&self.r#in);
         for attempt in 0..TRIES.min(u64::from(block.sectors) / 8) {
             let piece = Extent { sector: block.sector + attempt * 8, sectors: 8 };
-            session.read_served(piece)?;
+            session.read_hits(piece)?;
             session.settle(SHORT_QUIET)?;
-            if session.read_served(piece)?.1 == Some(Disk::Ssd) {
+            if session.read_hits(piece)? {
                 let number = attempt + 1;
                 return Ok(Seen::Open(format!(
                     "the cache took block number {number} that was read"
@@ -39,7 +39,7 @@ impl Play for Fill {
         const TRIES: u32 = 4;
         let (name, at) = (&self.at, session.block(&self.at));
         for attempt in 0..TRIES {
-            if session.read_served(at)?.1 == Some(Disk::Ssd) {
+            if session.read_hits(at)? {
                 let when = if attempt == 0 { "already".into() } else { format!("by {attempt}") };
                 return Ok(Seen::Open(format!("{name} is cached, {when}")));
             }
@@ -96,10 +96,10 @@ impl Play for Exhaust {
             // Before: what is refused while the allocator runs may fit a moment later.
             let stopped = session.rig.held(allocator);
             let sector = with.sector + u64::from(number) * u64::from(piece);
-            session.read_served(Extent { sector, sectors: piece })?;
+            session.read_hits(Extent { sector, sectors: piece })?;
             session.settle(SHORT_QUIET)?;
             let tail = Extent { sector: sector + u64::from(piece) - 8, sectors: 8 };
-            let cached = session.read_served(tail)?.1 == Some(Disk::Ssd);
+            let cached = session.read_hits(tail)?;
             refused = if cached || !stopped { 0 } else { refused + 1 };
             if refused == 2 {
                 return Ok(Seen::Open(format!(

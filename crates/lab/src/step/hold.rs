@@ -195,20 +195,12 @@ impl Play for Slow {
 
 impl Play for Fail {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        // A flush has no place, and comes with every one.
-        let ops = match (self.op, &self.at) {
-            (Some(op), _) => vec![kind(op)],
-            (None, Some(_)) => vec![OpMatch::Read, OpMatch::Change],
-            (None, None) => vec![OpMatch::Any],
-        };
-        for op in ops {
-            let mut matcher = Matcher::any(self.disk.name(), op);
-            matcher.nth = self.nth.unwrap_or(0);
-            if let Some(place) = &self.at {
-                (matcher.first, matcher.sectors) = on_disk(session, self.disk, place);
-            }
-            session.rig.fault(matcher, Fault::Eio);
+        let mut matcher = Matcher::any(self.disk.name(), self.op.map_or(OpMatch::Any, kind));
+        matcher.nth = self.nth.unwrap_or(0);
+        if let Some(place) = &self.at {
+            (matcher.first, matcher.sectors) = on_disk(session, self.disk, place);
         }
+        session.rig.fault(matcher, Fault::Eio);
         Ok(Seen::Done)
     }
 }

@@ -101,7 +101,7 @@ impl Play for AdvanceJournal {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let (with, target) = (session.block(&self.with), session.block(&self.past_invalidation_of));
         // What is journaled is on the SSD after this.
-        session.flush()?;
+        session.flush(false)?;
         let watch = session.watch.on(&session.rig);
         let entry = match self.any_key {
             true => watch.key_of(target, 0),
@@ -114,7 +114,7 @@ impl Play for AdvanceJournal {
         loop {
             let piece = filler(session, with, 1)?;
             session.write(piece, false, 1)?;
-            session.flush()?;
+            session.flush(false)?;
             if let Some(detail) = session.watch.on(&session.rig).journal_past(entry, began, 2) {
                 return Ok(Seen::Open(detail));
             }

@@ -3,6 +3,7 @@
 
 use super::play::{Play, Seen};
 use crate::named::Background;
+use crate::requests::Served;
 use crate::session::Session;
 use crate::trouble::Stop;
 use evidence::Fact;
@@ -27,15 +28,12 @@ impl Play for Write {
             let seq = started.seq;
             session.named.background.insert(name.clone(), started);
             seq
-        } else if self.may_fail {
+        } else {
             let (pending, seq) = session.submit(vec![at], self.fua, 1)?;
-            match session.answer_or_error(&pending)? {
-                Some(_) => session.tell(Told::Acked { seq }),
-                None => session.note(format!("{name} was refused with an I/O error")),
+            if !session.written(&pending, seq..seq + 1, self.may_fail)? {
+                session.note(format!("{name} was refused with an I/O error"));
             }
             seq
-        } else {
-            session.write(vec![at], self.fua, 1)?
         };
         session.named.versions.insert(name.clone(), number);
         session.note(Fact::Write { name, number });
@@ -62,8 +60,7 @@ impl Play for Join {
 
 fn join(session: &mut Session<'_>, value: &str) -> Result<Seen, Stop> {
     if let Some(Background { pending, seq, .. }) = session.named.background.remove(value) {
-        session.answer(&pending)?;
-        session.tell(Told::Acked { seq });
+        session.written(&pending, seq..seq + 1, false)?;
     }
     Ok(Seen::Done)
 }
@@ -71,24 +68,16 @@ fn join(session: &mut Session<'_>, value: &str) -> Result<Seen, Stop> {
 impl Play for Read {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let at = session.block(&self.at);
-        if self.may_fail {
-            let pending = session.start_read(at)?;
-            return Ok(match session.answer_or_error(&pending)? {
-                None => Seen::Open("refused with an I/O error".to_owned()),
-                Some(Answer::Runs(runs)) => {
-                    Seen::of(returned(session, &runs, self.returns.as_deref()))
-                }
-                Some(other) => Seen::Closed(format!("unexpected answer {other:?}")),
-            });
-        }
-        let (runs, served) = session.read_served(at)?;
+        let Some(Served { runs, by }) = session.read_served(at, self.may_fail)? else {
+            return Ok(Seen::Open("refused with an I/O error".to_owned()));
+        };
         let saw = |disk: Option<Disk>| disk.map_or("neither disk", Disk::name);
-        if self.served_by.is_some() && served != self.served_by {
-            let (served, wanted) = (saw(served), saw(self.served_by));
-            return Ok(Seen::Closed(format!("the read was served by {served}, not by {wanted}")));
+        if self.served_by.is_some() && by != self.served_by {
+            let (by, wanted) = (saw(by), saw(self.served_by));
+            return Ok(Seen::Closed(format!("the read was served by {by}, not by {wanted}")));
         }
         let returned = returned(session, &runs, self.returns.as_deref());
-        Ok(Seen::of(returned.map(|what| format!("served by {}, {what}", saw(served)))))
+        Ok(Seen::of(returned.map(|what| format!("served by {}, {what}", saw(by)))))
     }
 }
 
@@ -128,9 +117,7 @@ fn returned(session: &Session<'_>, runs: &[Run], wanted: Option<&str>) -> Result
 
 impl Play for Flush {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        if !self.may_fail {
-            session.flush()?;
-        } else if !session.flush_or_error()? {
+        if !session.flush(self.may_fail)? {
             session.note("a flush was refused with an I/O error".to_owned());
         }
         Ok(Seen::Done)

@@ -42,6 +42,10 @@ pub(crate) struct LoadFile {
     writethrough_fua: bool,
     /// Way of bypassing instead of the job's own.
     bypass: Option<Bypass>,
+    /// Seconds that fio runs for instead of the job's own `runtime`.
+    #[serde(default, deserialize_with = "if_within::<1, LONGEST_S, _, _>")]
+    #[schemars(range(min = 1, max = LONGEST_S))]
+    seconds: Option<u64>,
     /// About how many seconds a case takes, for the estimate; 10 more than fio
     /// runs, when absent.
     #[serde(default, deserialize_with = "if_within::<1, LONGEST_S, _, _>")]
@@ -116,7 +120,11 @@ fn parse_kind(
         return Err(ScenarioError::Syntax { path: job.file.path.clone(), line, message });
     }
     check_cycles(&raw, room).map_err(|(word, message)| wrong(text.find(word), message))?;
-    let runtime = job.file.runtime_s().unwrap_or(10).min(LONGEST_S);
+    if let Some(why) = raw.seconds.and_then(|_| unused_seconds(&raw, &job)) {
+        return Err(wrong(text.find("\nseconds").map(|at| at + 1), why.to_owned()));
+    }
+    let seconds = raw.seconds.or(job.file.runtime_s());
+    let about_s = seconds.unwrap_or(10).min(LONGEST_S) + 10;
     let bcache = BcacheSetup {
         cache_mode: job.settings.cache_mode,
         bucket_kib: BUCKET_KIB,
@@ -143,9 +151,18 @@ fn parse_kind(
             stamped: raw.stamped,
             permit: raw.permit,
             keys_per_write: raw.keys_per_write,
-            about_s: raw.about_s.unwrap_or(runtime + 10),
+            seconds,
+            about_s: raw.about_s.unwrap_or(about_s),
         }),
     })
+}
+
+/// Why `seconds` would say nothing.
+fn unused_seconds(raw: &LoadFile, job: &Job) -> Option<&'static str> {
+    if raw.cycles.is_some() {
+        return Some("with [cycles] a cut ends the job: leave `seconds` out");
+    }
+    job.file.runtime_s().is_none().then_some("the job has no runtime= that `seconds` could replace")
 }
 
 /// The word that finds the line, and what is wrong.

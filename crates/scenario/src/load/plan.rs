@@ -24,6 +24,8 @@ pub struct LoadPlan {
     pub permit: Permits,
     /// Keys that an arm journals for each bypass write; 1 where not named.
     pub keys_per_write: BTreeMap<String, usize>,
+    /// Seconds that fio runs for; `None`: until the job is done.
+    pub seconds: Option<u64>,
     /// About how long a case takes, in seconds, for the estimate that is
     /// printed before the first one has shown it.
     pub about_s: u64,

@@ -125,6 +125,9 @@ impl Step {
         };
         let action: Action =
             table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        if let Some(why) = each_verb!(&action, verb => verb.contradiction()) {
+            return Err(why.to_owned());
+        }
         let step = Self { action, proves, line };
         if step.proves.is_some() && step.proof() == Proof::Never {
             return Err("this step shows nothing that could be the opportunity: no `proves`".into());

@@ -33,6 +33,13 @@ impl Verb for Write {
         format!("write {} at {}{background}", self.value, self.at)
     }
 
+    fn contradiction(&self) -> Option<&'static str> {
+        let both = self.background && self.may_fail;
+        both.then_some(
+            "a write in the background may not fail: leave out `background` or `may_fail`",
+        )
+    }
+
     fn mentions(&self) -> Vec<Mention<'_>> {
         let Self { at, value, background, .. } = self;
         let writes =

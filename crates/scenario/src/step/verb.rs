@@ -10,6 +10,11 @@ pub trait Verb {
     /// In a few words, for progress, logs and messages.
     fn describe(&self) -> String;
 
+    /// Fields that cannot both be meant.
+    fn contradiction(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The names in it, in the order in which they are used.
     fn mentions(&self) -> Vec<Mention<'_>> {
         Vec::new()
