@@ -198,6 +198,7 @@ fn record(
         finished: Some(lab::now()),
         seed: case.seed,
         commands: vec![command::words()],
+        joined: Vec::new(),
         tool: lab::tool(&dirs.repo),
         host: lab::host(),
         qemu,

@@ -122,6 +122,7 @@ fn blank_record(seed: u64, out: &Path, dirs: &Dirs, ready: &Prepared) -> RunReco
         finished: None,
         seed,
         commands: vec![command::words()],
+        joined: Vec::new(),
         tool: lab::tool(&dirs.repo),
         host: lab::host(),
         qemu: ready.qemu.clone(),

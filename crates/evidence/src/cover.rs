@@ -99,19 +99,27 @@ fn one_per_line(table: &str) -> String {
     table.lines().map(|line| one_line(line) + "\n").collect()
 }
 
+/// Of each run that was joined, in their order; once, where they are the same.
+fn seeds(run: &RunRecord) -> String {
+    let mut seeds: Vec<u64> = run.parts().iter().map(|part| part.seed).collect();
+    seeds.dedup();
+    seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+}
+
 fn how_to_reproduce(run: &RunRecord) -> String {
     format!(
         "{}\n{}",
         crate::reproduce::reproduce(run),
         wrap(&format!(
-            "This run: Linux {} from {}, configuration {}; {}; {} ({}); seed {}.",
+            "{}: Linux {} from {}, configuration {}; {}; {} ({}); seed {}.",
+            if run.joined.is_empty() { "This run" } else { "These runs" },
             run.source.kernel_version,
             run.source.origin,
             run.config.name,
             run.toolchain.cc,
             run.qemu.version,
             run.qemu.accelerator,
-            run.seed
+            seeds(run)
         ))
     )
 }

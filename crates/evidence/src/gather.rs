@@ -63,6 +63,8 @@ pub fn gather(runs: Vec<RunRecord>) -> Result<RunRecord, GatherError> {
         seen.push(run);
     }
     if seen.len() > 1 {
+        merged.joined = seen.iter().flat_map(RunRecord::parts).collect();
+        merged.commands.clear();
         merged.run_id = seen.iter().map(|run| run.run_id.as_str()).collect::<Vec<_>>().join("+");
         let first = seen.first().map(|run| run.run_id.clone()).unwrap_or_default();
         let own = seen.first().map_or(0, |run| run.cases.len());
@@ -99,10 +101,16 @@ fn compare(a: &RunRecord, b: &RunRecord) -> Result<(), GatherError> {
     };
     let qemu = |run: &RunRecord| format!("{}, {}", run.qemu.version, run.qemu.accelerator);
     let mut pairs = vec![
-        ("the lab's own version".to_owned(), tool(a), tool(b)),
         ("QEMU".to_owned(), qemu(a), qemu(b)),
-        ("the guest image".to_owned(), a.guest.hash.clone(), b.guest.hash.clone()),
+        ("fio".to_owned(), a.guest.fio.clone(), b.guest.fio.clone()),
     ];
+    // Each commit can be checked out again, and its guest with it; what is in
+    // none must at least be the same.
+    if a.tool == b.tool || a.tool.checkout().is_none() || b.tool.checkout().is_none() {
+        pairs.push(("the lab's own version".to_owned(), tool(a), tool(b)));
+        let what = "the guest image".to_owned();
+        pairs.push((what, a.guest.hash.clone(), b.guest.hash.clone()));
+    }
     pairs.extend(same::kernels(a, b));
     for scenario in &a.scenarios {
         if let Some(other) = b.scenarios.iter().find(|other| other.id == scenario.id) {
@@ -145,7 +153,6 @@ fn add(merged: &mut RunRecord, run: &RunRecord) {
         (perf @ None, more) => perf.clone_from(more),
         (Some(_), None) => {}
     }
-    merged.commands.extend(run.commands.iter().cloned());
 }
 
 fn move_files(case: &mut Case, run_id: &str) {

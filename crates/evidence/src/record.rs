@@ -37,10 +37,14 @@ pub struct RunRecord {
     pub finished: Option<String>,
     /// Seed of everything random in the run.
     pub seed: u64,
-    /// The words after `cargo xtask` that made it, as they were given; of each
-    /// run, where several were joined. Absent in older records.
+    /// The words after `cargo xtask` that made it, as they were given. Absent in
+    /// older records, and where runs were joined.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<Vec<String>>,
+    /// The runs that were joined to this one; what else the record says of how
+    /// it was made is of the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<JoinedRecord>,
     pub tool: ToolRecord,
     /// The machine it ran on.
     pub host: HostRecord,
@@ -76,6 +80,43 @@ pub enum RunStatus {
     Complete,
 }
 
+/// What one of several joined runs may have of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JoinedRecord {
+    pub run_id: String,
+    pub commands: Vec<Vec<String>>,
+    pub tool: ToolRecord,
+    pub guest: GuestRecord,
+    pub seed: u64,
+    /// RFC 3339, UTC.
+    pub started: String,
+    /// RFC 3339, UTC.
+    pub finished: Option<String>,
+}
+
+impl From<&RunRecord> for JoinedRecord {
+    fn from(run: &RunRecord) -> Self {
+        Self {
+            run_id: run.run_id.clone(),
+            commands: run.commands.clone(),
+            tool: run.tool.clone(),
+            guest: run.guest.clone(),
+            seed: run.seed,
+            started: run.started.clone(),
+            finished: run.finished.clone(),
+        }
+    }
+}
+
+impl RunRecord {
+    /// The runs that are in it: itself, where none were joined.
+    #[must_use]
+    pub fn parts(&self) -> Vec<JoinedRecord> {
+        if self.joined.is_empty() { vec![self.into()] } else { self.joined.clone() }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ToolRecord {
@@ -84,6 +125,14 @@ pub struct ToolRecord {
     pub commit: Option<String>,
     /// The checkout had uncommitted changes.
     pub dirty: bool,
+}
+
+impl ToolRecord {
+    /// The commit, if it is all there was.
+    #[must_use]
+    pub fn checkout(&self) -> Option<&str> {
+        self.commit.as_deref().filter(|_| !self.dirty)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -3,21 +3,16 @@
 
 use crate::mail::{WIDTH, wrap};
 use crate::printable::one_line;
-use crate::record::RunRecord;
+use crate::record::{JoinedRecord, RunRecord};
 use std::borrow::Cow;
 
 /// The commands word for word, one after the other, then the one that makes
 /// the evidence; with the checkout that they belong to.
 pub(crate) fn reproduce(run: &RunRecord) -> String {
-    let commit = match &run.tool.commit {
-        Some(commit) => format!("commit {}", one_line(commit)),
-        None => format!("version {}", one_line(&run.tool.version)),
-    };
-    let changed = if run.tool.dirty { ", with changes that are in no commit" } else { "" };
-    let mut text =
-        wrap(&format!("In a checkout of bcache-lab ({commit}{changed}), on Debian with Rust:"));
+    let parts = run.parts();
+    let mut text = wrap(&format!("In a {}, on Debian with Rust:", checkout(&parts)));
     text.push_str("\n\n");
-    let commands = commands(run);
+    let commands = commands(&parts);
     if commands.is_empty() {
         text.push_str(&wrap(
             "(This record is older than the field that keeps the command. Its arms, scenarios, \
@@ -31,20 +26,47 @@ pub(crate) fn reproduce(run: &RunRecord) -> String {
     text
 }
 
-/// As in [`reproduce`], each with lines that a shell joins.
-pub(crate) fn commands(run: &RunRecord) -> Vec<String> {
-    if run.commands.is_empty() {
-        return Vec::new();
+/// Where the commands belong.
+fn checkout(parts: &[JoinedRecord]) -> String {
+    let first = &parts[0].tool;
+    if parts.iter().any(|part| part.tool != *first) {
+        return "clone of bcache-lab".to_owned();
     }
+    let commit = match &first.commit {
+        Some(commit) => format!("commit {}", one_line(commit)),
+        None => format!("version {}", one_line(&first.version)),
+    };
+    let changed = if first.dirty { ", with changes that are in no commit" } else { "" };
+    format!("checkout of bcache-lab ({commit}{changed})")
+}
+
+/// As in [`reproduce`], each with lines that a shell joins. Where the runs are of
+/// several commits, each is checked out before its commands.
+fn commands(parts: &[JoinedRecord]) -> Vec<String> {
+    let count: usize = parts.iter().map(|part| part.commands.len()).sum();
+    let several = parts.iter().any(|part| part.tool != parts[0].tool);
+    let mut lines = Vec::new();
     let mut names = vec!["evidence".to_owned()];
-    for (number, words) in run.commands.iter().enumerate() {
-        names.push(match out(words) {
-            Some(folder) => folder.to_owned(),
-            None if run.commands.len() == 1 => "latest".to_owned(),
-            None => format!("RUN{}", number + 1),
-        });
+    let mut there = None;
+    for part in parts.iter().filter(|part| !part.commands.is_empty()) {
+        let commit = part.tool.checkout().filter(|_| several);
+        if let Some(commit) = commit.filter(|_| commit != there) {
+            lines.push(format!("  git checkout {}", one_line(commit)));
+            there = Some(commit);
+        }
+        for words in &part.commands {
+            names.push(match out(words) {
+                Some(folder) => folder.to_owned(),
+                None if count == 1 => "latest".to_owned(),
+                None => format!("RUN{}", names.len()),
+            });
+            lines.push(command(words));
+        }
     }
-    run.commands.iter().chain([&names]).map(|words| command(words)).collect()
+    if count > 0 {
+        lines.push(command(&names));
+    }
+    lines
 }
 
 /// `--out`, where it was given.

@@ -192,6 +192,27 @@ fn joined_runs_have_the_commands_of_each_and_whole_cells() {
     }
 }
 
+/// Each commit brings its lab and its guest: they need not be the same ones.
+#[test]
+fn runs_of_several_commits_say_which_to_check_out() {
+    let (mut one, mut other) = two();
+    one.commands = vec![vec!["run".into(), "--out".into(), "results/a".into()]];
+    other.commands = vec![vec!["perf".into()]];
+    other.tool.commit = Some("f00d".into());
+    other.guest.hash = "another".into();
+    one.tool.commit = None;
+    assert!(gather(vec![one.clone(), other.clone()]).is_err(), "no commit to check out");
+    one.tool.commit = Some("beef".into());
+    let merged = gather(vec![one, other]).unwrap();
+    let letter = cover_letter(&merged);
+    let wanted = "In a clone of bcache-lab, on Debian with Rust:\n\n  git checkout beef\n  \
+                  cargo xtask run --out results/a\n  git checkout f00d\n  cargo xtask perf\n  \
+                  cargo xtask evidence results/a RUN2\n";
+    assert!(letter.contains(wanted), "{letter}");
+    let page = report(&merged, &Exhibits::default());
+    assert!(page.contains("r: 0, commit beef; other: 0, commit f00d"), "{page}");
+}
+
 /// Instructions in one run, memory in another: one measurement; twice the same
 /// is none.
 #[test]
@@ -361,7 +382,7 @@ fn runs_of_the_same_kernels_become_one() {
 #[test]
 fn runs_that_differ_are_refused_by_name() {
     type Change = fn(&mut RunRecord);
-    let changes: [(&str, Change); 9] = [
+    let changes: [(&str, Change); 10] = [
         ("kernel source", |run| run.source.hash = "x".into()),
         ("configuration", |run| run.config.name = "x".into()),
         ("C compiler", |run| run.toolchain.cc = "x".into()),
@@ -369,6 +390,7 @@ fn runs_that_differ_are_refused_by_name() {
         ("QEMU", |run| run.qemu.version = "x".into()),
         ("lab's own version", |run| run.tool.dirty = true),
         ("guest image", |run| run.guest.hash = "x".into()),
+        ("fio", |run| run.guest.fio = "x".into()),
         ("arm rust", |run| run.arms[1].hash = "x".into()),
         ("scenario S1", |run| run.scenarios[0].hash = "x".into()),
     ];

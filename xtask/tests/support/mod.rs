@@ -30,6 +30,7 @@ pub fn record(arms: &[&str], scenarios: &[(&str, &str)], attempts: u32) -> RunRe
         finished: Some("2026-01-01T00:01:00Z".into()),
         seed: 1,
         commands: Vec::new(),
+        joined: Vec::new(),
         tool: ToolRecord { version: "0".into(), commit: None, dirty: false },
         host: HostRecord {
             os: "os".into(),

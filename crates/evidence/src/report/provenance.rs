@@ -2,13 +2,13 @@
 //! What it takes to believe the page and to do it again.
 
 use super::parts::{clean, head, laid_out, table, text};
-use crate::record::RunRecord;
+use crate::record::{JoinedRecord, RunRecord, ToolRecord};
 use crate::reproduce::reproduce;
 use maud::{Markup, html};
 
 pub(super) fn provenance(run: &RunRecord) -> Markup {
     let none = || "none".to_owned();
-    let changed = if run.tool.dirty { ", with uncommitted changes" } else { "" };
+    let parts = run.parts();
     let facts = [
         ("kernel source", format!("{} ({})", run.source.origin, run.source.hash)),
         ("configuration", format!("{} ({})", run.config.name, run.config.hash)),
@@ -16,7 +16,7 @@ pub(super) fn provenance(run: &RunRecord) -> Markup {
         ("Rust for the kernel", run.toolchain.rustc.clone().unwrap_or_else(none)),
         ("bindgen", run.toolchain.bindgen.clone().unwrap_or_else(none)),
         ("QEMU", format!("{}, accelerator {}", run.qemu.version, run.qemu.accelerator)),
-        ("guest", format!("initramfs {}, {}", run.guest.hash, run.guest.fio)),
+        ("guest", each(&parts, |p| format!("initramfs {}, {}", p.guest.hash, p.guest.fio))),
         (
             "host",
             format!(
@@ -24,16 +24,14 @@ pub(super) fn provenance(run: &RunRecord) -> Markup {
                 run.host.os, run.host.kernel, run.host.cores, run.host.cpu, run.host.memory_mib
             ),
         ),
+        ("lab", each(&parts, |part| lab(&part.tool))),
+        ("seed", each(&parts, |part| part.seed.to_string())),
         (
-            "lab",
-            format!(
-                "{}, commit {}{changed}",
-                run.tool.version,
-                run.tool.commit.clone().unwrap_or_else(none)
-            ),
+            "time",
+            each(&parts, |p| {
+                format!("{} to {}", p.started, p.finished.as_deref().unwrap_or("none"))
+            }),
         ),
-        ("seed", run.seed.to_string()),
-        ("time", format!("{} to {}", run.started, run.finished.clone().unwrap_or_else(none))),
     ];
     let arms: Vec<Vec<Markup>> = run
         .arms
@@ -56,6 +54,24 @@ pub(super) fn provenance(run: &RunRecord) -> Markup {
             (table("Scenarios", &["id", "name", "what it does", "content"], &scenarios))
         }
     }
+}
+
+fn lab(tool: &ToolRecord) -> String {
+    let changed = if tool.dirty { ", with uncommitted changes" } else { "" };
+    format!("{}, commit {}{changed}", tool.version, tool.commit.as_deref().unwrap_or("none"))
+}
+
+/// What runs that were joined have of their own: once, where it is the same.
+fn each(parts: &[JoinedRecord], of: impl Fn(&JoinedRecord) -> String) -> String {
+    let mut all: Vec<String> = parts.iter().map(of).collect();
+    let first = all[0].clone();
+    if all.iter().all(|one| *one == first) {
+        return first;
+    }
+    for (text, part) in all.iter_mut().zip(parts) {
+        *text = format!("{}: {text}", part.run_id);
+    }
+    all.join("; ")
 }
 
 fn hash(hash: &str) -> Markup {

@@ -88,12 +88,11 @@ pub fn ratio(a: &[f64], b: &[f64], seed: u64) -> Result<Ratio, PairedError> {
         return Err(PairedError::TooFew { had: pairs });
     }
     let mut means = resampled_means(&logs, seed);
-    means.sort_by(f64::total_cmp);
     let outside = expanded_tail(pairs);
     Ok(Ratio {
         ratio: mean(&logs).exp(),
-        low: quantile(&means, outside).exp(),
-        high: quantile(&means, 1.0 - outside).exp(),
+        low: quantile(&mut means, outside).exp(),
+        high: quantile(&mut means, 1.0 - outside).exp(),
         pairs,
     })
 }
@@ -195,10 +194,11 @@ fn expanded_tail(pairs: usize) -> f64 {
     Normal::standard().cdf((n / (n - 1.0)).sqrt() * student(pairs))
 }
 
-/// The smallest value with at least the share `of` at or below it.
-fn quantile(sorted: &[f64], of: f64) -> f64 {
-    let at = (of * sorted.len() as f64).ceil() as usize;
-    sorted[at.clamp(1, sorted.len()) - 1]
+/// The smallest value with at least the share `of` at or below it. Reorders them.
+fn quantile(values: &mut [f64], of: f64) -> f64 {
+    let at = (of * values.len() as f64).ceil() as usize;
+    let at = at.clamp(1, values.len()) - 1;
+    *values.select_nth_unstable_by(at, f64::total_cmp).1
 }
 
 #[cfg(test)]
@@ -256,9 +256,8 @@ mod tests {
         let eight = ratio(&A, &B, 7).unwrap();
         assert!(eight.low < 1.003_613 && eight.high > 1.016_416, "{eight:?}");
         let mut means = resampled_means(&log_ratios(&A, &B).unwrap(), 7);
-        means.sort_by(f64::total_cmp);
-        close(quantile(&means, 0.025).exp(), 1.003_613_852_527_852, 2e-4);
-        close(quantile(&means, 0.975).exp(), 1.016_415_713_448_04, 2e-4);
+        close(quantile(&mut means, 0.025).exp(), 1.003_613_852_527_852, 2e-4);
+        close(quantile(&mut means, 0.975).exp(), 1.016_415_713_448_04, 2e-4);
     }
 
     /// Counted up from 4 with `scipy.stats.t.ppf(0.975, n - 1)` and numpy's
@@ -304,9 +303,9 @@ mod tests {
 
     #[test]
     fn a_quantile_is_the_first_that_so_many_do_not_exceed() {
-        let sorted = [1.0, 2.0, 3.0, 4.0];
+        let mut values = [3.0, 1.0, 4.0, 2.0];
         for (of, wanted) in [(0.0, 1.0), (0.25, 1.0), (0.26, 2.0), (0.5, 2.0), (1.0, 4.0)] {
-            close(quantile(&sorted, of), wanted, 1e-12);
+            close(quantile(&mut values, of), wanted, 1e-12);
         }
     }
 

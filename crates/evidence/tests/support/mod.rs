@@ -67,6 +67,7 @@ pub fn record(
         finished: None,
         seed: 1,
         commands: vec![],
+        joined: Vec::new(),
         tool: ToolRecord { version: "0".into(), commit: None, dirty: false },
         host: HostRecord {
             os: String::new(),
