@@ -109,11 +109,9 @@ pub struct Expectations {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Expected {
-    /// Kinds that are no news.
-    may: Vec<Kind>,
-    /// It mends what `every` names, so nothing of that is expected.
-    #[serde(default)]
-    mends_all: bool,
+    /// Kinds that are no news, beside those of `every`; an empty list, as in a
+    /// load's [permit](crate::Permits), permits nothing, not even those.
+    may: Option<Vec<Kind>>,
     /// By scenario, kinds that a whole exploration has to find.
     #[serde(default)]
     must: BTreeMap<String, Vec<Kind>>,
@@ -139,11 +137,10 @@ impl Expectations {
     #[must_use]
     pub fn allows(&self, arm: &str, scenario: &str, kind: &Kind) -> bool {
         let expected = self.of(arm);
-        let every = |name| {
-            !expected.is_some_and(|arm| arm.mends_all)
-                && self.every.get(name).is_some_and(|kinds| kinds.contains(kind))
-        };
-        expected.is_some_and(|arm| arm.may.contains(kind)) || every("all") || every(scenario)
+        let may = expected.and_then(|arm| arm.may.as_ref());
+        let every = |name| self.every.get(name).is_some_and(|kinds| kinds.contains(kind));
+        !may.is_some_and(Vec::is_empty)
+            && (may.is_some_and(|kinds| kinds.contains(kind)) || every("all") || every(scenario))
     }
 
     /// What a whole exploration of `scenario` on `arm` has to find.
@@ -193,7 +190,7 @@ mod tests {
             must.S2 = ["stale/late-fill"]
             [arm.whole]
             may = []
-            mends_all = true
+            [arm.bare]
             [arm.default]
             may = ["diverged/unjournaled"]
         "#;
@@ -206,6 +203,7 @@ mod tests {
         let torn = Kind::Unusable(Unusable::TornSet);
         let behind = Kind::Bad(Verdict::Diverged, Some(Cause::DiskBehind));
         assert!(allows("base", &torn) && allows("mine", &torn));
+        assert!(allows("bare", &torn) && !allows("bare", &diverged));
         assert!(!allows("whole", &torn) && !expectations.allows("whole", "X3", &behind));
         assert!(expectations.allows("mine", "X3", &behind) && !allows("mine", &behind));
         assert_eq!(expectations.demands("base", "S2"), [stale]);
