@@ -86,6 +86,15 @@ fn a_merged_run_has_the_shape_of_an_unsharded_one() {
     // Again: nothing changes.
     shard(&["merge"], dir.path()).assert().success();
     assert_eq!(merged(dir.path()), whole);
+    // The command that its letter gives is a run of the same cases.
+    let [words] = &whole.commands[..] else { panic!("{:?}", whole.commands) };
+    let mut run = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    run.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    let (cases, scenarios) = (whole.cases.len(), whole.scenarios.len());
+    run.args(words).arg("--dry-run").assert().success().stdout(contains(format!(
+        "{cases} cases (2 arms x {scenarios} scenarios x 2, seed {}",
+        whole.seed
+    )));
 }
 
 #[test]
