@@ -82,10 +82,14 @@ fn write(out: &Path, run: &RunRecord, exhibits: &Exhibits) -> Result<()> {
 
 /// `--readme`.
 fn readme(check: bool) -> Result<ExitCode> {
-    if publish::readme(check)? {
-        println!("README.md is what is published");
-        return Ok(ExitCode::SUCCESS);
+    if !publish::readme(check)? {
+        println!("README.md is out of date: cargo xtask evidence --readme");
+        return Ok(ExitCode::FAILURE);
     }
-    println!("README.md is out of date: cargo xtask evidence --readme");
-    Ok(ExitCode::FAILURE)
+    if check && let Some(differ) = publish::differ(&prepare::dirs()?.repo)? {
+        println!("what is published is not of one set of kernels: {differ}");
+        return Ok(ExitCode::FAILURE);
+    }
+    println!("README.md is what is published");
+    Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@
 //! Unlike a merge of shards, the runs may have other arms, scenarios and
 //! seeds: a night of S1 beside a soak. What they share has to be the same.
 
-use crate::record::{ArmRecord, Case, RunRecord, RunStatus, ScenarioRecord, Summary};
+use crate::record::{ArmRecord, Case, JoinedFrom, RunRecord, RunStatus, ScenarioRecord, Summary};
 use crate::same::{self, Differ};
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ pub fn gather(runs: Vec<RunRecord>) -> Result<RunRecord, GatherError> {
         merged.run_id = seen.iter().map(|run| run.run_id.as_str()).collect::<Vec<_>>().join("+");
         let first = seen.first().map(|run| run.run_id.clone()).unwrap_or_default();
         let own = seen.first().map_or(0, |run| run.cases.len());
-        merged.cases.iter_mut().take(own).for_each(|case| move_files(case, &first));
+        merged.cases.iter_mut().take(own).for_each(|case| move_into(case, &first));
         order(&mut merged);
         recount(&mut merged);
     }
@@ -144,8 +144,8 @@ fn add(merged: &mut RunRecord, run: &RunRecord) {
         let cell = last.entry((case.arm.clone(), case.scenario.clone())).or_default();
         *cell += 1;
         case.attempt = *cell;
+        move_into(&mut case, &run.run_id);
         case.id = format!("{}/{}/{}", case.arm, case.scenario, case.attempt);
-        move_files(&mut case, &run.run_id);
         merged.cases.push(case);
     }
     match (&mut merged.perf, &run.perf) {
@@ -155,8 +155,11 @@ fn add(merged: &mut RunRecord, run: &RunRecord) {
     }
 }
 
-fn move_files(case: &mut Case, run_id: &str) {
+/// It remembers where it comes from.
+fn move_into(case: &mut Case, run_id: &str) {
     case.files.values_mut().for_each(|path| *path = format!("{run_id}/{path}"));
+    let from = || JoinedFrom { run: run_id.to_owned(), case: case.id.clone() };
+    case.joined_from.get_or_insert_with(from);
 }
 
 /// As a single run would have it.
@@ -168,10 +171,14 @@ fn order(merged: &mut RunRecord) {
     merged.cases.sort_by_key(|case| (case.attempt, natural(&case.scenario), rank(case)));
 }
 
-/// `S2` before `S10`.
-fn natural(id: &str) -> (String, u64) {
-    let digits = id.trim_start_matches(|c: char| !c.is_ascii_digit());
-    (id[..id.len() - digits.len()].to_owned(), digits.parse().unwrap_or(0))
+/// The order of scenarios by their ids: `S2` before `S10`, any letter before the
+/// next one, `L1` before `L1-v2`.
+#[must_use]
+pub fn natural(id: &str) -> (String, u32, String) {
+    let rest = id.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let tail = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number = rest[..rest.len() - tail.len()].parse().unwrap_or(0);
+    (id[..id.len() - rest.len()].to_owned(), number, tail.to_owned())
 }
 
 /// The cells need not be equally full: what was planned is what is there.

@@ -39,7 +39,7 @@ mod verdict;
 
 pub use cover::{cover_letter, figures};
 pub use export::{junit, kcidb, ktap};
-pub use gather::{GatherError, gather};
+pub use gather::{GatherError, gather, natural};
 pub use harness::HarnessFailure;
 pub use identity::Difference;
 pub use load::{Load, StaleSample};

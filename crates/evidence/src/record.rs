@@ -110,6 +110,14 @@ impl From<&RunRecord> for JoinedRecord {
 }
 
 impl RunRecord {
+    /// What `show` and `replay` call a case of this record.
+    pub(crate) fn origin<'a>(&'a self, case: &'a Case) -> CaseOrigin<'a> {
+        match &case.joined_from {
+            Some(from) => CaseOrigin { run: &from.run, case: &from.case },
+            None => CaseOrigin { run: &self.run_id, case: &case.id },
+        }
+    }
+
     /// The runs that are in it: itself, where none were joined.
     #[must_use]
     pub fn parts(&self) -> Vec<JoinedRecord> {
@@ -251,6 +259,23 @@ pub struct Case {
     /// What a load counted; absent in deterministic scenarios.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
+    /// Where it is to be found; absent but where runs were joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined_from: Option<JoinedFrom>,
+}
+
+/// The run that a case was joined from, and what it is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JoinedFrom {
+    pub run: String,
+    pub case: String,
+}
+
+/// Words by which the tool finds a case.
+pub(crate) struct CaseOrigin<'a> {
+    pub run: &'a str,
+    pub case: &'a str,
 }
 
 /// How a case ended. Only a verdict is a verdict.

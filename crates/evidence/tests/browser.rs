@@ -6,7 +6,7 @@
 //! `cargo test -p evidence --test browser -- --ignored`.
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 
-use evidence::{Exhibits, Lane, Row, RunRecord, Store, Timeline, Tone, report};
+use evidence::{Exhibits, Lane, Row, RunRecord, Store, Timeline, Tone, gather, report};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -83,11 +83,8 @@ fn everything() -> (RunRecord, Exhibits) {
         let path = repo.join("results/published").join(name).join("run.json");
         Store::read(&path).unwrap().unwrap()
     };
-    let (mut run, load, perf) = (read("matrix"), read("load"), read("perf"));
-    run.scenarios.extend(load.scenarios);
-    run.cases.extend(load.cases);
-    run.attempts = load.attempts;
-    run.perf = perf.perf;
+    let names = ["matrix", "load", "bypass-kinds", "perf"];
+    let mut run = gather(names.map(read).to_vec()).unwrap();
     // A few measurements stand for hundreds, all of which look alike.
     if let Some(perf) = &mut run.perf {
         perf.series.retain(|series| {
@@ -125,7 +122,6 @@ fn everything() -> (RunRecord, Exhibits) {
         exhibits.timelines.insert(case.id.clone(), line.clone());
         exhibits.consoles.insert(case.id.clone(), "bcache: register_cache()\n".repeat(40));
     }
-    run.summarise();
     (run, exhibits)
 }
 

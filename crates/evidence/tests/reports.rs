@@ -183,6 +183,12 @@ fn joined_runs_have_the_commands_of_each_and_whole_cells() {
     let text = matrix(&merged, Page::PLAIN);
     assert!(text.contains("stale* 2/2") && text.contains(" ok\n"), "{text}");
     let letter = cover_letter(&merged);
+    // A case is found in the run that it was joined from.
+    let page = report(&merged, &Exhibits::default());
+    for case in ["r base/S1/1", "other base/S1/1"] {
+        assert!(page.contains(&format!("cargo xtask replay {case}<")), "{case}");
+    }
+    assert!(!page.contains("replay r+other"));
     for line in [
         "  cargo xtask run --arm 'mine=a b.patch'\n",
         "  cargo xtask run --full\n",

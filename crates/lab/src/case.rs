@@ -109,6 +109,7 @@ pub fn run_case(
         took_ms: 0,
         files: BTreeMap::new(),
         load: None,
+        joined_from: None,
     };
     for (key, path) in [("logs", &logs), ("events", &events)] {
         case.files.insert(key.to_owned(), path.to_string_lossy().into_owned());

@@ -5,6 +5,7 @@ use crate::error::ScenarioError;
 use crate::load::{self, JobText};
 use crate::scenario::Scenario;
 use crate::staged;
+use evidence::natural;
 use std::path::{Path, PathBuf};
 
 /// Reads every scenario below `dir`, sorted by id.
@@ -41,14 +42,6 @@ pub fn load(path: &Path) -> Result<Scenario, ScenarioError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| ScenarioError::Read { path: path.to_owned(), source })?;
     parse(path, &text)
-}
-
-/// `S2` before `S10`, any letter before the next one, `L1` before `L1-v2`.
-fn natural(id: &str) -> (String, u32, String) {
-    let rest = id.trim_start_matches(|c: char| !c.is_ascii_digit());
-    let tail = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-    let number = rest[..rest.len() - tail.len()].parse().unwrap_or(0);
-    (id[..id.len() - rest.len()].to_owned(), number, tail.to_owned())
 }
 
 /// Parses one scenario; `path` is only for messages.

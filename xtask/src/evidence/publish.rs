@@ -6,7 +6,7 @@ use crate::files;
 use crate::replay;
 use crate::runs::{self, StoredRun};
 use crate::{exit, prepare};
-use ::evidence::{Case, Exhibits, Outcome, Published, RunRecord, Tone, Verdict};
+use ::evidence::{Case, Differ, Exhibits, Outcome, Published, RunRecord, Tone, Verdict};
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -187,6 +187,19 @@ fn renew(repo: &Path, check: bool) -> Result<bool> {
     Ok(files.is_empty() || !check)
 }
 
+/// Two published runs that are not of the same kernels, if there are any: their
+/// figures stand side by side.
+pub fn differ(repo: &Path) -> Result<Option<Differ>> {
+    let folder = repo.join("results/published");
+    let mut found = Vec::new();
+    for entry in folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))? {
+        let dir = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
+        found.push(runs::find(repo, &dir.to_string_lossy())?.record);
+    }
+    found.sort_by(|a, b| a.run_id.cmp(&b.run_id));
+    Ok(::evidence::same_kernels(&found.iter().collect::<Vec<_>>()).err())
+}
+
 fn is_without_block(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(::evidence::ReadmeError::NoBlock))
 }
@@ -274,6 +287,25 @@ mod tests {
         assert!(renew(repo.path(), false).unwrap() && renew(repo.path(), true).unwrap());
         let text = std::fs::read_to_string(&more).unwrap();
         assert!(text.contains("(../results/published/cost/memory.svg)"), "{text}");
+    }
+
+    #[test]
+    fn what_is_published_of_different_kernels_is_found() {
+        let repo = tempfile::tempdir().unwrap();
+        let here = prepare::dirs().unwrap().repo.join("results/published/matrix/run.json");
+        let mut record = ::evidence::Store::read(&here).unwrap().unwrap();
+        let mut publish = |name: &str, change: &dyn Fn(&mut RunRecord)| {
+            record.run_id = name.to_owned();
+            change(&mut record);
+            let text = serde_json::to_string(&record).unwrap();
+            let file = repo.path().join("results/published").join(name).join("run.json");
+            files::replace(&file, &text).unwrap();
+            differ(repo.path()).unwrap().map(|differ| differ.to_string())
+        };
+        assert_eq!(publish("a", &|_| ()), None);
+        assert_eq!(publish("b", &|run| run.seed += 1), None);
+        let why = publish("c", &|run| run.arms[0].vmlinux = Some("another".into())).unwrap();
+        assert!(why.contains("runs a and c") && why.contains("the kernel of arm base"), "{why}");
     }
 
     #[test]

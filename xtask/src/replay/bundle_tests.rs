@@ -52,6 +52,7 @@ fn good() -> Bundle {
             took_ms: 1,
             files: BTreeMap::new(),
             load: None,
+            joined_from: None,
         },
         scenario: scenario.unwrap(),
         job: None,

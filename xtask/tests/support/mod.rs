@@ -95,5 +95,6 @@ pub fn case(id: &str, verdict: Verdict) -> Case {
             ("logs".to_owned(), logs),
         ]),
         load: None,
+        joined_from: None,
     }
 }

@@ -14,9 +14,14 @@ pub(super) fn cases(run: &RunRecord, exhibits: &Exhibits) -> Option<Markup> {
         html! {
             @for (scenario, of) in run.scenarios.iter().map(|s| (s, of(&s.id))) {
                 @if !of.is_empty() {
-                    h3 { (clean(&scenario.id)) " " (clean(&scenario.name)) }
-                    p { (clean(&scenario.title)) }
-                    @for case in of { (one(run, case, exhibits)) }
+                    // What wants a look is not folded away.
+                    details open[of.iter().any(|case| Look::of(case) > Look::Expected)] {
+                        summary {
+                            h3 { (clean(&scenario.id)) " " (clean(&scenario.name)) }
+                            " " small { (clean(&scenario.title)) }
+                        }
+                        @for case in of { (one(run, case, exhibits)) }
+                    }
                 }
             }
         }
@@ -26,6 +31,7 @@ pub(super) fn cases(run: &RunRecord, exhibits: &Exhibits) -> Option<Markup> {
 fn one(run: &RunRecord, case: &Case, exhibits: &Exhibits) -> Markup {
     let look = Look::of(case).class();
     let seconds = format!("{:.1} s", case.took_ms as f64 / 1e3);
+    let origin = run.origin(case);
     html! {
         details {
             summary {
@@ -59,7 +65,7 @@ fn one(run: &RunRecord, case: &Case, exhibits: &Exhibits) -> Markup {
             } @else if case.files.contains_key("events") {
                 p.words {
                     "Event by event: "
-                    code { "cargo xtask show " (clean(&run.run_id)) " " (clean(&case.id)) }
+                    code { "cargo xtask show " (clean(origin.run)) " " (clean(origin.case)) }
                 }
             }
             @if !case.observations.is_empty() {
@@ -81,7 +87,7 @@ fn one(run: &RunRecord, case: &Case, exhibits: &Exhibits) -> Markup {
                     }
                 }
                 dt { "again" }
-                dd { code { "cargo xtask replay " (clean(&run.run_id)) " " (clean(&case.id)) } }
+                dd { code { "cargo xtask replay " (clean(origin.run)) " " (clean(origin.case)) } }
             }
             }
         }

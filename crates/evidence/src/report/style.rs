@@ -48,7 +48,7 @@ details{background:var(--card);border:1px solid var(--line);border-radius:8px;ma
 padding:.15rem .8rem;content-visibility:auto;contain-intrinsic-size:auto 2.6rem}
 details[open]{padding-bottom:.8rem}.case{scroll-margin-top:4rem}details:has(>.case:target){outline:2px solid var(--a)}
 .scroll:focus-visible,pre:focus-visible,a:focus-visible,summary:focus-visible{outline:2px solid var(--a);outline-offset:2px}
-summary{cursor:pointer;padding:.35rem 0}summary small{color:var(--dim)}
+summary{cursor:pointer;padding:.35rem 0}summary small{color:var(--dim)}summary h3{display:inline}
 ul{padding-left:1.3rem;margin:.3rem 0}li{overflow-wrap:anywhere}
 .proofs{list-style:none;padding:0}.proofs li{padding:.1rem 0 .3rem 1.5rem;position:relative}
 .proofs li:before{position:absolute;left:.2rem;content:'✓';color:var(--ok)}

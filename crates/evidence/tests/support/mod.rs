@@ -27,6 +27,7 @@ pub fn case(arm: &str, scenario: &str, expected: Verdict, outcome: Outcome) -> C
         took_ms: 1,
         files: BTreeMap::new(),
         load: None,
+        joined_from: None,
     }
 }
 
