@@ -147,12 +147,16 @@ impl Builder {
         let own_rust = error
             .lines()
             .any(|line| line.trim_start().starts_with("--> ") && line.contains("rust/"));
-        if let (true, Some(rustc), Some(bindgen)) = (own_rust, &versions.rustc, &versions.bindgen) {
+        if let (true, Some(rustc), Some(bindgen), Some(libclang)) =
+            (own_rust, &versions.rustc, &versions.bindgen, self.tools.libclang())
+        {
             return format!(
-                "\nIs the toolchain too new for Linux {}? It was {rustc} with {bindgen}. An older \
-                 one can be named with --make RUSTC=PATH and --make BINDGEN=PATH; arms without \
-                 Rust also build with a --config-fragment that says CONFIG_RUST=n.",
-                self.source.provenance.kernel
+                "\nIs the toolchain too new for Linux {}? It was {rustc} with {bindgen}, which reads \
+                 C by the libclang in {}. Others can be named with --make RUSTC=PATH, --make \
+                 BINDGEN=PATH and LIBCLANG_PATH=DIR in the environment; arms without Rust also \
+                 build with a --config-fragment that says CONFIG_RUST=n.",
+                self.source.provenance.kernel,
+                libclang.display()
             );
         }
         if error.contains("Killed signal")

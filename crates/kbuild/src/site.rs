@@ -59,6 +59,13 @@ pub struct Order<'a> {
     pub cancel: &'a Cancel,
 }
 
+/// What bindgen makes of the kernel's headers (rust/Makefile).
+const GENERATED: [&str; 3] = [
+    "rust/bindings/bindings_generated.rs",
+    "rust/bindings/bindings_helpers_generated.rs",
+    "rust/uapi/uapi_generated.rs",
+];
+
 /// A source made what the order says, and its object tree; the caller holds
 /// the source's lock.
 pub struct Site<'a> {
@@ -139,6 +146,7 @@ impl<'a> Site<'a> {
     /// [`BuildError::Config`] for options that did not take, a full disk.
     pub fn configure(&self) -> Result<Option<Outcome>, BuildError> {
         let io = |error| BuildError::io(&self.objects.dir)(error);
+        self.forget_bindings().map_err(io)?;
         let requests = config::text(self.order.requests);
         let state = self.state(&requests);
         let dot_config = self.product(".config");
@@ -159,6 +167,27 @@ impl<'a> Site<'a> {
         verified.map_err(|error| self.without_rust(error))?;
         self.objects.set_note("configured", &state).map_err(io)?;
         Ok(None)
+    }
+
+    /// Removes what bindgen has written by another libclang than this one: no
+    /// command of make's names it, so make would keep it.
+    fn forget_bindings(&self) -> io::Result<()> {
+        let Some(dir) = self.order.tools.libclang() else { return Ok(()) };
+        let dir = dir.display().to_string();
+        match self.objects.note("libclang") {
+            Some(last) if last == dir => return Ok(()),
+            // Of a tree that is older than the note nothing is known but that it was built.
+            None => {}
+            Some(_) => {
+                for file in GENERATED {
+                    match fs::remove_file(self.product(file)) {
+                        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        self.objects.set_note("libclang", &dir)
     }
 
     /// Where it is Rust that the source does not take, the source's own words

@@ -133,7 +133,8 @@ impl Tools {
         let mut versions = Toolchain { cc, rustc: None, bindgen: None };
         let rust = if let Some(source) = rust {
             let (rustc, bindgen) = rust_for(&host, dirs, source, vars)?;
-            let libclang = find_libclang(&host).ok_or_else(|| missing("libclang"))?;
+            let reader = numbers(&bindgen.version).unwrap_or(MIN_BINDGEN);
+            let libclang = find_libclang(&host, reader).ok_or_else(|| missing("libclang"))?;
             versions.rustc = Some(rustc.version.clone());
             versions.bindgen = Some(bindgen.version.clone());
             Some((rustc, bindgen, libclang))
@@ -298,23 +299,41 @@ fn bindgen_candidates(host: &Host, dirs: &Dirs) -> Vec<PathBuf> {
     own.into_iter().chain(installed).collect()
 }
 
-/// The directory of the newest libclang.
-pub(crate) fn find_libclang(host: &Host) -> Option<PathBuf> {
-    let own = host.libclang().map(Path::to_path_buf);
+/// The directory that the environment names, or that of the newest libclang that
+/// this bindgen can read.
+pub(crate) fn find_libclang(host: &Host, bindgen: [u32; 3]) -> Option<PathBuf> {
+    let own = host.libclang().map(Path::to_path_buf).filter(|dir| libclang(dir).is_some());
     let llvms = host.llvms();
     let releases = llvms.iter().flat_map(|dir| [dir.join("lib"), dir.join("lib64")]);
     let system = ["/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib"].map(|dir| host.file(dir));
-    own.into_iter().chain(releases).chain(system).find(|dir| has_libclang(dir))
+    let fits = |dir: &PathBuf| libclang(dir).is_some_and(|major| reads(bindgen, major));
+    own.or_else(|| releases.chain(system).find(fits))
 }
 
-fn has_libclang(dir: &Path) -> bool {
-    dir.read_dir().is_ok_and(|entries| {
-        entries.flatten().any(|entry| {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            name.starts_with("libclang.so") || name.starts_with("libclang-") && name.contains(".so")
-        })
-    })
+/// Whether a bindgen can read what this release of libclang tells it. What
+/// libclang 22 changed, bindgen 0.72.1 was the first to follow; an older one makes
+/// structs without fields of it, and says nothing (rust-bindgen issue 3264).
+pub(crate) fn reads(bindgen: [u32; 3], libclang_major: u32) -> bool {
+    libclang_major < 22 || bindgen >= [0, 72, 1]
+}
+
+/// The newest release of libclang in a directory; 0 where its name does not say.
+fn libclang(dir: &Path) -> Option<u32> {
+    let names = dir.read_dir().ok()?.flatten().map(|entry| entry.file_name());
+    let majors = names.filter_map(|name| {
+        let name = name.to_string_lossy().into_owned();
+        let rest = name.strip_prefix("libclang")?;
+        let (release, version) = rest.split_once(".so")?;
+        // libclang-22.so.1 and libclang.so.22.1
+        let said = match release.strip_prefix('-') {
+            Some(release) => release,
+            None if release.is_empty() => version.trim_start_matches('.'),
+            None => return None,
+        };
+        let digits = said.split('.').next().unwrap_or_default();
+        if digits.is_empty() { Some(0) } else { digits.parse().ok() }
+    });
+    majors.max()
 }
 
 /// The whole version line, when the version in it is at least `least`.

@@ -11,7 +11,7 @@ use std::process::Command;
 
 /// Tried with the kernels and compilers of kernel-notes; with `--locked` its
 /// dependencies are those of its release.
-const VERSION: &str = "0.73.2";
+pub(super) const VERSION: &str = "0.73.2";
 
 /// Crates that it is made of, for the progress.
 const CRATES: u64 = 60;

@@ -8,7 +8,7 @@ use super::packages::{candidate, installed, lists_are_empty, newest};
 use super::scope::Scope;
 use crate::toolchain::{
     LIBCLANG_MAJORS, MIN_BINDGEN, MIN_CLANG, MIN_RUSTC, find_bindgen, find_libclang, find_llvm,
-    find_rustc, numbers, version,
+    find_rustc, numbers, reads, version,
 };
 use crate::{Dirs, Host};
 use proc::{first_line, shell};
@@ -145,21 +145,23 @@ fn look(host: &Host, os: Option<&Os>, dirs: &Dirs, need: &Need) -> Item {
             place.map(|path| (path, String::new()))
         }
         Probe::Rustc => find_rustc(host).map(|rustc| (rustc.path, rustc.version)),
-        Probe::Libclang => find_libclang(host).map(|dir| (dir, String::new())),
+        Probe::Libclang => {
+            find_libclang(host, bindgen_to_be(host, dirs)).map(|dir| (dir, String::new()))
+        }
         Probe::Bindgen => find_bindgen(host, dirs).map(|tool| (tool.path, tool.version)),
         Probe::Llvm => find_llvm(host),
         Probe::Python(module) => python_module(host, module).map(|file| (file, String::new())),
     };
     let state = match found {
         Some((path, version)) => State::Found { path, version },
-        None => State::Missing(fix(host, os, need)),
+        None => State::Missing(fix(host, os, dirs, need)),
     };
     Item { name: need.name, purpose: need.purpose, state }
 }
 
 /// The packages by the host's own names. apt knows best, where it knows
 /// anything.
-fn fix(host: &Host, os: Option<&Os>, need: &Need) -> Fix {
+fn fix(host: &Host, os: Option<&Os>, dirs: &Dirs, need: &Need) -> Fix {
     let Some(os) = os else {
         return Fix::ByHand(format!("as Debian's package {}", debian_name(need)));
     };
@@ -169,7 +171,7 @@ fn fix(host: &Host, os: Option<&Os>, need: &Need) -> Fix {
     }
     match need.probe {
         Probe::Rustc => rust_fix(),
-        Probe::Libclang => libclang_fix().unwrap_or(usual),
+        Probe::Libclang => libclang_fix(bindgen_to_be(host, dirs)).unwrap_or(usual),
         Probe::Bindgen => bindgen_fix(),
         Probe::Llvm => llvm_fix().unwrap_or(usual),
         _ => usual,
@@ -214,10 +216,19 @@ fn rust_fix() -> Fix {
     }
 }
 
-fn libclang_fix() -> Option<Fix> {
-    let packages = LIBCLANG_MAJORS.iter().map(|major| format!("libclang1-{major}"));
-    packages
-        .into_iter()
+/// The version of the bindgen that there is, or that set-up would bring.
+fn bindgen_to_be(host: &Host, dirs: &Dirs) -> [u32; 3] {
+    let there = find_bindgen(host, dirs).and_then(|tool| numbers(&tool.version));
+    there
+        .or_else(|| numbers(&candidate("bindgen")?).filter(|version| *version >= MIN_BINDGEN))
+        .or_else(|| numbers(bindgen::VERSION))
+        .unwrap_or(MIN_BINDGEN)
+}
+
+fn libclang_fix(bindgen: [u32; 3]) -> Option<Fix> {
+    let readable = LIBCLANG_MAJORS.into_iter().filter(|&major| reads(bindgen, major));
+    readable
+        .map(|major| format!("libclang1-{major}"))
         .find(|package| candidate(package).is_some())
         .map(|p| Fix::Packages(vec![p]))
 }

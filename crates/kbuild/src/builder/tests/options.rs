@@ -185,3 +185,28 @@ fn a_compiler_that_is_too_new_and_one_that_was_killed_are_suspected() {
     let killed = fails("echo 'gcc: fatal error: Killed signal terminated program cc1'");
     assert!(killed.contains("SIGKILL") && killed.contains("memory"), "{killed}");
 }
+
+/// No command of make's names the libclang that bindgen has read the headers by.
+#[test]
+fn what_another_libclang_has_read_is_read_again() {
+    let fixture = Fixture::new();
+    fixture.rust("1.90.0");
+    fixture.put("linux/Kconfig", "config RUST\n\tbool \"r\"\n");
+    let own = fixture.toolchain();
+    let builder = fixture.with("", &[&own[0], &own[1]]).unwrap();
+    let built = |arm: &str| {
+        fixture.arm(arm, Some(arm));
+        fixture.build(&builder, arm).unwrap();
+    };
+    built("first");
+    let entry = fs::read_dir(fixture.dirs.objects()).unwrap().next().unwrap().unwrap();
+    let tree = entry.path().join("tree");
+    let bindings = tree.join("rust/bindings/bindings_generated.rs");
+    fs::create_dir_all(bindings.parent().unwrap()).unwrap();
+    fs::write(&bindings, "").unwrap();
+    built("second");
+    assert!(bindings.exists(), "the same libclang");
+    fs::write(tree.join(".lab-libclang"), "elsewhere").unwrap();
+    built("third");
+    assert!(!bindings.exists(), "another libclang");
+}

@@ -143,6 +143,12 @@ fn tools_are_taken_where_they_are() {
     assert_eq!(root.found("libclang").unwrap(), Path::new("usr/lib64"));
     root.put("usr/lib64/llvm20/lib/libclang.so.20", "", 0o644);
     assert_eq!(root.found("libclang").unwrap(), Path::new("usr/lib64/llvm20/lib"));
+    // The newest is not taken by a bindgen that cannot read it.
+    root.put("usr/lib/llvm-22/lib/libclang-22.so.1", "", 0o644);
+    root.program("usr/bin/bindgen", "bindgen 0.71.1");
+    assert_eq!(root.found("libclang").unwrap(), Path::new("usr/lib64/llvm20/lib"));
+    root.program("usr/bin/bindgen", "bindgen 0.72.1");
+    assert_eq!(root.found("libclang").unwrap(), Path::new("usr/lib/llvm-22/lib"));
     root.put("usr/lib64/libc.a", "", 0o644);
     assert_eq!(root.found("libc, static").unwrap(), Path::new("usr/lib64/libc.a"));
 }
