@@ -375,3 +375,20 @@ fn a_cache_that_make_cannot_work_in_is_refused_before_unpacking() {
         assert!(!cache.exists());
     }
 }
+
+/// README shows what the first command plays, of the scenarios and arms of today.
+#[test]
+fn readme_shows_what_a_run_without_options_plays() {
+    let out = xtask().args(["run", "--dry-run"]).assert().success().get_output().clone();
+    let plan = String::from_utf8(out.stdout).unwrap();
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, block) = readme.split_once("<!-- published: matrix").unwrap();
+    let shown = block.lines().find_map(|line| line.split_once(" cases on Linux")).unwrap().0;
+    let planned = plan.lines().find_map(|line| line.split_once(" cases (")).unwrap();
+    assert_eq!(planned.0, shown, "{plan}");
+    let (_, ids) = planned.1.split_once("seed 1: ").unwrap();
+    for id in ids.trim_end_matches(')').split(' ') {
+        assert!(block.lines().any(|line| line.starts_with(&format!("{id} "))), "{id}");
+    }
+}
