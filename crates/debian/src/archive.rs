@@ -13,12 +13,13 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 use xshell::cmd;
 
-/// Debian 13's suites, with their mirror; of two that have a package, the
-/// earlier one's is taken.
-const SUITES: [(&str, &str); 3] = [
+/// Debian 13's suites, then Debian 12's, with their mirror; of two that have a
+/// package, the earlier one's is taken, if the mirror has its files.
+const SUITES: [(&str, &str); 4] = [
     ("trixie-security", "https://deb.debian.org/debian-security"),
     ("trixie", "https://deb.debian.org/debian"),
     ("trixie-backports", "https://deb.debian.org/debian"),
+    ("bookworm", "https://deb.debian.org/debian"),
 ];
 
 const FRESH: Duration = Duration::from_secs(24 * 3600);
@@ -77,7 +78,8 @@ impl<'a> Archive<'a> {
 
     pub(crate) fn candidate(&self, package: &str) -> Result<String, AptError> {
         let found = self.find(Kind::Binary, package)?;
-        Ok(found.field("Version").unwrap_or_default().to_owned())
+        let version = found.first().and_then(|found| found.field("Version"));
+        Ok(version.unwrap_or_default().to_owned())
     }
 
     pub(crate) fn names(&self, prefix: &str) -> Result<Vec<String>, AptError> {
@@ -92,9 +94,12 @@ impl<'a> Archive<'a> {
     }
 
     pub(crate) fn download(&self, package: &str, into: &Path) -> Result<PathBuf, AptError> {
-        let found = self.find(Kind::Binary, package)?;
-        let file = found.field("Filename").unwrap_or_default();
         fs::create_dir_all(into).map_err(AptError::io(into))?;
+        self.first_there(Kind::Binary, package, |found| self.binary(package, found, into))
+    }
+
+    fn binary(&self, package: &str, found: &Found, into: &Path) -> Result<PathBuf, AptError> {
+        let file = found.field("Filename").unwrap_or_default();
         let to = into.join(file.rsplit('/').next().unwrap_or_default());
         let sum = found.field("SHA256").unwrap_or_default();
         let size = found.field("Size").and_then(|size| size.parse().ok());
@@ -104,9 +109,15 @@ impl<'a> Archive<'a> {
     }
 
     pub(crate) fn source(&self, package: &str, into: &Path) -> Result<SourceDir, AptError> {
-        let found = self.find(Kind::Source, package)?;
         let files = into.join("debian-source");
         fs::create_dir_all(&files).map_err(AptError::io(&files))?;
+        self.first_there(Kind::Source, package, |found| self.sources(package, found, &files))?;
+        unpack_source(&files, into, self.on_event, self.cancel)
+    }
+
+    /// The files of a source package, and nothing else, into a folder.
+    fn sources(&self, package: &str, found: &Found, files: &Path) -> Result<(), AptError> {
+        remove_files(files).map_err(AptError::io(files))?;
         let place = format!("{}/{}", found.mirror, found.field("Directory").unwrap_or_default());
         let listed = found.stanza.lines().skip_while(|line| *line != "Checksums-Sha256:").skip(1);
         for line in listed.take_while(|line| line.starts_with(' ')) {
@@ -118,11 +129,34 @@ impl<'a> Archive<'a> {
                 self.check(package, &to, sum)?;
             }
         }
-        unpack_source(&files, into, self.on_event, self.cancel)
+        Ok(())
     }
 
-    /// `NAME`, `NAME=VERSION` or `NAME/SUITE`, as for apt.
-    fn find(&self, kind: Kind, package: &str) -> Result<Found, AptError> {
+    /// Takes a package out of the first suite whose mirror has its files: a list may
+    /// name a version that the mirror lacks.
+    fn first_there<T>(
+        &self,
+        kind: Kind,
+        package: &str,
+        take: impl Fn(&Found) -> Result<T, AptError>,
+    ) -> Result<T, AptError> {
+        let mut found = self.find(kind, package)?.into_iter();
+        let mut error = None;
+        for found in &mut found {
+            match take(&found) {
+                Err(AptError::Failed { what, tail }) => {
+                    (self.on_event)(Event::Notice(format!("{package}: {what}: {tail}")));
+                    error.get_or_insert(AptError::Failed { what, tail });
+                }
+                done => return done,
+            }
+        }
+        Err(error.unwrap_or_else(|| failed(package, "no suite has it".into())))
+    }
+
+    /// `NAME`, `NAME=VERSION` or `NAME/SUITE`, as for apt: of each suite that has it.
+    fn find(&self, kind: Kind, package: &str) -> Result<Vec<Found>, AptError> {
+        let mut found = Vec::new();
         let name = package.split(['=', '/']).next().unwrap_or_default();
         let version = package.split_once('=').map(|(_, version)| version);
         let wanted = package.split_once('/').map(|(_, suite)| suite);
@@ -135,9 +169,11 @@ impl<'a> Archive<'a> {
                 field(stanza, "Package") == Some(name)
                     && version.is_none_or(|version| field(stanza, "Version") == Some(version))
             };
-            if let Some(stanza) = list.split("\n\n").find(fits) {
-                return Ok(Found { mirror: mirror.clone(), stanza: stanza.to_owned() });
-            }
+            let stanza = list.split("\n\n").find(fits).map(str::to_owned);
+            found.extend(stanza.map(|stanza| Found { mirror: mirror.clone(), stanza }));
+        }
+        if !found.is_empty() {
+            return Ok(found);
         }
         let suites: Vec<&str> = self.suites.iter().map(|(suite, _)| suite.as_str()).collect();
         let (package, suites) = (package.to_owned(), suites.join(", "));
@@ -297,6 +333,13 @@ fn is_past(date: &str) -> bool {
     let zone = date.replace("UTC", "+0000");
     let end = jiff::fmt::rfc2822::parse(&zone).map(|end| end.timestamp());
     end.map_or(true, |end| end < jiff::Timestamp::now())
+}
+
+fn remove_files(dir: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        fs::remove_file(entry?.path())?;
+    }
+    Ok(())
 }
 
 /// Calls `tell` the first time only.

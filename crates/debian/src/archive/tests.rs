@@ -141,6 +141,26 @@ fn what_debian_did_not_sign_is_refused() {
     refused("another package", "keys.gpg");
 }
 
+/// A list may name what its mirror lacks; another suite's may have it.
+#[test]
+fn what_a_mirror_lacks_is_taken_from_the_next_suite() {
+    let Some(mirror) = Mirror::new() else { return };
+    let dir = mirror.dir.path();
+    sh(dir, "cp -r m next && rm m/pool/*");
+    let into = dir.join("into");
+    let lacks = mirror.ask("keys.gpg", |archive| archive.download("tool", &into)).unwrap_err();
+    assert!(matches!(lacks, AptError::Failed { .. }), "{lacks}");
+    let cancel = Cancel::new();
+    let told = std::cell::RefCell::new(Vec::new());
+    let tell = |event: Event| told.borrow_mut().push(format!("{event:?}"));
+    let mut archive = Archive::open(&dir.join("cache"), &tell, &cancel).unwrap();
+    let url = |name: &str| format!("file://{}", dir.join(name).display());
+    archive.set("lab", &url("m"), &dir.join("keys.gpg"));
+    archive.suites.push(("lab".into(), url("next")));
+    assert!(archive.download("tool", &into).unwrap().exists());
+    assert!(told.borrow().iter().any(|notice| notice.contains("m/pool/tool_1")), "{told:?}");
+}
+
 #[test]
 fn no_network_is_said_as_such() {
     let Some(mirror) = Mirror::new() else { return };
