@@ -159,10 +159,8 @@ impl Builder {
                 libclang.display()
             );
         }
-        if error.contains("Killed signal")
-            || error.contains("signal 9")
-            || error.contains("SIGKILL")
-        {
+        // gcc's words for its parts, the shell's for a program, make's for a shell (128 + 9).
+        if ["Killed signal", "signal 9", "SIGKILL", "Error 137"].iter().any(|w| error.contains(w)) {
             return "\nA compiler got SIGKILL, which the kernel sends where memory is short (a \
                     container's limit counts): give it more, or fewer processors."
                 .to_owned();
