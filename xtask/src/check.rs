@@ -33,7 +33,12 @@ pub fn main(args: &CheckArgs) -> Result<ExitCode> {
     let mut arms: BTreeSet<String> = args.arms.iter().cloned().collect();
     arms.extend(prepare::all_arms(&dirs)?.into_iter().map(|arm| arm.name));
 
-    let found = scenario::check(&files, &shipped, &arms);
+    let mut found = scenario::check(&files, &shipped, &arms);
+    // As a reader goes through the file.
+    found.sort_by_key(|error| match error {
+        ScenarioError::Syntax { path, line, .. } => (path.clone(), *line),
+        ScenarioError::Read { path, .. } => (path.clone(), 0),
+    });
     if args.json {
         let value = |error: &ScenarioError| match error {
             ScenarioError::Syntax { path, line, message } => {
@@ -55,8 +60,8 @@ pub fn main(args: &CheckArgs) -> Result<ExitCode> {
         }
     }
     match found.len() {
-        0 => println!("{} scenarios, nothing wrong", files.len()),
-        count => println!("{count} mistakes in {} scenarios", files.len()),
+        0 => println!("nothing wrong; scenarios looked at: {}", files.len()),
+        count => println!("mistakes: {count}; scenarios looked at: {}", files.len()),
     }
     Ok(code(&found))
 }

@@ -108,12 +108,15 @@ pub fn choose_scenarios(folders: &[PathBuf], wanted: &[String]) -> Result<Vec<Sc
         all.retain(|s| s.path.file_name() != read.path.file_name() && s.id != read.id);
         all.push(read);
     }
-    let known: Vec<String> = all.iter().map(|s| format!("{} ({})", s.id, s.name)).collect();
     for name in wanted {
         if !all.iter().any(|scenario| is_named(scenario, name)) {
             let words = all.iter().flat_map(|s| [s.id.as_str(), s.name.as_str()]);
-            let (near, known) = (near::suggestion(name, words), known.join(", "));
-            return Err(exit::usage(format!("no scenario {name:?}{near}; there are {known}")));
+            let near = near::suggestion(name, words);
+            let ids: Vec<&str> = all.iter().map(|s| s.id.as_str()).collect();
+            let known =
+                if near.is_empty() { format!("; there are {}", ids.join(", ")) } else { near };
+            let text = format!("no scenario {name:?}{known} (`cargo xtask list`)");
+            return Err(exit::usage(text));
         }
     }
     Ok(all
@@ -195,7 +198,7 @@ pub fn table(record: &RunRecord, out: &Path) {
     explain(&record.cases);
     let s = &record.summary;
     println!(
-        "{} cases planned: {} as expected, {} contradict, {} inconclusive, {} harness failures{}",
+        "{} cases: {} as expected, {} contradict, {} inconclusive, {} harness failures{}",
         s.planned,
         s.as_expected,
         s.contradictions,

@@ -23,7 +23,12 @@ fn a_new_scenario_passes_and_a_wrong_one_is_told_with_its_lines() {
     let new = ["new", "scenario", "my-race", "--dir"];
     xtask().args(new).arg(dir.path()).assert().success().stdout(contains("scenario U1"));
     let path = dir.path().join("my-race.toml");
-    xtask().arg("check").arg(&path).assert().success().stdout(contains("1 scenarios"));
+    xtask()
+        .arg("check")
+        .arg(&path)
+        .assert()
+        .success()
+        .stdout(contains("nothing wrong; scenarios looked at: 1\n"));
     // Never written over.
     xtask().args(new).arg(dir.path()).assert().code(2).stderr(contains("my-race.toml"));
 
@@ -38,8 +43,8 @@ fn a_new_scenario_passes_and_a_wrong_one_is_told_with_its_lines() {
     out.stdout(contains(format!("my-race.toml:{}: id \"S1\" is that of", line("id"))))
         .stdout(contains("no version \"C\" is written before; A, B is"))
         .stdout(contains(format!("my-race.toml:{}: [expect] names no arm", line("base"))))
-        .stdout(contains("3 mistakes in 1 scenarios"));
-    xtask().args(["check", "--arm", "bass"]).arg(&path).assert().stdout(contains("2 mistakes"));
+        .stdout(contains("mistakes: 3; scenarios looked at: 1"));
+    xtask().args(["check", "--arm", "bass"]).arg(&path).assert().stdout(contains("mistakes: 2;"));
 }
 
 #[test]
