@@ -73,12 +73,15 @@ impl Written {
                     return Self::Journal { seq, last_seq, keys };
                 }
                 Format::Node(node) => return Self::Set { keys: node.keys },
-                Format::Priorities { .. } => return Self::Priorities,
+                // Data in the next bucket may be merged behind them, in one request.
+                Format::Priorities { .. } if stamps(sector, payload).is_empty() => {
+                    return Self::Priorities;
+                }
                 Format::Superblock(_) => return Self::Superblock,
-                Format::Other => {}
+                Format::Priorities { .. } | Format::Other => {}
             }
         }
-        let stamps = stamps(if sector == ANYWHERE { 0 } else { sector }, payload);
+        let stamps = stamps(sector, payload);
         if disk == Disk::Hdd && sector < DATA_OFFSET && stamps.is_empty() {
             return Self::Superblock;
         }
@@ -94,8 +97,15 @@ impl Written {
     }
 }
 
+/// Whether a payload for the SSD begins with priorities, whatever comes behind.
+#[must_use]
+pub fn begins_with_priorities(payload: &[u8]) -> bool {
+    matches!(recognise(SET_MAGIC, ANYWHERE, payload), Format::Priorities { .. })
+}
+
 /// The stamped sectors of a payload that goes to `sector`.
 fn stamps(sector: u64, payload: &[u8]) -> Vec<Stamped> {
+    let sector = if sector == ANYWHERE { 0 } else { sector };
     let mut found: Vec<Stamped> = Vec::new();
     for (bytes, place) in payload.chunks_exact(SECTOR).zip(sector..) {
         // No stamp is at home there.
@@ -209,4 +219,26 @@ pub fn on_backing(block: Extent) -> Range<u64> {
 #[must_use]
 pub fn on_bcache(sectors: Range<u64>) -> Range<u64> {
     sectors.start.saturating_sub(DATA_OFFSET)..sectors.end.saturating_sub(DATA_OFFSET)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::Stamp;
+
+    /// Seen once in 252 cases: the block layer had merged two writes to neighbouring
+    /// buckets, and the data in the second one were overlooked.
+    #[test]
+    fn data_that_are_merged_behind_priorities_are_seen() {
+        const PSET_MAGIC: u64 = 0x6750_e15f_8733_7f91;
+        let mut payload = vec![0; 2 * SECTOR];
+        payload[8..16].copy_from_slice(&(PSET_MAGIC ^ SET_MAGIC).to_le_bytes());
+        assert_eq!(Written::of(Disk::Ssd, 5888, &payload), Written::Priorities);
+        let mut sector = [0; SECTOR];
+        Stamp { run: 1, sector: 65536, seq: 7, writer: 0 }.write_to(&mut sector);
+        payload[SECTOR..].copy_from_slice(&sector);
+        let behind = Stamped { seq: 7, first: 65536, place: 5889..5890 };
+        assert_eq!(Written::of(Disk::Ssd, 5888, &payload), Written::Data(vec![behind]));
+        assert!(begins_with_priorities(&payload));
+    }
 }

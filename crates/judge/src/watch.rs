@@ -5,7 +5,8 @@
 //! The opportunity of a scenario rests on this, not on what the guest says.
 
 use crate::decode::{
-    ANYWHERE, Seen, Stamped, Written, concerns, disk, on_backing, on_bcache, overlap,
+    ANYWHERE, Seen, Stamped, Written, begins_with_priorities, concerns, disk, on_backing,
+    on_bcache, overlap,
 };
 use scenario::Disk;
 use std::ops::Range;
@@ -181,7 +182,7 @@ impl Watch {
 
     /// A test for payloads of SSD writes: are these priorities of buckets?
     pub fn is_priorities(payload: &[u8]) -> bool {
-        Written::of(Disk::Ssd, ANYWHERE, payload) == Written::Priorities
+        begins_with_priorities(payload)
     }
 
     /// Which disk a read of `block`, submitted after event `since`, came from.
