@@ -10,7 +10,7 @@ use crate::tools::Tools;
 use crate::trouble::Stop;
 use proc::Cancel;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vm::{Vm, VmError};
 
 /// Longest boot of a plain kernel, its tests included.
@@ -93,7 +93,9 @@ pub fn run_kunit(
     // by itself: without these words not one case runs, and nothing says so.
     config.cmdline_extra.extend(["kunit.enable=1", "kunit.autorun=1"].map(str::to_owned));
     config.boot_deadline = config.patience(BOOT);
-    drop(Vm::boot(&config, cancel)?);
+    let vm = Vm::boot(&config, cancel)?;
+    drain(&boot.join("console.log"), config.patience(QUIET), cancel)?;
+    drop(vm);
     let known = &tools.known_reports;
     let report = match complaint::judge(Ok(()), logs, known, &mut Vec::new()) {
         Ok(report) => report.map(|report| report.lines()).unwrap_or_default(),
@@ -104,6 +106,27 @@ pub fn run_kunit(
     let mut cases = kunit_cases(&String::from_utf8_lossy(&console))?;
     cases.retain(|case| case.name.starts_with("bcache_inflight/"));
     Ok(KunitRun { cases, report })
+}
+
+/// A console this long without a new byte has none to come.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// Waits until the console has all results, or nothing more: the first process may
+/// answer while most of what the tests have printed still waits for the serial line.
+fn drain(console: &Path, quiet: Duration, cancel: &Cancel) -> Result<(), KunitRunError> {
+    const GLANCE: Duration = Duration::from_millis(200);
+    let (mut size, mut since) = (0, Instant::now());
+    while since.elapsed() < quiet && !cancel.is_cancelled() {
+        let bytes = std::fs::read(console)?;
+        if kunit_cases(&String::from_utf8_lossy(&bytes)).is_ok() {
+            break;
+        }
+        if bytes.len() > size {
+            (size, since) = (bytes.len(), Instant::now());
+        }
+        std::thread::sleep(GLANCE);
+    }
+    Ok(())
 }
 
 /// How a case ended.
@@ -261,6 +284,26 @@ mod tests {
 [    0.540001] not ok 1 bcache_inflight
 [    0.600000] Freeing unused kernel image
 ";
+
+    /// The kernel's first process answers while results still wait for the serial line.
+    #[test]
+    fn a_console_with_a_backlog_is_waited_for_and_a_cut_off_one_is_not_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("console.log");
+        let (early, late) = CONSOLE.split_at(CONSOLE.len() / 2);
+        std::fs::write(&path, early).unwrap();
+        let quiet = Duration::from_secs(1);
+        drain(&path, quiet, &Cancel::new()).unwrap();
+        assert!(kunit_cases(&std::fs::read_to_string(&path).unwrap()).is_err(), "no more came");
+        let (there, text) = (path.clone(), early.to_owned() + late);
+        let writer = std::thread::spawn(move || {
+            std::thread::sleep(quiet / 2);
+            std::fs::write(there, text).unwrap();
+        });
+        drain(&path, Duration::from_secs(60), &Cancel::new()).unwrap();
+        assert!(kunit_cases(&std::fs::read_to_string(&path).unwrap()).is_ok());
+        writer.join().unwrap();
+    }
 
     #[test]
     fn cases_are_told_with_their_ends() {
