@@ -27,6 +27,14 @@ pub struct Toolchain {
 pub enum ToolchainError {
     #[error("{0} is missing; `cargo xtask setup` installs it")]
     Missing(String),
+    #[error(
+        "{0} is not there; `cargo xtask setup --config kasan` installs clang, lld and llvm (17 or \
+         newer; of Debian with their release's number: --make LLVM=-19)"
+    )]
+    NoClang(String),
+    /// What the user has named.
+    #[error("--make {variable}={words}: there is no such program in PATH, or it has no version")]
+    NotThere { variable: String, words: String },
     /// This source wants more than the lab does.
     #[error(
         "Linux {kernel} needs {tool} {least} or newer, and there is: {}\n{way_out}; or leave Rust \
@@ -114,9 +122,8 @@ impl Tools {
             }
             (None, CcKind::Gcc) => ("gcc".into(), "ld".into(), None),
             (None, CcKind::Clang) => {
-                let bin = find_llvm(&host).map(|(bin, _)| bin).ok_or_else(|| {
-                    missing("clang 17 or newer with its lld and llvm (--config kasan for setup)")
-                })?;
+                let bin = find_llvm(&host).map(|(bin, _)| bin);
+                let bin = bin.ok_or_else(|| ToolchainError::NoClang("clang".into()))?;
                 let tool = |name: &str| bin.join(name).display().to_string();
                 (tool("clang"), tool("ld.lld"), Some(bin))
             }
@@ -124,7 +131,13 @@ impl Tools {
         // Of a wrapper and its compiler (`ccache gcc`), the compiler speaks.
         let named = |variable: &str, usual: &str| {
             let words = vars.get(variable).unwrap_or(usual);
-            words_version(&host, words).ok_or_else(|| missing(words))
+            words_version(&host, words).ok_or_else(|| match vars.get(variable) {
+                Some(_) => {
+                    ToolchainError::NotThere { variable: variable.into(), words: words.into() }
+                }
+                None if vars.llvm().is_some() => ToolchainError::NoClang(words.into()),
+                None => missing(words),
+            })
         };
         let mut cc = format!("{}; {}", named("CC", &cc)?, named("LD", &ld)?);
         if !vars.is_empty() {

@@ -93,8 +93,6 @@ fn the_compiler_that_is_named_is_the_one_that_is_asked_and_used() {
     assert!(said.starts_with("clang version 21.1.0; LLD 21.1.0; LLVM="), "{said}");
     let said = versions(&[&format!("CC={clang}"), &format!("LD={lld}")]);
     assert!(said.starts_with("clang version 21.1.0; LLD 21.1.0; CC="), "{said}");
-    let missing = fixture.with("", &["CC=no-such-cc"]).err().unwrap().to_string();
-    assert!(missing.contains("no-such-cc is missing"), "{missing}");
 
     // make gets them, and the user's PATH.
     let rule = MAKEFILE.replace("\t@cp $< $@", "\t@echo '$(CC)|$(KCFLAGS)|'$$PATH > $@");
@@ -212,4 +210,12 @@ fn what_another_libclang_has_read_is_read_again() {
     fs::write(tree.join(".lab-libclang"), "elsewhere").unwrap();
     built("third");
     assert!(!bindings.exists(), "another libclang");
+}
+
+#[test]
+fn a_compiler_that_is_not_there_comes_with_the_way_to_get_it() {
+    let fixture = Fixture::new();
+    let says = |variable: &str| fixture.with("", &[variable]).unwrap_err().to_string();
+    assert!(says("LLVM=-42").contains("clang-42 is not there; `cargo xtask setup --config kasan`"));
+    assert!(says("CC=nonesuch gcc").contains("--make CC=nonesuch gcc: there is no such program"));
 }
