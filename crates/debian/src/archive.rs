@@ -77,9 +77,9 @@ impl<'a> Archive<'a> {
     }
 
     pub(crate) fn candidate(&self, package: &str) -> Result<String, AptError> {
-        let found = self.find(Kind::Binary, package)?;
-        let version = found.first().and_then(|found| found.field("Version"));
-        Ok(version.unwrap_or_default().to_owned())
+        self.first_there(Kind::Binary, package, |found| {
+            Ok(found.field("Version").unwrap_or_default().to_owned())
+        })
     }
 
     pub(crate) fn names(&self, prefix: &str) -> Result<Vec<String>, AptError> {
@@ -110,14 +110,17 @@ impl<'a> Archive<'a> {
 
     pub(crate) fn source(&self, package: &str, into: &Path) -> Result<SourceDir, AptError> {
         let files = into.join("debian-source");
-        fs::create_dir_all(&files).map_err(AptError::io(&files))?;
         self.first_there(Kind::Source, package, |found| self.sources(package, found, &files))?;
         unpack_source(&files, into, self.on_event, self.cancel)
     }
 
     /// The files of a source package, and nothing else, into a folder.
     fn sources(&self, package: &str, found: &Found, files: &Path) -> Result<(), AptError> {
-        remove_files(files).map_err(AptError::io(files))?;
+        // What an earlier try has left is of another version.
+        if files.exists() {
+            fs::remove_dir_all(files).map_err(AptError::io(files))?;
+        }
+        fs::create_dir_all(files).map_err(AptError::io(files))?;
         let place = format!("{}/{}", found.mirror, found.field("Directory").unwrap_or_default());
         let listed = found.stanza.lines().skip_while(|line| *line != "Checksums-Sha256:").skip(1);
         for line in listed.take_while(|line| line.starts_with(' ')) {
@@ -133,17 +136,17 @@ impl<'a> Archive<'a> {
     }
 
     /// Takes a package out of the first suite whose mirror has its files: a list may
-    /// name a version that the mirror lacks.
+    /// name a version that the mirror lacks. The next suite's list is not asked for
+    /// before that.
     fn first_there<T>(
         &self,
         kind: Kind,
         package: &str,
         take: impl Fn(&Found) -> Result<T, AptError>,
     ) -> Result<T, AptError> {
-        let mut found = self.find(kind, package)?.into_iter();
         let mut error = None;
-        for found in &mut found {
-            match take(&found) {
+        for found in self.find(kind, package) {
+            match take(&found?) {
                 Err(AptError::Failed { what, tail }) => {
                     (self.on_event)(Event::Notice(format!("{package}: {what}: {tail}")));
                     error.get_or_insert(AptError::Failed { what, tail });
@@ -151,33 +154,31 @@ impl<'a> Archive<'a> {
                 done => return done,
             }
         }
-        Err(error.unwrap_or_else(|| failed(package, "no suite has it".into())))
+        Err(error.unwrap_or_else(|| {
+            let suites: Vec<&str> = self.suites.iter().map(|(suite, _)| suite.as_str()).collect();
+            AptError::NoSuchPackage { package: package.to_owned(), suites: suites.join(", ") }
+        }))
     }
 
     /// `NAME`, `NAME=VERSION` or `NAME/SUITE`, as for apt: of each suite that has it.
-    fn find(&self, kind: Kind, package: &str) -> Result<Vec<Found>, AptError> {
-        let mut found = Vec::new();
+    fn find(&self, kind: Kind, package: &str) -> impl Iterator<Item = Result<Found, AptError>> {
         let name = package.split(['=', '/']).next().unwrap_or_default();
         let version = package.split_once('=').map(|(_, version)| version);
         let wanted = package.split_once('/').map(|(_, suite)| suite);
-        for (suite, mirror) in &self.suites {
-            if wanted.is_some_and(|wanted| wanted != suite) {
-                continue;
-            }
-            let list = self.list(kind, suite, mirror)?;
-            let fits = |stanza: &&str| {
-                field(stanza, "Package") == Some(name)
-                    && version.is_none_or(|version| field(stanza, "Version") == Some(version))
-            };
-            let stanza = list.split("\n\n").find(fits).map(str::to_owned);
-            found.extend(stanza.map(|stanza| Found { mirror: mirror.clone(), stanza }));
-        }
-        if !found.is_empty() {
-            return Ok(found);
-        }
-        let suites: Vec<&str> = self.suites.iter().map(|(suite, _)| suite.as_str()).collect();
-        let (package, suites) = (package.to_owned(), suites.join(", "));
-        Err(AptError::NoSuchPackage { package, suites })
+        let fits = move |stanza: &&str| {
+            field(stanza, "Package") == Some(name)
+                && version.is_none_or(|version| field(stanza, "Version") == Some(version))
+        };
+        let suites = self.suites.iter();
+        suites.filter(move |(suite, _)| wanted.is_none_or(|wanted| wanted == suite)).filter_map(
+            move |(suite, mirror)| match self.list(kind, suite, mirror) {
+                Err(error) => Some(Err(error)),
+                Ok(list) => list
+                    .split("\n\n")
+                    .find(fits)
+                    .map(|stanza| Ok(Found { mirror: mirror.clone(), stanza: stanza.to_owned() })),
+            },
+        )
     }
 
     /// A suite's list of packages: of today, or of an earlier day where there
@@ -333,13 +334,6 @@ fn is_past(date: &str) -> bool {
     let zone = date.replace("UTC", "+0000");
     let end = jiff::fmt::rfc2822::parse(&zone).map(|end| end.timestamp());
     end.map_or(true, |end| end < jiff::Timestamp::now())
-}
-
-fn remove_files(dir: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        fs::remove_file(entry?.path())?;
-    }
-    Ok(())
 }
 
 /// Calls `tell` the first time only.

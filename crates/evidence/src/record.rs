@@ -111,11 +111,9 @@ impl From<&RunRecord> for JoinedRecord {
 
 impl RunRecord {
     /// What `show` and `replay` call a case of this record.
-    pub(crate) fn origin<'a>(&'a self, case: &'a Case) -> CaseOrigin<'a> {
-        match &case.joined_from {
-            Some(from) => CaseOrigin { run: &from.run, case: &from.case },
-            None => CaseOrigin { run: &self.run_id, case: &case.id },
-        }
+    pub(crate) fn origin(&self, case: &Case) -> JoinedFrom {
+        let own = || JoinedFrom { run: self.run_id.clone(), case: case.id.clone() };
+        case.joined_from.clone().unwrap_or_else(own)
     }
 
     /// The runs that are in it: itself, where none were joined.
@@ -270,12 +268,6 @@ pub struct Case {
 pub struct JoinedFrom {
     pub run: String,
     pub case: String,
-}
-
-/// Words by which the tool finds a case.
-pub(crate) struct CaseOrigin<'a> {
-    pub run: &'a str,
-    pub case: &'a str,
 }
 
 /// How a case ended. Only a verdict is a verdict.

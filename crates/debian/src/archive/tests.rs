@@ -157,6 +157,8 @@ fn what_a_mirror_lacks_is_taken_from_the_next_suite() {
     let url = |name: &str| format!("file://{}", dir.join(name).display());
     archive.set("lab", &url("m"), &dir.join("keys.gpg"));
     archive.suites.push(("lab".into(), url("next")));
+    // Nobody listens there, and nobody asks.
+    archive.suites.push(("never".into(), "http://127.0.0.1:1".into()));
     assert!(archive.download("tool", &into).unwrap().exists());
     assert!(told.borrow().iter().any(|notice| notice.contains("m/pool/tool_1")), "{told:?}");
 }

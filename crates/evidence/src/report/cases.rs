@@ -65,7 +65,7 @@ fn one(run: &RunRecord, case: &Case, exhibits: &Exhibits) -> Markup {
             } @else if case.files.contains_key("events") {
                 p.words {
                     "Event by event: "
-                    code { "cargo xtask show " (clean(origin.run)) " " (clean(origin.case)) }
+                    code { "cargo xtask show " (clean(&origin.run)) " " (clean(&origin.case)) }
                 }
             }
             @if !case.observations.is_empty() {
@@ -87,7 +87,7 @@ fn one(run: &RunRecord, case: &Case, exhibits: &Exhibits) -> Markup {
                     }
                 }
                 dt { "again" }
-                dd { code { "cargo xtask replay " (clean(origin.run)) " " (clean(origin.case)) } }
+                dd { code { "cargo xtask replay " (clean(&origin.run)) " " (clean(&origin.case)) } }
             }
             }
         }
