@@ -52,10 +52,12 @@ impl<'a> PrivateApt<'a> {
         Ok(Self { dir, mirrors, release, keyring, on_event, cancel })
     }
 
-    /// Another mirror, without a security archive.
+    /// Another mirror, with a suite `lab` and without a security archive.
     #[cfg(test)]
-    pub(crate) fn set_mirror(&mut self, uri: &str) {
+    pub(crate) fn set(&mut self, uri: &str, keyring: &Path) {
+        self.release = Release { id: "debian".into(), codename: "lab".into() };
         self.mirrors = Mirrors { main: uri.to_owned(), security: None };
+        self.keyring = keyring.into();
     }
 
     pub(crate) fn home(&self, kind: Kind) -> PathBuf {

@@ -7,7 +7,8 @@
 //! system's `apt-get` works in as an ordinary user. Trust stays where it was:
 //! apt checks the archive's signature against Debian's keyring, and every file
 //! against the signed lists. Mirrors are those that the system is set up for.
-//! Where the host is no Debian, [`Packages`] takes them from the archive itself.
+//! Where the host is no Debian, or its mirror lacks a file, [`Packages`] takes them
+//! from the archive itself.
 
 #![allow(missing_docs, reason = "of fields and variants, those whose names say it")]
 
@@ -22,7 +23,6 @@ mod release;
 mod unpack;
 mod update;
 
-pub use archive::Archive;
 pub use area::PrivateApt;
 pub use error::AptError;
 pub use event::Event;

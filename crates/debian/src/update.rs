@@ -146,8 +146,9 @@ mod tests {
             Err(AptError::NoApt(_) | AptError::NoMirror | AptError::NoKeyring) => return,
             Err(error) => panic!("{error}"),
         };
-        apt.release = crate::Release { id: "debian".into(), codename: "lab".into() };
-        apt.set_mirror(&format!("file:{}", dir.path().join("mirror").display()));
+        let keyring = dir.path().join("keys.gpg");
+        fs::write(&keyring, crate::archive::KEYS).unwrap();
+        apt.set(&format!("file:{}", dir.path().join("mirror").display()), &keyring);
         let error = apt.download("bcache-tools", dir.path()).unwrap_err();
         assert!(matches!(error, AptError::BadSignature { .. }), "{error}");
         assert!(error.to_string().contains("debian-archive-keyring"), "{error}");

@@ -4,7 +4,7 @@
 //! without network cannot tell anything about these.
 
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
-use debian::{AptError, Archive, Packages, unpack_deb};
+use debian::{AptError, Packages, unpack_deb};
 use proc::Cancel;
 use std::fs;
 use std::path::Path;
@@ -39,7 +39,7 @@ fn packages_come_signed_and_the_system_stays_as_it_was() {
     // Through apt, where this is Debian; and from the archive itself.
     let apt = Packages::open(dir.path(), &on_event, &cancel).unwrap();
     every_way(&apt, &dir.path().join("apt-way"), &cancel);
-    let archive = Packages::Archive(Archive::open(dir.path(), &on_event, &cancel).unwrap());
+    let archive = Packages::archive(dir.path(), &on_event, &cancel).unwrap();
     every_way(&archive, &dir.path().join("archive-way"), &cancel);
     assert_eq!(before, (tree("/var/lib/apt/lists"), tree("/etc/apt/sources.list.d")));
 }

@@ -3,6 +3,7 @@
 //! checked by the real gpgv. What was changed after the signature is refused.
 
 use super::*;
+use crate::Packages;
 use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 
@@ -46,17 +47,23 @@ impl Mirror {
 
     fn list(&self, version: &str) {
         let script = format!(
-            "sum=$(sha256sum m/pool/tool_1_amd64.deb | cut -d' ' -f1)
-             printf 'Package: other\\nVersion: 9\\n\\nPackage: tool\\nVersion: {version}\\nFilename: \
-             pool/tool_1_amd64.deb\\nSize: 1\\nSHA256: %s\\n\\n' $sum | xz > m/{LIST}"
+            "deb=m/pool/tool_1_amd64.deb; sum=$(sha256sum $deb | cut -d' ' -f1)
+             printf 'Package: other\\nVersion: 9\\nArchitecture: amd64\\n\\nPackage: tool\\nVersion: \
+             {version}\\nArchitecture: amd64\\nFilename: pool/tool_1_amd64.deb\\nSize: %s\\nSHA256: \
+             %s\\n\\n' $(stat -c %s $deb) $sum | xz > m/{LIST}"
         );
         sh(self.dir.path(), &script);
     }
 
+    /// apt wants the checksum of the list as it is unpacked, too.
     fn sign(&self, more: &str) {
         let script = format!(
-            "sum=$(sha256sum m/{LIST} | cut -d' ' -f1); cd m/dists/lab
-             printf 'Suite: lab\\n{more}SHA256:\\n %s 1 main/binary-amd64/Packages.xz\\n' $sum > Release
+            "xz -dk m/{LIST}; cd m/dists/lab
+             {{ printf 'Suite: lab\\nCodename: lab\\nComponents: main\\nArchitectures: amd64\\n'
+               printf 'Date: Thu, 01 Jan 2026 00:00:00 UTC\\n{more}SHA256:\\n'
+               for list in main/binary-amd64/Packages main/binary-amd64/Packages.xz
+               do echo \" $(sha256sum < $list | cut -d' ' -f1) $(stat -c %s $list) $list\"; done; }} > Release
+             rm main/binary-amd64/Packages
              gpg --homedir ../../../gnupg --batch --quiet --yes --clearsign -o InRelease Release"
         );
         sh(self.dir.path(), &script);
@@ -161,6 +168,34 @@ fn what_a_mirror_lacks_is_taken_from_the_next_suite() {
     archive.suites.push(("never".into(), "http://127.0.0.1:1".into()));
     assert!(archive.download("tool", &into).unwrap().exists());
     assert!(told.borrow().iter().any(|notice| notice.contains("m/pool/tool_1")), "{told:?}");
+}
+
+/// The same of the mirror that the system's apt is set up for.
+#[test]
+fn what_the_mirror_of_apt_lacks_is_taken_from_the_archive() {
+    let Some(mirror) = Mirror::new() else { return };
+    let dir = mirror.dir.path();
+    let (cancel, told) = (Cancel::new(), std::cell::RefCell::new(Vec::new()));
+    let tell = |event: Event| told.borrow_mut().push(format!("{event:?}"));
+    let mut debian = Packages::open(&dir.join("cache"), &tell, &cancel).unwrap();
+    let Some(apt) = &mut debian.apt else {
+        eprintln!("not run: this is no Debian");
+        return;
+    };
+    let (keys, into) = (dir.join("keys.gpg"), dir.join("into"));
+    let url = |name: &str| format!("file://{}", dir.join(name).display());
+    apt.set(&url("m"), &keys);
+    // Nobody listens there, and nobody asks while the mirror has it.
+    debian.archive.set("lab", "http://127.0.0.1:1", &keys);
+    assert_eq!(debian.candidate("tool").unwrap(), "1");
+    assert!(debian.download("tool", &into).unwrap().exists());
+
+    sh(dir, "cp -r m next && rm m/pool/* && rm -r into cache/apt/binary/cache");
+    let lacks = debian.download("tool", &into).unwrap_err();
+    assert!(matches!(lacks, AptError::Failed { .. }), "{lacks}");
+    debian.archive.set("lab", &url("next"), &keys);
+    assert!(debian.download("tool", &into).unwrap().exists());
+    assert!(told.borrow().iter().any(|notice| notice.contains("own archive")), "{told:?}");
 }
 
 #[test]
