@@ -21,8 +21,6 @@ pub(super) enum Probe {
     Llvm,
     /// A module of the system's Python.
     Python(&'static str),
-    /// A program that stands in for apt where Debian's is not at hand.
-    InsteadOfApt(&'static str),
 }
 
 /// One thing that the machine must have.
@@ -75,8 +73,8 @@ pub(super) const NEEDS: &[Need] = &[
     run("libclang", "bindgen reads C headers with it", Probe::Libclang),
     run("bindgen", "Rust declarations of the kernel's C (0.71.1 or newer)", Probe::Bindgen),
     run("QEMU", "runs the kernels", Probe::Program("qemu-system-x86_64")),
-    run("curl", "fetches Debian's signed packages", Probe::InsteadOfApt("curl")),
-    run("gpgv", "checks their signature", Probe::InsteadOfApt("gpgv")),
+    run("curl", "fetches Debian's signed packages", Probe::Program("curl")),
+    run("gpgv", "checks their signature", Probe::Program("gpgv")),
     Need {
         name: "clang and lld",
         purpose: "compile kernels with KASAN or KCSAN (17 or newer)",

@@ -105,11 +105,7 @@ impl Survey {
 #[must_use]
 pub fn survey(host: &Host, dirs: &Dirs, scope: Scope) -> Survey {
     let os = Os::of(host);
-    let apt = has_apt(host, os.as_ref());
-    let wanted = NEEDS
-        .iter()
-        .filter(|need| need.scope == Scope::Run || need.scope == scope)
-        .filter(|need| !(apt && matches!(need.probe, Probe::InsteadOfApt(_))));
+    let wanted = NEEDS.iter().filter(|need| need.scope == Scope::Run || need.scope == scope);
     let items = wanted.map(|need| look(host, os.as_ref(), dirs, need)).collect();
     Survey { scope, os, items }
 }
@@ -135,7 +131,7 @@ fn look(host: &Host, os: Option<&Os>, dirs: &Dirs, need: &Need) -> Item {
     let program = |name: &str| host.programs(name).into_iter().next();
     // Where, and its own words.
     let found: Option<(PathBuf, String)> = match need.probe {
-        Probe::Program(name) | Probe::InsteadOfApt(name) => program(name).map(|path| {
+        Probe::Program(name) => program(name).map(|path| {
             let version = version(&path).unwrap_or_default();
             (path, version)
         }),
