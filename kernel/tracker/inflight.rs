@@ -25,7 +25,7 @@ use kernel::{
     prelude::*, //
 };
 
-mod inflight_table;
+pub mod inflight_table;
 
 use inflight_table::{
     check::Overlap,

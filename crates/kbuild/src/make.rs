@@ -19,6 +19,8 @@ pub struct Outcome {
     pub(crate) steps: u64,
     /// The first error, over a few lines; empty after success.
     pub first_error: String,
+    /// What the compilers warn of in bcache, each with its place.
+    pub(crate) warnings: Vec<String>,
     /// What the kernel's own checks of the tools say, in lines with three stars.
     pub(crate) stars: Vec<String>,
     pub(crate) disk_full: bool,
@@ -71,12 +73,13 @@ impl Make<'_> {
         command
     }
 
-    /// Runs to the end; `expected` is what the steps are measured against.
+    /// Runs to the end; `expected` is what the steps are measured against: the first
+    /// number that they have not passed.
     pub(crate) fn run(
         &self,
         targets: &[&str],
         what: &str,
-        expected: Option<u64>,
+        expected: &[u64],
         on_event: &dyn Fn(Event),
         cancel: &Cancel,
     ) -> Result<Outcome, RunError> {
@@ -89,14 +92,14 @@ impl Make<'_> {
         let status = run_heard(&mut self.command(targets), cancel, |heard| {
             let Some(line) = heard else {
                 // The kernel crate takes clippy minutes, and it has nothing to say.
-                return meter.at(steps, expected);
+                return meter.at(steps, ahead(expected, steps));
             };
             if wrote.is_ok() {
                 wrote = writeln!(log, "{line}");
             }
             if is_step(line) {
                 steps += 1;
-                meter.at(steps, expected);
+                meter.at(steps, ahead(expected, steps));
             }
             errors.line(line);
         })?;
@@ -108,10 +111,16 @@ impl Make<'_> {
             success,
             steps,
             disk_full: errors.disk_full,
+            warnings: std::mem::take(&mut errors.warnings),
             stars: std::mem::take(&mut errors.stars),
             first_error: if success { String::new() } else { errors.text() },
         })
     }
+}
+
+/// How many steps it will be, as far as can be told.
+fn ahead(expected: &[u64], steps: u64) -> Option<u64> {
+    expected.iter().copied().find(|&total| steps <= total)
 }
 
 /// `  CC      drivers/md/bcache/request.o`
@@ -132,11 +141,23 @@ struct FirstError {
     make: Option<String>,
     last: Vec<String>,
     stars: Vec<String>,
+    warnings: Vec<String>,
     disk_full: bool,
 }
 
 impl FirstError {
     fn line(&mut self, line: &str) {
+        // gcc has the place in its line, rustc in the next.
+        if line.contains("drivers/md/bcache/") {
+            let before = self.last.last().filter(|last| last.starts_with("warning: "));
+            match before {
+                Some(warning) if line.trim_start().starts_with("--> ") => {
+                    self.warnings.push(format!("{warning} {}", line.trim()));
+                }
+                _ if line.contains(": warning: ") => self.warnings.push(line.to_owned()),
+                _ => {}
+            }
+        }
         self.disk_full |= line.contains("No space left on device");
         if self.compiler.is_empty() && is_error(line)
             || !self.compiler.is_empty() && self.compiler.len() < CONTEXT && !is_step(line)
@@ -210,6 +231,33 @@ mod tests {
         assert!(is_step("  RUSTC L rust/core.o"));
         assert!(!is_step("  --> ../a.rs:1:1"));
         assert!(!is_step("make[1]: Entering directory"));
+    }
+
+    /// A build that was to be small said "74 of 74 files" for minutes.
+    #[test]
+    fn a_build_that_turns_out_larger_is_measured_anew() {
+        assert_eq!(ahead(&[74, 1300], 74), Some(74));
+        assert_eq!(ahead(&[74, 1300], 75), Some(1300));
+        assert_eq!(ahead(&[74, 1300], 1301), None);
+        assert_eq!(ahead(&[], 1), None);
+    }
+
+    #[test]
+    fn warnings_in_bcache_are_told_from_others() {
+        let mut errors = FirstError::default();
+        for line in [
+            "warning: unreachable `pub` item",
+            "  --> drivers/md/bcache/inflight_table/table.rs:91:5",
+            "../drivers/md/bcache/request.c:1:2: warning: unused variable 'x' [-Wunused-variable]",
+            "../mm/slub.c:1:2: warning: unused variable 'x' [-Wunused-variable]",
+            "warning: unused import",
+            "  --> rust/kernel/lib.rs:1:1",
+            "  CC      drivers/md/bcache/btree.o",
+        ] {
+            errors.line(line);
+        }
+        assert_eq!(errors.warnings.len(), 2, "{:?}", errors.warnings);
+        assert!(errors.warnings[0].contains("`pub` item --> drivers/md/bcache"));
     }
 
     #[test]

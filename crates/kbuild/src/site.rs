@@ -119,7 +119,7 @@ impl<'a> Site<'a> {
     }
 
     /// Runs make; its failure is an outcome, a full disk is not.
-    fn make(&self, targets: &[&str], expected: Option<u64>) -> Result<Outcome, BuildError> {
+    fn make(&self, targets: &[&str], expected: &[u64]) -> Result<Outcome, BuildError> {
         let order = self.order;
         let tree = order.source.entry.tree();
         let (objects, log) = (&self.objects.dir, order.log);
@@ -157,7 +157,7 @@ impl<'a> Site<'a> {
         let preset = self.product(".lab-requests");
         fs::write(&preset, &requests).map_err(io)?;
         let preset = format!("KCONFIG_ALLCONFIG={}", preset.display());
-        let outcome = self.make(&[&preset, "allnoconfig"], None)?;
+        let outcome = self.make(&[&preset, "allnoconfig"], &[])?;
         if !outcome.success {
             return Ok(Some(outcome));
         }
@@ -197,7 +197,7 @@ impl<'a> Site<'a> {
         if lost.iter().all(|option| option.name != "CONFIG_RUST") {
             return error.into();
         }
-        let said = self.make(&["rustavailable"], None).map(|outcome| outcome.stars);
+        let said = self.make(&["rustavailable"], &[]).map(|outcome| outcome.stars);
         let versions = &self.order.tools.versions;
         match said {
             Ok(said) if !said.is_empty() => BuildError::RustUnavailable {
@@ -231,11 +231,19 @@ impl<'a> Site<'a> {
     /// # Errors
     /// A full disk, or no make; its failure is an outcome.
     pub fn compile(&self, targets: &[&str]) -> Result<Outcome, BuildError> {
-        let note = if self.product("vmlinux").exists() { "steps-warm" } else { "steps-cold" };
-        let known = self.objects.note(note).and_then(|text| text.parse().ok());
-        let expected = known.or((note == "steps-cold").then_some(COLD_STEPS));
-        let outcome = self.make(targets, expected)?;
+        let known = |note| self.objects.note(note).and_then(|text| text.parse().ok());
+        let all = known("steps-cold").unwrap_or(COLD_STEPS);
+        let warm = known("steps-warm").filter(|_| self.product("vmlinux").exists());
+        // Another compiler builds all of it again, whatever is there.
+        let expected: Vec<u64> = warm.into_iter().chain([all]).collect();
+        let outcome = self.make(targets, &expected)?;
+        if let Some(first) = outcome.warnings.first() {
+            let (what, count) = (self.order.what, outcome.warnings.len());
+            let text = format!("{what}: {count} warnings in bcache, the first: {first}");
+            (self.order.on_event)(Event::Notice(text));
+        }
         if outcome.success {
+            let note = if outcome.steps > all / 2 { "steps-cold" } else { "steps-warm" };
             self.objects
                 .set_note(note, &outcome.steps.to_string())
                 .map_err(BuildError::io(&self.objects.dir))?;
