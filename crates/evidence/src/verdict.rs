@@ -51,8 +51,8 @@ pub enum Verdict {
     /// never of a sector.
     Hung,
     /// The kernel reported a fault of its own on the console (lockdep, KASAN,
-    /// KCSAN, UBSAN, a warning, a hung task), whatever the blocks hold. Of a
-    /// case, never of a sector; no arm is expected to.
+    /// KCSAN, UBSAN, a warning, a hung task), or died in bcache's code, whatever
+    /// the blocks hold. Of a case, never of a sector.
     Report,
 }
 

@@ -50,7 +50,11 @@ const KINDS: &[(&str, &str)] = &[
     ("ODEBUG: ", "debug objects"),
     ("WARNING: ", "warning"),
     ("BUG: ", "bug"),
+    ("kernel BUG at ", "bug"),
 ];
+
+/// How the names of bcache's functions begin.
+const BCACHE: &[&str] = &["bch_", "__bch_", "bcache_", "cached_dev_", "cache_set_", "flash_dev_"];
 
 /// Reports of a processor, a queue or RCU that did not move on.
 const STALLS: &[&str] =
@@ -66,6 +70,14 @@ pub struct KernelReport {
 }
 
 impl KernelReport {
+    /// Whether the kernel died, of a BUG or an oops, in one of bcache's functions.
+    #[must_use]
+    pub fn is_bcache_dying(&self) -> bool {
+        let places = self.text.iter().filter_map(|line| line.split_once("RIP: 0010:"));
+        self.kind == "bug"
+            && places.map(|(_, at)| at).any(|at| BCACHE.iter().any(|start| at.starts_with(start)))
+    }
+
     /// As observations of a case: what it is, then the report itself.
     #[must_use]
     pub fn lines(&self) -> Vec<Observation> {

@@ -18,11 +18,13 @@ pub fn judge(
     known: &[KnownReport],
     observations: &mut Vec<Observation>,
 ) -> Result<Option<KernelReport>, Stop> {
-    // An oops or a panic has a name already, unless a check foresaw it.
+    // An oops or a panic has a name already, unless a check foresaw it or it is bcache's.
     let died = matches!(&end, Err(Stop::Trouble(t))
         if matches!(t.what, HarnessFailure::Oops | HarnessFailure::Panicked));
     match read(logs, known, observations) {
-        Said::Report(report) if !(died && report.kind == "bug") => Ok(Some(report)),
+        Said::Report(report) if !(died && report.kind == "bug" && !report.is_bcache_dying()) => {
+            Ok(Some(report))
+        }
         Said::Stall(text) if end.is_ok() => {
             let next = "is the machine overloaded? try --jobs 1; if it stays, it is the kernel's";
             let first = text.first().cloned().unwrap_or_default();

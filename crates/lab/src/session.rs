@@ -84,7 +84,7 @@ impl<'a> Session<'a> {
             Err(Stop::Trouble(trouble)) if trouble.is_early_journal() => {
                 session.note(
                     "a new cache set oopsed in bch_journal() while it was registered, as it may on \
-                     an unpatched kernel (README, \"Found in bcache itself\"); begun anew, the \
+                     an unpatched kernel (F6 in docs/exploration.md); begun anew, the \
                      console is in `oopsed`"
                         .to_owned(),
                 );

@@ -83,6 +83,35 @@ fn an_oops_keeps_its_name_and_no_report_changes_nothing() {
     assert!(matches!(judged(Err(Stop::Closed("w".into())), calm.path()), Err(Stop::Closed(_))));
 }
 
+/// The code under test has failed: that is a verdict, wherever else an oops is trouble.
+#[test]
+fn what_bcache_dies_of_is_a_report() {
+    for (line, place, bcache) in [
+        (
+            "kernel BUG at bch_prio_write+0x3f3/0x400 [verbose debug info unavailable]",
+            "bch_prio_write+0x3f3/0x400",
+            true,
+        ),
+        ("kernel BUG at mm/slub.c:1!", "kfree+0x1/0x2", false),
+        ("BUG: kernel NULL pointer dereference, address: 8", "bch_journal+0x90/0x390", true),
+        ("BUG: kernel NULL pointer dereference, address: 8", "up_read+0x9/0x39", false),
+    ] {
+        let console = format!(
+            "[ 1.0] {line}\n[ 1.1] Oops: invalid opcode: 0000 [#1] SMP\n[ 1.2] RIP: 0010:{place}\n\
+             [ 1.3]  bch_allocator_thread+0xb8e/0xbd0\n"
+        );
+        let oops = logs(&[("boot-1", &console)]);
+        let end: Stop = Trouble::new(HarnessFailure::Oops, "m", "n").into();
+        match judged(Err(end), oops.path()) {
+            Ok(Some(report)) => assert!(bcache && report.kind == "bug", "{line} {place}"),
+            Err(Stop::Trouble(trouble)) => {
+                assert!(!bcache && trouble.what == HarnessFailure::Oops, "{line} {place}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 /// A stall may be the host's: trouble, not a verdict; a report beside it is one.
 #[test]
 fn a_stall_is_trouble() {
