@@ -224,13 +224,13 @@ pub fn on_bcache(sectors: Range<u64>) -> Range<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vdisk::bcache_format::PSET_MAGIC;
     use wire::Stamp;
 
     /// Seen once in 252 cases: the block layer had merged two writes to neighbouring
     /// buckets, and the data in the second one were overlooked.
     #[test]
     fn data_that_are_merged_behind_priorities_are_seen() {
-        const PSET_MAGIC: u64 = 0x6750_e15f_8733_7f91;
         let mut payload = vec![0; 2 * SECTOR];
         payload[8..16].copy_from_slice(&(PSET_MAGIC ^ SET_MAGIC).to_le_bytes());
         assert_eq!(Written::of(Disk::Ssd, 5888, &payload), Written::Priorities);

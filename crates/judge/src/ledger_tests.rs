@@ -5,6 +5,7 @@ use super::*;
 use scenario::layout::SET_MAGIC;
 use std::sync::Arc;
 use vdisk::CutKind;
+use vdisk::bcache_format::{BSET_MAGIC, JSET_MAGIC};
 
 /// On the backing device, and where the cache has it.
 const AT: u64 = 100;
@@ -17,7 +18,6 @@ fn sector(fill: u8) -> Vec<u8> {
 
 /// A journal entry as the kernel lays it out, with one key without pointers.
 fn journal(seq: u64, key: Range<u64>) -> Vec<u8> {
-    const JSET_MAGIC: u64 = 0x2452_35c1_a362_5032;
     let mut bytes = vec![0; 2 * SECTOR];
     let mut put = |at: usize, word: u64| bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
     put(8, JSET_MAGIC ^ SET_MAGIC);
@@ -294,7 +294,6 @@ fn without_all_events_or_the_place_nothing_is_known() {
 
 #[test]
 fn a_torn_set_is_one_of_which_a_part_is_there() {
-    const BSET_MAGIC: u64 = 0x9013_5c78_b99e_07f5;
     let mut set = vec![0; 4 * SECTOR];
     set[8..16].copy_from_slice(&(BSET_MAGIC ^ SET_MAGIC).to_le_bytes());
     let mut life = Life::new();

@@ -12,9 +12,9 @@ pub const SUPERBLOCK_SECTOR: u64 = 8;
 const MAGIC: [u8; 16] = [
     0xc6, 0x85, 0x73, 0xf6, 0x4e, 0x1a, 0x45, 0xca, 0x82, 0x65, 0xf5, 0x7f, 0x48, 0xba, 0x6d, 0x81,
 ];
-const JSET_MAGIC: u64 = 0x2452_35c1_a362_5032;
-const BSET_MAGIC: u64 = 0x9013_5c78_b99e_07f5;
-const PSET_MAGIC: u64 = 0x6750_e15f_8733_7f91;
+pub const JSET_MAGIC: u64 = 0x2452_35c1_a362_5032;
+pub const BSET_MAGIC: u64 = 0x9013_5c78_b99e_07f5;
+pub const PSET_MAGIC: u64 = 0x6750_e15f_8733_7f91;
 
 /// Bytes before the keys.
 const JSET_HEADER: usize = 240;
