@@ -9,8 +9,8 @@ use lab::guest::Guest;
 use lab::session::disk_trouble;
 use lab::{Machine, Stop, Tools, bcache, complaint};
 use proc::Cancel;
-use scenario::CacheMode;
 use scenario::layout;
+use scenario::{CacheMode, Registered};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vdisk::crash::CrashState;
@@ -86,7 +86,7 @@ impl<'a> Station<'a> {
             Start::Cold => Vm::boot(config, self.cancel)?,
         };
         let guest = Guest::new(&vm, self.cancel);
-        bcache::register(&guest).map_err(|error| {
+        bcache::register(&guest, Registered::default()).map_err(|error| {
             let mut stop = Stop::from(error);
             if let Stop::Trouble(trouble) = &mut stop
                 && !trouble.console_tail.contains(BCACHE_SAYS)

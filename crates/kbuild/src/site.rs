@@ -233,9 +233,12 @@ impl<'a> Site<'a> {
     pub fn compile(&self, targets: &[&str]) -> Result<Outcome, BuildError> {
         let known = |note| self.objects.note(note).and_then(|text| text.parse().ok());
         let all = known("steps-cold").unwrap_or(COLD_STEPS);
-        let warm = known("steps-warm").filter(|_| self.product("vmlinux").exists());
         // Another compiler builds all of it again, whatever is there.
-        let expected: Vec<u64> = warm.into_iter().chain([all]).collect();
+        let expected = match known("steps-warm") {
+            _ if !self.product("vmlinux").exists() => vec![all],
+            Some(warm) => vec![warm, all],
+            None => vec![],
+        };
         let outcome = self.make(targets, &expected)?;
         if let Some(first) = outcome.warnings.first() {
             let (what, count) = (self.order.what, outcome.warnings.len());

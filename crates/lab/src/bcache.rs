@@ -5,7 +5,7 @@ use crate::debugfs;
 use crate::guest::{Guest, GuestError};
 use scenario::CacheMode;
 use scenario::layout::{self, SET_UUID};
-use scenario::{Counter, LifeEvent, Setting};
+use scenario::{Counter, LifeEvent, Registered, Setting};
 use wire::Device;
 
 const REGISTER: &str = "/sys/fs/bcache/register";
@@ -30,13 +30,26 @@ pub fn format(guest: &Guest<'_>, bucket_kib: u64) -> Result<(), GuestError> {
     guest.exec(&argv).map(|_| ())
 }
 
-/// Registers both disks and waits for the bcache device.
+/// Registers the disks and waits for the bcache device. A backing device that had a
+/// cache does not run without it, unless it is told to (`register_bdev`,
+/// `bch_cached_dev_run`).
 ///
 /// # Errors
 /// The kernel's refusal, or the device not showing up.
-pub fn register(guest: &Guest<'_>) -> Result<(), GuestError> {
-    for device in [Device::Ssd, Device::Hdd] {
-        register_one(guest, device)?;
+pub fn register(guest: &Guest<'_>, which: Registered) -> Result<(), GuestError> {
+    let order = match which {
+        Registered::SsdFirst => [Device::Ssd, Device::Hdd].as_slice(),
+        Registered::HddFirst => &[Device::Hdd, Device::Ssd],
+        Registered::HddAlone => &[Device::Hdd],
+    };
+    for device in order {
+        register_one(guest, *device)?;
+    }
+    if which == Registered::HddAlone {
+        let path = guest.disk_path(Device::Hdd)?;
+        let name = path.trim_start_matches("/dev/");
+        guest.write_file(&format!("/sys/block/{name}/bcache/running"), "1")?;
+        return wait_device(guest);
     }
     wait_device(guest)?;
     wait_set(guest)
@@ -108,6 +121,7 @@ fn path(setting: Setting) -> String {
         Setting::CongestedReadThresholdUs
         | Setting::CongestedWriteThresholdUs
         | Setting::JournalDelayMs
+        | Setting::IoErrorLimit
         | Setting::TriggerGc => set_file(setting.file()),
         _ => format!("{DEVICE_DIR}/{}", setting.file()),
     }

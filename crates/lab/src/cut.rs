@@ -4,12 +4,12 @@
 use crate::session::Session;
 use evidence::Cut;
 use judge::decode::on_backing;
-use scenario::{Disk, OpenWrites};
+use scenario::{Disk, OpenWrites, Place};
 use std::ops::Range;
 use vdisk::{CutKind, CutReport, Policy};
 
 impl Session<'_> {
-    /// Freezes both disks, then ends the machine. `lose` names the block of which
+    /// Freezes both disks, then ends the machine. `lose` is the place of which
     /// nothing open survives on that disk; `seed` chooses what a random cut
     /// leaves. The witness is for the caller to tell, once it knows all that the
     /// guest had reported.
@@ -17,14 +17,17 @@ impl Session<'_> {
         &mut self,
         kind: CutKind,
         open: OpenWrites,
-        lose: Option<(&str, Disk)>,
+        lose: Option<(&Place, Disk)>,
         seed: impl FnOnce() -> u64,
     ) -> CutReport {
-        let place = lose.and_then(|(block, disk)| {
-            let block = self.block(block);
-            let range = match disk {
-                Disk::Hdd => Some(on_backing(block)),
-                Disk::Ssd => self.watch.on(&self.rig).newest_copy(block),
+        let place = lose.and_then(|(place, disk)| {
+            let range = match (place, disk) {
+                (Place::Sectors(at), _) => Some(at.sector..at.sector + u64::from(at.sectors)),
+                (Place::Block(name), Disk::Hdd) => Some(on_backing(self.block(name))),
+                (Place::Block(name), Disk::Ssd) => {
+                    let block = self.block(name);
+                    self.watch.on(&self.rig).newest_copy(block)
+                }
             };
             range.map(|range| (disk, range))
         });

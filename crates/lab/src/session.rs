@@ -15,7 +15,7 @@ use evidence::{Fact, HarnessFailure, Observation};
 use judge::watch::NUDGE;
 use kbuild::Fail;
 use proc::{Cancel, Scratch};
-use scenario::Scenario;
+use scenario::{Registered, Scenario};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vdisk::{CutKind, Mark, Media, Policy, Rig, Snapshot};
@@ -80,7 +80,7 @@ impl<'a> Session<'a> {
         session.failures = Failures::of(failing);
         session.boot()?;
         bcache::format(&session.guest()?, scenario.bcache.bucket_kib)?;
-        match session.set_up_bcache() {
+        match session.set_up_bcache(Registered::default()) {
             Err(Stop::Trouble(trouble)) if trouble.is_early_journal() => {
                 session.note(
                     "a new cache set oopsed in bch_journal() while it was registered, as it may on \
@@ -164,10 +164,14 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn set_up_bcache(&mut self) -> Result<(), Stop> {
+    fn set_up_bcache(&mut self, which: Registered) -> Result<(), Stop> {
         self.arm_failures()?;
         let guest = self.guest()?;
-        bcache::register(&guest)?;
+        bcache::register(&guest, which)?;
+        if which == Registered::HddAlone {
+            self.rig.mark("the backing device runs without its cache");
+            return Ok(());
+        }
         bcache::configure(&guest, self.scenario.bcache.cache_mode)?;
         if !self.scenario.bcache.writeback_running {
             bcache::stop_writeback(&guest)?;
@@ -177,7 +181,7 @@ impl<'a> Session<'a> {
     }
 
     /// Power back on, boot, register.
-    pub fn boot_again(&mut self) -> Result<(), Stop> {
+    pub fn boot_again(&mut self, which: Registered) -> Result<(), Stop> {
         if self.vm.is_some() {
             return Err(Trouble::new(
                 HarnessFailure::Scenario,
@@ -188,7 +192,7 @@ impl<'a> Session<'a> {
         }
         self.rig.power_on();
         self.boot()?;
-        self.set_up_bcache()
+        self.set_up_bcache(which)
     }
 
     /// Fresh disks for a machine that goes on with its case: as [`Self::start`].
@@ -200,7 +204,7 @@ impl<'a> Session<'a> {
         self.boot()?;
         bcache::format(&self.guest()?, self.scenario.bcache.bucket_kib)?;
         self.testimony.forget();
-        self.set_up_bcache()
+        self.set_up_bcache(Registered::default())
     }
 
     /// Takes the machine down; the disks must be frozen already.

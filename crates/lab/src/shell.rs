@@ -8,7 +8,7 @@ use crate::machine::{Machine, MachineError};
 use crate::tools::{ArmImage, Tools};
 use proc::Cancel;
 use scenario::layout;
-use scenario::{CacheMode, DiskSetup, Disks};
+use scenario::{CacheMode, DiskSetup, Disks, Registered};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vm::{CallError, Pending, Vm, VmError};
@@ -83,7 +83,7 @@ impl Shell {
         let vm = Vm::boot(config, cancel)?;
         let guest = Guest::new(&vm, cancel);
         bcache::format(&guest, layout::BUCKET_KIB)?;
-        bcache::register(&guest)?;
+        bcache::register(&guest, Registered::default())?;
         bcache::set_cache_mode(&guest, CacheMode::Writethrough)?;
         guest.write_file(PROFILE, &profile(spec))?;
         let shell = vm.start(Op::Exec { argv: argv(), timeout_ms: as_ms(FOR_EVER) });

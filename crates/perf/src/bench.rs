@@ -7,7 +7,7 @@ use lab::bcache;
 use lab::guest::Guest;
 use lab::{ArmImage, Machine, Tools};
 use proc::{Cancel, Scratch};
-use scenario::{CacheMode, Disk, DiskSetup, Disks, layout};
+use scenario::{CacheMode, Disk, DiskSetup, Disks, Registered, layout};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use vdisk::{Kind, Op, Rig};
@@ -106,7 +106,7 @@ impl<'a> Bench<'a> {
         let mut bench = Self { rig, vm, cancel, sectors: 0, primed: 0.into(), _sockets: sockets };
         let guest = bench.guest();
         bcache::format(&guest, layout::BUCKET_KIB)?;
-        bcache::register(&guest)?;
+        bcache::register(&guest, Registered::default())?;
         bcache::configure(&guest, setup.mode)?;
         bench.sectors = guest.size(Device::Bcache)?;
         bench.prime()?;

@@ -97,4 +97,6 @@ pub(crate) struct FaultState {
     pub counter: Counter,
     pub test: Option<PayloadTest>,
     pub fault: Fault,
+    /// Requests that it has spoiled.
+    pub hits: u64,
 }

@@ -213,15 +213,17 @@ impl Rig {
         self.install_fault(matcher, fault, Some(Box::new(test)));
     }
 
-    /// Spoils no request of the disk any more.
-    pub fn mend(&self, disk: &str) {
+    /// Spoils no request of the disk any more; says how many were.
+    pub fn mend(&self, disk: &str) -> u64 {
         self.index(disk);
-        self.shared.state().faults.retain(|fault| fault.counter.matcher.disk != disk);
+        let mut state = self.shared.state();
+        let its = state.faults.extract_if(.., |fault| fault.counter.matcher.disk == disk);
+        its.map(|fault| fault.hits).sum()
     }
 
     fn install_fault(&self, matcher: Matcher, fault: Fault, test: Option<PayloadTest>) {
         self.index(&matcher.disk);
-        let fault = FaultState { counter: Counter::new(matcher), test, fault };
+        let fault = FaultState { counter: Counter::new(matcher), test, fault, hits: 0 };
         self.shared.state().faults.push(fault);
     }
 

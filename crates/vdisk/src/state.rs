@@ -221,6 +221,7 @@ impl State {
             if !state.counter.hit(name, *op, range) {
                 continue;
             }
+            state.hits += 1;
             match state.fault {
                 Fault::Slow(delay) => {
                     request.wait = Some(request.wait.unwrap_or_default() + delay);

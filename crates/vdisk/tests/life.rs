@@ -284,9 +284,9 @@ fn a_disk_fails_until_it_is_mended() {
     rig.cut(CutKind::Power, Policy::DropAll);
     rig.power_on();
     let mut client = Client::connect(&rig, "hdd");
-    rig.mend("ssd");
+    assert_eq!(rig.mend("ssd"), 0);
     errs(&mut client, 5);
-    rig.mend("hdd");
+    assert_eq!(rig.mend("hdd"), 4);
     errs(&mut client, 0);
     errs(&mut Client::connect(&rig, "ssd"), 0);
 }

@@ -10,7 +10,7 @@ use crate::session::Session;
 use crate::trouble::Stop;
 use evidence::{Case, Load, Outcome, Verdict};
 use judge::ledger::Ledger;
-use scenario::{Cycles, LoadPlan};
+use scenario::{Cycles, LoadPlan, Registered};
 use vdisk::log::Log;
 
 /// Boots on the disks as the cut left them, and judges.
@@ -34,7 +34,7 @@ pub(crate) fn play(
     session.testimony.forget();
     record.history.tell(&mut session.testimony.witness);
     session.testimony.witness.cut(record.cut.kind, plan.job.settings.cache_mode);
-    session.boot_again()?;
+    session.boot_again(Registered::default())?;
     soak.verdict(session, record.cycle, &mut load, case)?;
     load.cuts = 1;
     case.load = Some(load);

@@ -14,7 +14,7 @@ use evidence::{Case, HarnessFailure, Load, Outcome, Verdict};
 use judge::history::History;
 use judge::ledger::Ledger;
 use judge::tally::Tally;
-use scenario::{Bypass, Cycles, Delays, Job, LoadPlan};
+use scenario::{Bypass, Cycles, Delays, Job, LoadPlan, Registered};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use vdisk::{Event, Rig};
@@ -54,7 +54,7 @@ pub(crate) fn play(
         session.events = folder.join(format!("events-{}", number + 1));
         session.rig.log_to(&session.events).map_err(disk_trouble)?;
         say(number as usize, cycles.count as usize, format!("cycle {number}: boot and judge"));
-        if let Err(refusal) = session.boot_again() {
+        if let Err(refusal) = session.boot_again(Registered::default()) {
             soak.torn_set(session, refusal, number, &case.arm, &mut load)?;
             soak.count(&mut load);
             case.load = Some(load.clone());

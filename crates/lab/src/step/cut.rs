@@ -11,7 +11,7 @@ use scenario::{Boot, Cut, Judge};
 impl Play for Cut {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let seed = session.seed;
-        let lose = self.lose.as_deref().map(|block| (block, self.lose_on));
+        let lose = self.lose.as_ref().map(|place| (place, self.lose_on));
         let report = session.cut(self.kind, self.open, lose, || seed);
         session.testimony.witness.cut(report.kind, session.scenario.bcache.cache_mode);
         Ok(Seen::Done)
@@ -20,7 +20,7 @@ impl Play for Cut {
 
 impl Play for Boot {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        match session.boot_again() {
+        match session.boot_again(self.register) {
             Err(Stop::Trouble(refusal)) if refusal.what == HarnessFailure::GuestRefused => {
                 session.flaw(format!("the kernel does not take the disks: {}", refusal.message));
                 session.without_cache = true;

@@ -11,6 +11,7 @@ use scenario::{
     Arrives, AwaitHeld, Disk, Fail, Hold, HoldCacheWrite, HoldInvalidation, HoldLeaf, HoldOp,
     HoldPhase, HoldPriorities, Mend, Place, Release, Slow, Spoil, SpoilCacheWrite,
 };
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use vdisk::{Fault, Kind, Matcher, OpMatch, Phase};
 
@@ -200,14 +201,24 @@ impl Play for Fail {
         if let Some(place) = &self.at {
             (matcher.first, matcher.sectors) = on_disk(session, self.disk, place);
         }
-        session.rig.fault(matcher, Fault::Eio);
+        match self.one_in {
+            None => session.rig.fault(matcher, Fault::Eio),
+            Some(n) => {
+                let dice = Mutex::new(fastrand::Rng::with_seed(session.seed));
+                let hit = move |_: &[u8]| dice.lock().is_ok_and(|mut dice| dice.u32(0..n) == 0);
+                session.rig.fault_if(matcher, Fault::Eio, hit);
+            }
+        }
         Ok(Seen::Done)
     }
 }
 
 impl Play for Mend {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        session.rig.mend(self.disk.name());
-        Ok(Seen::Done)
+        let name = self.disk.name();
+        Ok(match session.rig.mend(name) {
+            0 => Seen::Closed(format!("no request of the {name} was failed")),
+            hits => Seen::Open(format!("{hits} requests of the {name} were failed")),
+        })
     }
 }

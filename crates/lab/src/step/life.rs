@@ -51,7 +51,13 @@ impl Play for Life {
                 // A new device counts from zero.
                 session.named.counters.clear();
             }
-            LifeEvent::RegisterSsd => bcache::wait_set(&guest)?,
+            LifeEvent::RegisterSsd => {
+                bcache::wait_set(&guest)?;
+                // A backing device that ran alone has it now (`run_cache_set`).
+                if bcache::has(&guest, "cache")? {
+                    bcache::configure(&guest, session.scenario.bcache.cache_mode)?;
+                }
+            }
             LifeEvent::Detach | LifeEvent::Stop | LifeEvent::Unregister => {}
         }
         Ok(Seen::Done)

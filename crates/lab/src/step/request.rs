@@ -30,8 +30,8 @@ impl Play for Write {
             seq
         } else {
             let (pending, seq) = session.submit(vec![at], self.fua, 1)?;
-            if !session.written(&pending, seq..seq + 1, self.may_fail)? {
-                session.note(format!("{name} was refused with an I/O error"));
+            if !session.written(&pending, seq..seq + 1, true)? {
+                refused(session, &name, self.may_fail);
             }
             seq
         };
@@ -39,6 +39,12 @@ impl Play for Write {
         session.note(Fact::Write { name, number });
         Ok(Seen::Done)
     }
+}
+
+/// Where no error is allowed, one is bcache's fault, not the harness's.
+fn refused(session: &mut Session<'_>, what: &str, may_fail: bool) {
+    let text = format!("{what} was refused with an I/O error");
+    if may_fail { session.note(text) } else { session.flaw(text) }
 }
 
 impl Play for Discard {
@@ -68,8 +74,9 @@ fn join(session: &mut Session<'_>, value: &str) -> Result<Seen, Stop> {
 impl Play for Read {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let at = session.block(&self.at);
-        let Some(Served { runs, by }) = session.read_served(at, self.may_fail)? else {
-            return Ok(Seen::Open("refused with an I/O error".to_owned()));
+        let Some(Served { runs, by }) = session.read_served(at, true)? else {
+            refused(session, "a read", self.may_fail);
+            return Ok(Seen::Done);
         };
         let saw = |disk: Option<Disk>| disk.map_or("neither disk", Disk::name);
         if self.served_by.is_some() && by != self.served_by {
@@ -117,8 +124,8 @@ fn returned(session: &Session<'_>, runs: &[Run], wanted: Option<&str>) -> Result
 
 impl Play for Flush {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        if !session.flush(self.may_fail)? {
-            session.note("a flush was refused with an I/O error".to_owned());
+        if !session.flush(true)? {
+            refused(session, "a flush", self.may_fail);
         }
         Ok(Seen::Done)
     }
@@ -157,6 +164,19 @@ impl Play for WriteAll {
         let extents = all(session.block(&self.r#in), self.sectors, self.stride);
         let (count, began) = (extents.len() as u64, Instant::now());
         let limit = session.patience(Duration::from_millis(self.within_ms));
+        if self.may_fail {
+            let mut refused = 0;
+            for (n, at) in (1..).zip(extents) {
+                let (pending, seq) = session.submit(vec![at], false, 1)?;
+                refused += u64::from(!session.written(&pending, seq..seq + 1, true)?);
+                if began.elapsed() > limit {
+                    return Err(
+                        session.hung(format!("{n} of {count} writes ended within {limit:?}"))
+                    );
+                }
+            }
+            return Ok(Seen::Open(format!("{count} writes ended, {refused} with an I/O error")));
+        }
         let (pending, first) = session.submit(extents, false, self.depth)?;
         match session.guest()?.wait_up_to(&pending, limit) {
             Ok(_) => {}

@@ -2,6 +2,7 @@
 //! The machine goes down, comes up, and is judged.
 
 use super::disk::Disk;
+use super::hold::Place;
 use super::verb::{Mention, Verb};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,10 +17,10 @@ pub struct Cut {
     /// What becomes of the writes whose survival the crash model leaves open.
     #[serde(default)]
     pub open: OpenWrites,
-    /// Block of which nothing that is open on a disk survives; all else does,
-    /// whatever `open` says.
-    pub lose: Option<String>,
-    /// That disk; on the SSD, it is the block's newest copy in the cache.
+    /// Where nothing survives of what is open on a disk; all else does, whatever
+    /// `open` says.
+    pub lose: Option<Place>,
+    /// That disk; on the SSD, a block is its newest copy in the cache.
     #[serde(default = "backing_device")]
     pub lose_on: Disk,
 }
@@ -34,23 +35,44 @@ impl Verb for Cut {
     }
 
     fn mentions(&self) -> Vec<Mention<'_>> {
-        std::iter::once(Mention::Cuts).chain(self.lose.as_deref().map(Mention::Block)).collect()
+        std::iter::once(Mention::Cuts).chain(self.lose.iter().flat_map(Place::mentions)).collect()
     }
 }
 
 /// Boots again on the same disks and registers them.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Boot {}
+pub struct Boot {
+    /// Which, and in what order.
+    #[serde(default)]
+    pub register: Registered,
+}
 
 impl Verb for Boot {
     fn describe(&self) -> String {
-        "boot again".into()
+        match self.register {
+            Registered::SsdFirst => "boot again",
+            Registered::HddFirst => "boot again, the backing device first",
+            Registered::HddAlone => "boot again, the backing device alone",
+        }
+        .into()
     }
 
     fn mentions(&self) -> Vec<Mention<'_>> {
         vec![Mention::Boots]
     }
+}
+
+/// What of the two is registered after a boot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Registered {
+    #[default]
+    SsdFirst,
+    HddFirst,
+    /// The SSD is not: the backing device is made to run without its cache
+    /// (`running` in sysfs). See `life`, `register-ssd`.
+    HddAlone,
 }
 
 /// Reads everything back and lets the oracle judge. The last step.

@@ -254,11 +254,22 @@ pub struct Fail {
     #[serde(default, deserialize_with = "if_within::<1, MOST_REQUESTS, _, _>")]
     #[schemars(range(min = 1, max = MOST_REQUESTS))]
     pub nth: Option<u32>,
+    /// Some of them: one in so many, by the case's seed.
+    #[serde(default, deserialize_with = "if_within::<2, MOST_REQUESTS, _, _>")]
+    #[schemars(range(min = 2, max = MOST_REQUESTS))]
+    pub one_in: Option<u32>,
 }
 
 impl Verb for Fail {
+    fn contradiction(&self) -> Option<&'static str> {
+        let both = self.nth.is_some() && self.one_in.is_some();
+        both.then_some("`nth` names one request, `one_in` some of all: leave one out")
+    }
+
     fn describe(&self) -> String {
-        let kind = self.op.map_or("every request".to_owned(), |op| format!("every {op:?}"));
+        let which = self.one_in.map_or("every".to_owned(), |n| format!("one in {n}"));
+        let kind = self.op.map_or("request".to_owned(), |op| format!("{op:?}"));
+        let kind = format!("{which} {kind}");
         format!("{kind} of the {} fails", self.disk.name()).to_lowercase()
     }
 
@@ -267,7 +278,7 @@ impl Verb for Fail {
     }
 }
 
-/// Lets no request of a disk fail any more.
+/// Lets no request of a disk fail any more, and says how many did.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mend {
@@ -276,6 +287,8 @@ pub struct Mend {
 }
 
 impl Verb for Mend {
+    const PROOF: Proof = Proof::Optional;
+
     fn describe(&self) -> String {
         format!("mend the {}", self.disk.name())
     }
@@ -283,7 +296,10 @@ impl Verb for Mend {
 
 /// A place on a disk.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "`at` is a block's name, or { sector = N, sectors = N } of the disk")]
+#[serde(
+    untagged,
+    expecting = "a place is a block's name, or { sector = N, sectors = N } of the disk"
+)]
 pub enum Place {
     /// A block of the bcache device; `data_offset` is added on the HDD.
     Block(String),
@@ -292,7 +308,7 @@ pub enum Place {
 }
 
 impl Place {
-    fn mentions(&self) -> impl Iterator<Item = Mention<'_>> {
+    pub(super) fn mentions(&self) -> impl Iterator<Item = Mention<'_>> {
         match self {
             Self::Block(name) => Some(Mention::Block(name)),
             Self::Sectors(_) => None,

@@ -246,6 +246,9 @@ pub struct WriteAll {
     #[serde(default = "one", deserialize_with = "within::<1, 1024, _, _>")]
     #[schemars(range(min = 1, max = 1024))]
     pub depth: u32,
+    /// An I/O error is an answer, too, of each by itself. Not with `depth`.
+    #[serde(default)]
+    pub may_fail: bool,
     /// Limit for all of them, in milliseconds.
     #[serde(deserialize_with = "within::<0, LONGEST_MS, _, _>")]
     #[schemars(range(min = 0, max = LONGEST_MS))]
@@ -261,6 +264,11 @@ fn one() -> u32 {
 
 impl Verb for WriteAll {
     const PROOF: Proof = Proof::Optional;
+
+    fn contradiction(&self) -> Option<&'static str> {
+        let both = self.may_fail && self.depth > 1;
+        both.then_some("`may_fail` takes one write after the other: leave `depth` out")
+    }
 
     fn describe(&self) -> String {
         format!("write all of {}", self.r#in)

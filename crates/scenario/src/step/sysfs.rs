@@ -100,6 +100,11 @@ pub enum Setting {
     JournalDelayMs,
     /// Starts garbage collection, whatever the value.
     TriggerGc,
+    /// Errors of the SSD after which the cache set is retired. One in the journal, or
+    /// of the btree's, is enough in any case.
+    IoErrorLimit,
+    /// `auto` or `always`: whether the bcache device goes with a cache set that failed.
+    StopWhenCacheSetFailed,
     /// Where the kernel has it: writethrough writes are on the backing device's
     /// media before their keys are in the cache.
     WritethroughFua,
@@ -135,6 +140,8 @@ impl Setting {
             Self::CongestedWriteThresholdUs => "congested_write_threshold_us",
             Self::JournalDelayMs => "journal_delay_ms",
             Self::TriggerGc => "internal/trigger_gc",
+            Self::IoErrorLimit => "io_error_limit",
+            Self::StopWhenCacheSetFailed => "stop_when_cache_set_failed",
             Self::WritethroughFua => "writethrough_fua",
         }
     }
