@@ -167,7 +167,7 @@ impl Play for WriteAll {
         if self.may_fail {
             let mut refused = 0;
             for (n, at) in (1..).zip(extents) {
-                let (pending, seq) = session.submit(vec![at], false, 1)?;
+                let (pending, seq) = session.submit(vec![at], self.fua, 1)?;
                 refused += u64::from(!session.written(&pending, seq..seq + 1, true)?);
                 if began.elapsed() > limit {
                     return Err(
@@ -177,7 +177,7 @@ impl Play for WriteAll {
             }
             return Ok(Seen::Open(format!("{count} writes ended, {refused} with an I/O error")));
         }
-        let (pending, first) = session.submit(extents, false, self.depth)?;
+        let (pending, first) = session.submit(extents, self.fua, self.depth)?;
         match session.guest()?.wait_up_to(&pending, limit) {
             Ok(_) => {}
             Err(CallError::Deadline { after, .. }) => {

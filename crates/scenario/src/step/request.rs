@@ -246,6 +246,9 @@ pub struct WriteAll {
     #[serde(default = "one", deserialize_with = "within::<1, 1024, _, _>")]
     #[schemars(range(min = 1, max = 1024))]
     pub depth: u32,
+    /// Ask for FUA: each is a write of the journal, too.
+    #[serde(default)]
+    pub fua: bool,
     /// An I/O error is an answer, too, of each by itself. Not with `depth`.
     #[serde(default)]
     pub may_fail: bool,
