@@ -19,6 +19,13 @@ impl FileLock {
     /// # Errors
     /// Cancelled, or the file system's.
     pub fn take(path: &Path, cancel: &Cancel, mut waiting: impl FnMut()) -> Result<Self, RunError> {
+        // Who waits has the turn, so a holder that wants the lock again at once (one build
+        // after the other) stands behind.
+        let _turn = Self::poll(&path.with_extension("turn"), cancel, &mut waiting)?;
+        Self::poll(path, cancel, &mut waiting)
+    }
+
+    fn poll(path: &Path, cancel: &Cancel, waiting: &mut impl FnMut()) -> Result<Self, RunError> {
         loop {
             if let Some(lock) = Self::try_take(path)? {
                 return Ok(lock);
@@ -49,6 +56,7 @@ impl FileLock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
     fn a_second_taker_waits_is_told_and_can_give_up() {
@@ -68,5 +76,26 @@ mod tests {
 
         drop(first);
         assert!(FileLock::take(&path, &Cancel::new(), || {}).is_ok());
+    }
+
+    /// Seen: a kernel that waited behind the builds of a whole series for half an hour.
+    #[test]
+    fn who_takes_a_lock_again_and_again_lets_others_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let waits = |tell: &mut dyn FnMut()| FileLock::take(&path, &Cancel::new(), tell).unwrap();
+        let held = waits(&mut || {});
+        let (told, waiting) = std::sync::mpsc::channel();
+        let had_it = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _lock = waits(&mut || told.send(()).unwrap());
+                had_it.store(true, Ordering::Relaxed);
+            });
+            waiting.recv().unwrap();
+            drop(held);
+            let _again = waits(&mut || {});
+            assert!(had_it.load(Ordering::Relaxed), "taken again before the one that waits");
+        });
     }
 }
