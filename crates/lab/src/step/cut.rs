@@ -26,6 +26,10 @@ impl Play for Boot {
                 session.without_cache = true;
                 return Ok(Seen::Done);
             }
+            // The guest is up, and its disks answer.
+            Err(Stop::Trouble(silence)) if silence.what == HarnessFailure::NoAnswer => {
+                return Err(session.hung(format!("registering does not end: {}", silence.message)));
+            }
             up => up?,
         }
         let state = bcache::state(&session.guest()?)?;
