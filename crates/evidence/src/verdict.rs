@@ -33,8 +33,8 @@ pub enum Verdict {
     /// The last binding write, or one issued later.
     Ok,
     /// Every sector is right, but a read that overlapped no write in flight was
-    /// not cached, or a counter of the arm is not what it must be. Of a case,
-    /// never of a sector.
+    /// not cached, a request was refused, or a counter of the arm is not what it
+    /// must be. Of a case, never of a sector.
     Imprecise,
     /// Permitted by the witness, and the cache is clean, but bcache returns
     /// something else than its own backing device holds.
