@@ -8,7 +8,7 @@ use crate::mails::{Mails, touched};
 use crate::plan::{On, Plan, Step, overlays};
 use crate::report::{Finding, Outcome};
 use evidence::Origin;
-use kbuild::{Arm, Dirs, Overlay, Source};
+use kbuild::{Arm, Overlay, Source};
 use patch::git::deaf;
 use proc::{Cancel, Scratch, ask, shell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -290,10 +290,7 @@ pub(crate) fn is_arm(
     pristine: &dyn Fn(&str) -> Option<Vec<u8>>,
 ) -> Finding {
     let what = format!("{what}: arm {arm}");
-    let repo = plan.kernel.parent().unwrap_or(Path::new(".")).to_owned();
-    // Only the checkout is looked at.
-    let dirs = Dirs { cache: repo.clone(), repo };
-    let wanted = Arm::load(&dirs, arm)
+    let wanted = Arm::load_from(&plan.kernel, arm)
         .map_err(|error| error.to_string())
         .and_then(|arm| arm.overlay(pristine).map_err(|error| error.to_string()));
     match wanted {

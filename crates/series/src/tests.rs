@@ -59,6 +59,10 @@ fn git_am_gives_the_lab_s_files_and_the_arm_s() {
     let other = is_arm(&plan, "all", "x", &mails.overlays[0], &pristine);
     assert!(other.detail.contains("d/f.c"), "{}", other.detail);
     assert_eq!(other.outcome, Outcome::Failed);
+    // Whatever the folder is called.
+    fs::rename(dir.path().join("kernel"), dir.path().join("mine")).unwrap();
+    let mine = Plan::load(&dir.path().join("mine")).unwrap();
+    assert_eq!(is_arm(&mine, "all", "x", &mails.overlays[1], &pristine).outcome, Outcome::Ok);
 }
 
 #[test]

@@ -46,10 +46,24 @@ struct Place {
 
 impl Place {
     /// One of the lab's own.
-    fn own(dirs: &Dirs, name: &str) -> Self {
-        let base = dirs.repo.join("kernel");
-        Self { file: base.join("arms").join(format!("{name}.toml")), base }
+    fn own(kernel: &Path, name: &str) -> Self {
+        Self { file: kernel.join("arms").join(format!("{name}.toml")), base: kernel.into() }
     }
+}
+
+/// The folder with the lab's own arms.
+fn kernel(dirs: &Dirs) -> PathBuf {
+    dirs.repo.join("kernel")
+}
+
+/// The names of the arms in such a folder, sorted.
+fn names(kernel: &Path) -> Vec<String> {
+    let entries = fs::read_dir(kernel.join("arms")).into_iter().flatten().flatten();
+    let names = entries
+        .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".toml")?.to_owned()));
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
 }
 
 impl Arm {
@@ -58,20 +72,22 @@ impl Arm {
     /// # Errors
     /// [`ArmError`].
     pub fn load(dirs: &Dirs, name: &str) -> Result<Self, ArmError> {
+        Self::load_from(&kernel(dirs), name)
+    }
+
+    /// As [`Arm::load`], out of another folder with arms/, patches/ and tracker/.
+    ///
+    /// # Errors
+    /// [`ArmError`].
+    pub fn load_from(kernel: &Path, name: &str) -> Result<Self, ArmError> {
         check_name(name)?;
-        from_toml(dirs, name, Place::own(dirs, name), &mut Vec::new())
+        from_toml(kernel, name, Place::own(kernel, name), &mut Vec::new())
     }
 
     /// The names of the lab's own arms, sorted.
     #[must_use]
     pub fn list(dirs: &Dirs) -> Vec<String> {
-        let entries = fs::read_dir(dirs.repo.join("kernel/arms")).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| {
-            Some(entry.file_name().to_str()?.strip_suffix(".toml")?.to_owned())
-        });
-        let mut names: Vec<String> = names.collect();
-        names.sort();
-        names
+        names(&kernel(dirs))
     }
 
     /// All of the lab's own arms in the order of tables: by role, each after
@@ -98,7 +114,8 @@ impl Arm {
         check_name(name)?;
         if path.extension().is_some_and(|extension| extension == "toml") {
             let base = path.parent().unwrap_or(Path::new(".")).to_owned();
-            return from_toml(dirs, name, Place { file: path.into(), base }, &mut Vec::new());
+            let place = Place { file: path.into(), base };
+            return from_toml(&kernel(dirs), name, place, &mut Vec::new());
         }
         let Mailed { patches, notes } =
             if path.is_dir() { read_folder(path)? } else { patch::read(&[read_named(path)?])? };
@@ -113,14 +130,14 @@ impl Arm {
 }
 
 fn from_toml(
-    dirs: &Dirs,
+    kernel: &Path,
     name: &str,
     place: Place,
     stack: &mut Vec<Place>,
 ) -> Result<Arm, ArmError> {
     let (path, base) = (place.file.clone(), place.base.clone());
     if !path.exists() {
-        let known = Arm::list(dirs).join(", ");
+        let known = names(kernel).join(", ");
         return Err(ArmError::Unknown { name: name.into(), known });
     }
     let text = String::from_utf8_lossy(&read(&path)?).into_owned();
@@ -134,17 +151,17 @@ fn from_toml(
             // The neighbour, or else the lab's own of that name.
             let neighbour = path.with_file_name(format!("{below}.toml"));
             let neighbour = Place { file: neighbour, base: base.clone() };
-            let mut places = [neighbour, Place::own(dirs, below)].into_iter();
+            let mut places = [neighbour, Place::own(kernel, below)].into_iter();
             let place = places.find(|place| place.file.exists() && !stack.contains(place));
             let Some(place) = place else {
                 if stack.iter().any(|place| place.file.file_stem() == Path::new(below).file_stem())
                 {
                     return Err(ArmError::Cycle(below.clone()));
                 }
-                let known = Arm::list(dirs).join(", ");
+                let known = names(kernel).join(", ");
                 return Err(ArmError::Unknown { name: below.clone(), known });
             };
-            let arm = from_toml(dirs, below, place, stack)?;
+            let arm = from_toml(kernel, below, place, stack)?;
             Arm { below: arm.below + 1, ..arm }
         }
     };
