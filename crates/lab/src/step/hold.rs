@@ -217,7 +217,7 @@ impl Play for Mend {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let name = self.disk.name();
         Ok(match session.rig.mend(name) {
-            0 => Seen::Closed(format!("no request of the {name} was failed")),
+            0 => Seen::Absent(format!("no request of the {name} was failed")),
             hits => Seen::Open(format!("{hits} requests of the {name} were failed")),
         })
     }

@@ -75,7 +75,10 @@ impl Play for Read {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let at = session.block(&self.at);
         let Some(Served { runs, by }) = session.read_served(at, true)? else {
-            refused(session, "a read", self.may_fail);
+            if self.may_fail {
+                return Ok(Seen::Absent("refused with an I/O error".to_owned()));
+            }
+            session.flaw("a read was refused with an I/O error".to_owned());
             return Ok(Seen::Done);
         };
         let saw = |disk: Option<Disk>| disk.map_or("neither disk", Disk::name);
