@@ -78,7 +78,7 @@ mod tests {
         assert!(FileLock::take(&path, &Cancel::new(), || {}).is_ok());
     }
 
-    /// Seen: a kernel that waited behind the builds of a whole series for half an hour.
+    /// Seen: a kernel that waited for minutes behind the builds of a series.
     #[test]
     fn who_takes_a_lock_again_and_again_lets_others_in() {
         let dir = tempfile::tempdir().unwrap();
