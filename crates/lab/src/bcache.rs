@@ -3,6 +3,7 @@
 
 use crate::debugfs;
 use crate::guest::{Guest, GuestError};
+use rustix::io::Errno;
 use scenario::CacheMode;
 use scenario::layout::{self, SET_UUID};
 use scenario::{Counter, LifeEvent, Registered, Setting};
@@ -179,14 +180,20 @@ fn parse_unused(text: &str) -> Option<u64> {
     rest.trim().strip_suffix('%')?.parse().ok()
 }
 
-/// A size as `bch_hprint` writes it: one decimal, and a unit from `k` on. What the
-/// decimal leaves out is added, so that a size is never too low; but 0 is 0.
-fn parse_size(text: &str) -> Option<u64> {
+/// A size as `bch_hprint` writes it: one decimal, and a unit from `k` on. In tenths
+/// of a unit, and the unit as the power of two that it is in bytes.
+fn parse_tenths(text: &str) -> Option<(u64, u32)> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = ["k", "M", "G", "T"].iter().position(|unit| *unit == &text[digits.len()..])?;
     let (whole, tenths) = digits.split_once('.')?;
     let tenths = whole.parse::<u64>().ok()? * 10 + tenths.parse::<u64>().ok()?;
-    let shift = 10 * (u32::try_from(unit).ok()? + 1);
+    Some((tenths, 10 * (u32::try_from(unit).ok()? + 1)))
+}
+
+/// In bytes. What the decimal leaves out is added, so that a size is never too low;
+/// but 0 is 0.
+fn parse_size(text: &str) -> Option<u64> {
+    let (tenths, shift) = parse_tenths(text)?;
     Some(if tenths == 0 { 0 } else { ((tenths + 1) << shift) / 10 })
 }
 
@@ -195,19 +202,25 @@ fn parse_size(text: &str) -> Option<u64> {
 /// # Errors
 /// The guest's failure, or text that is no number.
 pub fn counter(guest: &Guest<'_>, counter: Counter) -> Result<Option<u64>, GuestError> {
-    if counter != Counter::Requests {
-        return debugfs::number(guest, counter.file());
-    }
-    let text = guest.read_file(&format!("{BLOCK_DIR}/{}", counter.file()))?;
-    // The block layer tells reads from writes.
-    let counts: Result<Vec<u64>, _> = text.split_whitespace().map(str::parse).collect();
-    match counts {
-        Ok(counts) if !counts.is_empty() => Ok(Some(counts.iter().sum())),
-        _ => Err(GuestError::Refused {
-            doing: format!("reading the counter {}", counter.file()),
-            why: format!("{text:?} is not a number").into(),
-        }),
-    }
+    let dir = match counter {
+        Counter::Requests => BLOCK_DIR,
+        Counter::Overlaps | Counter::Bypassed => DEVICE_DIR,
+        _ => return debugfs::number(guest, counter.file()),
+    };
+    let text = match guest.read_file(&format!("{dir}/{}", counter.file())) {
+        Err(error) if error.is(Errno::NOENT) => return Ok(None),
+        text => text?,
+    };
+    let number = if counter == Counter::Bypassed {
+        parse_tenths(text.trim()).map(|(tenths, shift)| (tenths << shift) / 10)
+    } else {
+        // The block layer tells reads from writes.
+        text.split_whitespace().map(|count| count.parse::<u64>().ok()).sum()
+    };
+    number.map(Some).ok_or_else(|| GuestError::Refused {
+        doing: format!("reading the counter {}", counter.file()),
+        why: format!("{text:?} is not a number").into(),
+    })
 }
 
 /// Whether this kernel's devices have that file.

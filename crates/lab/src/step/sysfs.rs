@@ -3,9 +3,13 @@
 
 use super::play::{Play, Seen};
 use crate::bcache;
+use crate::guest::Attendant;
 use crate::session::Session;
 use crate::trouble::Stop;
 use scenario::{CheckCounter, Set, SetCacheMode, Setting};
+use std::time::{Duration, Instant};
+
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 impl Play for SetCacheMode {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
@@ -29,20 +33,25 @@ impl Play for Set {
 impl Play for CheckCounter {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let file = self.name.file();
-        let Some(now) = bcache::counter(&session.guest()?, self.name)? else {
-            session.note(format!("this kernel does not count {file}"));
-            return Ok(Seen::Done);
+        let before = session.named.counters.get(&self.name).copied().unwrap_or(0);
+        let deadline = Instant::now() + session.patience(Duration::from_millis(self.within_ms));
+        let said = loop {
+            let Some(now) = bcache::counter(&session.guest()?, self.name)? else {
+                session.note(format!("this kernel does not count {file}"));
+                return Ok(Seen::Done);
+            };
+            session.named.counters.insert(self.name, now);
+            let said = self.said(now, now.saturating_sub(before));
+            if said.is_ok() || Instant::now() >= deadline {
+                break said;
+            }
+            session.cancel.check()?;
+            session.attend();
+            std::thread::sleep(ASK_AGAIN);
         };
-        let before = session.named.counters.insert(self.name, now).unwrap_or(0);
-        let grown = now.saturating_sub(before);
-        match (self.is, self.grew_by) {
-            (Some(wanted), _) if wanted != now => {
-                session.flaw(format!("{file} is {now}, not {wanted}"))
-            }
-            (_, Some(wanted)) if wanted != grown => {
-                session.flaw(format!("{file} has grown by {grown}, not by {wanted}"));
-            }
-            _ => session.note(format!("{file} is {now}, {grown} more than before")),
+        match said {
+            Ok(held) => session.note(held),
+            Err(flaw) => session.flaw(flaw),
         }
         Ok(Seen::Done)
     }

@@ -2,7 +2,7 @@
 //! What a scenario sets and asks of bcache in sysfs.
 
 use super::verb::Verb;
-use crate::number::if_within;
+use crate::number::{LONGEST_MS, if_within, within};
 use crate::setup::CacheMode;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -40,8 +40,8 @@ impl Verb for Set {
 /// TOML has no larger number.
 const LARGEST_COUNT: u64 = i64::MAX as u64;
 
-/// Demands something of a counter of the tracker, where the arm has it; if
-/// it does not hold, the case is `imprecise`.
+/// Demands something of a counter, where the arm has it; if it does not hold,
+/// the case is `imprecise`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckCounter {
@@ -55,6 +55,11 @@ pub struct CheckCounter {
     #[serde(default, deserialize_with = "if_within::<0, LARGEST_COUNT, _, _>")]
     #[schemars(range(min = 0, max = LARGEST_COUNT))]
     pub grew_by: Option<u64>,
+    /// How long it may take until it holds, in milliseconds. bcache adds to its sums
+    /// every 14 s (`scale_accounting`).
+    #[serde(default, deserialize_with = "within::<0, LONGEST_MS, _, _>")]
+    #[schemars(range(min = 0, max = LONGEST_MS))]
+    pub within_ms: u64,
 }
 
 impl Verb for CheckCounter {
@@ -63,8 +68,26 @@ impl Verb for CheckCounter {
     }
 }
 
-/// Counters in sysfs: the tracker's and what rests on it without their prefix, and the block
-/// layer's.
+impl CheckCounter {
+    /// What to say of a value that is now `now`, and `grown` more than when it was last
+    /// read: well, or not as it is demanded.
+    ///
+    /// # Errors
+    /// The demand that does not hold.
+    pub fn said(&self, now: u64, grown: u64) -> Result<String, String> {
+        let file = self.name.file();
+        match (self.is, self.grew_by) {
+            (Some(wanted), _) if wanted != now => Err(format!("{file} is {now}, not {wanted}")),
+            (_, Some(wanted)) if wanted != grown => {
+                Err(format!("{file} has grown by {grown}, not by {wanted}"))
+            }
+            _ => Ok(format!("{file} is {now}, {grown} more than before")),
+        }
+    }
+}
+
+/// Counters: the tracker's and what rests on it without their prefix, bcache's sums for
+/// users, and the block layer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Counter {
@@ -83,6 +106,11 @@ pub enum Counter {
     Requests,
     /// Bypass writes that needed no invalidation.
     Spared,
+    /// Misses not cached for a write, as users read it: the sum since the last `clear_stats`.
+    Overlaps,
+    /// Bytes that went round the cache since the last `clear_stats`, on every kernel.
+    /// From 1000 KiB on it is rounded.
+    Bypassed,
 }
 
 /// Settings of bcache that scenarios change.
@@ -108,6 +136,8 @@ pub enum Setting {
     /// Where the kernel has it: writethrough writes are on the backing device's
     /// media before their keys are in the cache.
     WritethroughFua,
+    /// Sets bcache's sums for users to 0, whatever the value.
+    ClearStats,
 }
 
 impl Counter {
@@ -122,6 +152,8 @@ impl Counter {
             Self::Bytes => "inflight_bytes",
             Self::Requests => "inflight",
             Self::Spared => "ordered_spared",
+            Self::Overlaps => "stats_total/cache_miss_overlaps",
+            Self::Bypassed => "stats_total/bypassed",
         }
     }
 }
@@ -143,6 +175,7 @@ impl Setting {
             Self::IoErrorLimit => "io_error_limit",
             Self::StopWhenCacheSetFailed => "stop_when_cache_set_failed",
             Self::WritethroughFua => "writethrough_fua",
+            Self::ClearStats => "clear_stats",
         }
     }
 }
