@@ -62,7 +62,7 @@ impl Default for Setup {
 pub struct Traffic {
     /// Reads of the backing device.
     pub hdd_reads: u64,
-    /// Writes to the backing device.
+    /// Writes of data to the backing device.
     pub hdd_writes: u64,
     /// Journal entries on the cache device, and their bytes.
     pub journal_writes: u64,
@@ -70,6 +70,8 @@ pub struct Traffic {
     pub journal_bytes: u64,
     /// Flushes of the cache device, FUA writes included.
     pub ssd_flushes: u64,
+    /// The same of the backing device.
+    pub hdd_flushes: u64,
 }
 
 /// A booted machine with bcache ready.
@@ -155,13 +157,37 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
+    /// No waiting for more to write back, nor for the disks to be idle.
+    pub(super) fn write_back_at_once(&self) -> Result<(), PerfError> {
+        let zero = |name: &str| (name.to_owned(), "0".to_owned());
+        self.set(&[zero("writeback_delay"), zero("writeback_percent")])
+    }
+
+    /// Waits until nothing is left to be written back.
+    pub(super) fn await_clean(&self) -> Result<(), PerfError> {
+        let end = Instant::now() + lab::guest::PATIENCE;
+        while bcache::state(&self.guest())? != "clean" {
+            self.cancel.check()?;
+            if Instant::now() > end {
+                return Err(PerfError::Closed("not all was written back".to_owned()));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
     /// What the disks have done since event `since`.
     pub(super) fn traffic_since(&self, since: u64) -> Traffic {
         let mut traffic = Traffic::default();
         for event in self.rig.events_since(since + 1) {
             match (&event.kind, event.op, &*event.disk) {
                 (Kind::Issue, Some(Op::Read), "hdd") => traffic.hdd_reads += 1,
-                (Kind::Issue, Some(Op::Write), "hdd") => traffic.hdd_writes += 1,
+                (Kind::Issue, Some(Op::Write), "hdd") => {
+                    // Else it is the superblock.
+                    traffic.hdd_writes += u64::from(event.sector >= layout::DATA_OFFSET);
+                    traffic.hdd_flushes += u64::from(event.fua);
+                }
+                (Kind::Issue, Some(Op::Flush), "hdd") => traffic.hdd_flushes += 1,
                 (Kind::Issue, Some(Op::Flush), "ssd") => traffic.ssd_flushes += 1,
                 (Kind::Complete, Some(Op::Write), "ssd") => {
                     traffic.ssd_flushes += u64::from(event.fua);

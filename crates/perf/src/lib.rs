@@ -7,17 +7,21 @@
 
 mod bench;
 mod error;
+mod figure;
 mod flight;
 mod instructions;
 mod profile;
 mod random;
 mod speed;
 mod sweep;
+mod work;
 
 pub use bench::{Bench, Setup, Traffic};
 pub use error::PerfError;
+pub use figure::Figure;
 pub use flight::{Placement, hit_ratio, memory};
-pub use instructions::{Cost, Counting, Work, count};
+pub use instructions::{Cost, Counting, count};
 pub use profile::{Profile, Symbols};
-pub use speed::{Figure, Job, disks, speed};
+pub use speed::{Job, disks, speed};
 pub use sweep::{SweepTime, sweep};
+pub use work::Work;

@@ -3,11 +3,13 @@
 
 use crate::bench::{Bench, Setup};
 use crate::error::PerfError;
-use lab::{ArmImage, Tools};
+use crate::figure::Figure;
+use crate::work::Work;
+use lab::{ArmImage, Tools, bcache};
 use proc::Cancel;
-use scenario::Disks;
+use scenario::{CacheMode, Disks};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 use wire::{Device, Extent};
 
@@ -18,6 +20,8 @@ pub struct Job {
     pub name: String,
     /// The file.
     pub text: String,
+    /// Where writes go.
+    pub mode: CacheMode,
     /// So many MiB from the start on are read into the cache before.
     pub cached_mib: u64,
 }
@@ -27,18 +31,47 @@ impl Job {
     const NAMES: [(&str, u64); 4] =
         [("randread-4k", 0), ("bypass-4k", 0), ("overwrite-4k", 16), ("mix-4k-128k", 0)];
 
+    /// Name of the one that runs first.
+    #[must_use]
+    pub fn first() -> &'static str {
+        Self::NAMES[0].0
+    }
+
     /// Loads them from `workloads/perf`.
     ///
     /// # Errors
     /// A file that cannot be read.
     pub fn load_all(folder: &Path) -> Result<Vec<Self>, PerfError> {
         let load = |(name, cached_mib): (&str, u64)| {
-            let path: PathBuf = folder.join(format!("{name}.fio"));
-            let text = std::fs::read_to_string(&path).map_err(PerfError::io(&path))?;
-            Ok(Self { name: name.to_owned(), text, cached_mib })
+            let text = read(&folder.join(format!("{name}.fio")))?;
+            Ok(Self { name: name.to_owned(), text, mode: CacheMode::Writearound, cached_mib })
         };
         Self::NAMES.into_iter().map(load).collect()
     }
+
+    /// The jobs of each cache mode, of which `modes.fio` has one for all: its `@NAME` and
+    /// `@MIB` are the name and where the job begins.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn load_modes(folder: &Path) -> Result<Vec<Self>, PerfError> {
+        let text = read(&folder.join("modes.fio"))?;
+        // What is dirty at the end of one must not be in another's way.
+        let jobs = Work::MODES.into_iter().zip(1..).map(|(work, n)| {
+            let (name, cached) = (work.name(), work.cached());
+            let first = if cached { 0 } else { n * MODE_MIB };
+            let text = text.replace("@NAME", &name).replace("@MIB", &first.to_string());
+            Self { name, text, mode: work.mode(), cached_mib: if cached { 16 } else { 0 } }
+        });
+        Ok(jobs.collect())
+    }
+}
+
+/// From the start of one mode's job to that of the next.
+const MODE_MIB: u64 = 64;
+
+fn read(path: &Path) -> Result<String, PerfError> {
+    std::fs::read_to_string(path).map_err(PerfError::io(path))
 }
 
 /// The disks that the jobs run on: `disks.toml` beside them.
@@ -47,23 +80,8 @@ impl Job {
 /// A file that cannot be read, or says something else.
 pub fn disks(folder: &Path) -> Result<Disks, PerfError> {
     let path = folder.join("disks.toml");
-    let text = std::fs::read_to_string(&path).map_err(PerfError::io(&path))?;
+    let text = read(&path)?;
     toml::from_str(&text).map_err(|error| PerfError::File { path, why: error.to_string() })
-}
-
-/// One figure of one boot.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Figure {
-    /// `iops`, `lat-p99`…
-    pub metric: &'static str,
-    /// `1/s`, `ns`…
-    pub unit: &'static str,
-    /// Whether more is better.
-    pub higher_is_better: bool,
-    /// `JOB/read`, `JOB/write`, or `JOB`.
-    pub workload: String,
-    /// The figure.
-    pub value: f64,
 }
 
 /// Boots once and runs the jobs one after the other.
@@ -85,6 +103,7 @@ pub fn speed(
     let mut figures = Vec::new();
     let began = (uptime(&bench)?, Instant::now());
     for job in jobs {
+        bcache::set_cache_mode(&bench.guest(), job.mode)?;
         // Reads of 64 KiB from the start on, past what primed the cache.
         let piece = |n: u64| Extent { sector: n * 128, sectors: 128 };
         let fill: Vec<Extent> = (0..job.cached_mib * 16).map(piece).collect();
@@ -166,7 +185,10 @@ fn run(bench: &Bench<'_>, job: &Job) -> Result<Vec<Figure>, PerfError> {
     more("cpu-per-io", "ns", false, busy / requests as f64);
     let writes = result["write"]["total_ios"].as_u64().unwrap_or(0);
     if writes > 0 {
-        more("journal-writes-per-write", "1", false, traffic.journal_writes as f64 / writes as f64);
+        let per = |count: u64| count as f64 / writes as f64;
+        more("journal-writes-per-write", "1", false, per(traffic.journal_writes));
+        more("ssd-flushes-per-write", "1", false, per(traffic.ssd_flushes));
+        more("hdd-flushes-per-write", "1", false, per(traffic.hdd_flushes));
         more(
             "journal-bytes-per-write",
             "bytes",

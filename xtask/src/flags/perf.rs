@@ -53,4 +53,7 @@ pub enum PerfPart {
     Memory,
     /// Needless skips of cache fills against writes in flight.
     Hits,
+    /// Instructions, journal writes, flushes and fio's figures of writes in each cache mode;
+    /// only when it is asked for.
+    Modes,
 }

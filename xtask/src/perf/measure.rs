@@ -9,7 +9,7 @@ use crate::ui::Ui;
 use anyhow::{Context, Result};
 use evidence::{Perf, Series};
 use lab::{ArmImage, Tools};
-use perf::{Counting, Figure, Job, PerfError, Setup, Work};
+use perf::{Cost, Counting, Figure, Job, PerfError, Setup, Work};
 use proc::{Cancel, Scratch};
 use scenario::Disks;
 use std::path::PathBuf;
@@ -32,6 +32,7 @@ pub struct Bed<'a> {
     tools: &'a Tools,
     plugin: PathBuf,
     jobs: Vec<Job>,
+    modes: Vec<Job>,
     /// Of fio.
     disks: Disks,
     seed: u64,
@@ -52,13 +53,14 @@ impl<'a> Bed<'a> {
         let places = image::ImageDirs { repo: dirs.repo.clone(), cache: dirs.cache.clone() };
         let plugin = image::counter(&places, cancel).context("cannot build the counter")?;
         stage.done("built");
-        let jobs = Job::load_all(&dirs.repo.join(FOLDER))
-            .map_err(|error| exit::usage(error.to_string()))?;
+        let folder = dirs.repo.join(FOLDER);
+        let wrong = |error: PerfError| exit::usage(error.to_string());
         Ok(Self {
             images: &ready.images,
             tools: &ready.tools,
             plugin,
-            jobs,
+            jobs: Job::load_all(&folder).map_err(wrong)?,
+            modes: Job::load_modes(&folder).map_err(wrong)?,
             disks: disks(dirs)?,
             seed: args.session.seed,
             quick: args.quick,
@@ -104,7 +106,7 @@ impl<'a> Bed<'a> {
     ) -> Result<(), PerfError> {
         let logs = self.logs.path();
         match *task {
-            Task::Count { variant, round } => {
+            Task::Count { variant, round, modes } => {
                 let variant = &plan.variants[variant];
                 let how = Counting {
                     plugin: self.plugin.clone(),
@@ -116,31 +118,19 @@ impl<'a> Bed<'a> {
                 // The plugin is TCG's.
                 let tools = Tools { accel: Accel::Tcg, ..self.tools.clone() };
                 let arm = &self.images[variant.arm];
-                let costs = perf::count(arm, &tools, &how, &Work::ALL, logs, cancel)?;
-                for cost in costs {
-                    let mut add = |metric: &str, unit: &str, value| {
-                        perf.push(series(metric, unit, cost.work.name(), &variant.label), value);
-                    };
-                    add("instructions", "instructions", cost.instructions);
-                    add("instructions-bcache", "instructions", cost.in_bcache);
-                    if cost.in_tracker > 0.0 {
-                        add("instructions-tracker", "instructions", cost.in_tracker);
-                    }
-                    if matches!(cost.work, Work::BypassWrite | Work::BypassWriteCached) {
-                        add("journal-writes", "1/write", cost.journal_writes);
-                        add("journal-bytes", "bytes/write", cost.journal_bytes);
-                    }
-                }
+                let works: &[Work] = if modes { &Work::MODES } else { &Work::ALL };
+                let costs = perf::count(arm, &tools, &how, works, logs, cancel)?;
+                push(perf, &variant.label, costs.iter().flat_map(Cost::figures));
             }
-            Task::Speed { variant, .. } => {
+            Task::Speed { variant, modes, .. } => {
                 let variant = &plan.variants[variant];
                 let arm = &self.images[variant.arm];
-                let (setup, on) = (Setup::on(self.disks.clone()), &variant.attributes);
-                let figures = perf::speed(arm, self.tools, &setup, on, &self.jobs, logs, cancel)?;
-                for Figure { metric, unit, higher_is_better, workload, value } in figures {
-                    let like = series(metric, unit, &workload, &variant.label);
-                    perf.push(Series { higher_is_better, ..like }, value);
-                }
+                let mut disks = self.disks.clone();
+                disks.hdd.volatile_cache |= modes;
+                let (setup, on) = (Setup::on(disks), &variant.attributes);
+                let jobs = if modes { &self.modes } else { &self.jobs };
+                let figures = perf::speed(arm, self.tools, &setup, on, jobs, logs, cancel)?;
+                push(perf, &variant.label, figures);
             }
             Task::Memory { arm, bytes } => {
                 let arm = &self.images[arm];
@@ -162,13 +152,10 @@ impl<'a> Bed<'a> {
     }
 }
 
-fn series(metric: &str, unit: &str, workload: &str, arm: &str) -> Series {
-    Series {
-        metric: metric.to_owned(),
-        unit: unit.to_owned(),
-        higher_is_better: false,
-        workload: workload.to_owned(),
-        arm: arm.to_owned(),
-        samples: Vec::new(),
+fn push(perf: &mut Perf, arm: &str, figures: impl IntoIterator<Item = Figure>) {
+    for Figure { metric, unit, higher_is_better, workload, value } in figures {
+        let (metric, unit, arm) = (metric.to_owned(), unit.to_owned(), arm.to_owned());
+        let series = Series { metric, unit, higher_is_better, workload, arm, samples: Vec::new() };
+        perf.push(series, value);
     }
 }

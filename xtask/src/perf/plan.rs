@@ -4,6 +4,7 @@
 use crate::flags::PerfPart;
 use evidence::{Perf, again};
 use kbuild::{Arm, Tracker};
+use perf::{Job, Work};
 
 /// An arm as it is measured: the reference is there twice, an arm with a
 /// switch once for each position.
@@ -20,10 +21,11 @@ pub struct Variant {
 /// One boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Instructions of one variant, in round so-and-so.
-    Count { variant: usize, round: u32 },
+    /// Instructions of one variant, in round so-and-so; of what every arm is measured
+    /// by, or of the cache modes.
+    Count { variant: usize, round: u32, modes: bool },
     /// fio on one variant.
-    Speed { variant: usize, round: u32 },
+    Speed { variant: usize, round: u32, modes: bool },
     /// Memory of an arm's tracker.
     Memory { arm: usize, bytes: u64 },
     /// Hit ratio beside so many writes in flight.
@@ -59,7 +61,7 @@ impl Plan {
         let mut tasks = Vec::new();
         if wants(PerfPart::Instructions) {
             rounds(extent.pairs, variants.len(), |variant, round| {
-                tasks.push(Task::Count { variant, round });
+                tasks.push(Task::Count { variant, round, modes: false });
             });
         }
         // Only arms with a tracker; the reference is the control, without one.
@@ -89,7 +91,13 @@ impl Plan {
         let named = extent.parts.contains(&PerfPart::Speed);
         if wants(PerfPart::Speed) && (named || !extent.quick) {
             rounds(extent.pairs, variants.len(), |variant, round| {
-                tasks.push(Task::Speed { variant, round });
+                tasks.push(Task::Speed { variant, round, modes: false });
+            });
+        }
+        if extent.parts.contains(&PerfPart::Modes) {
+            rounds(extent.pairs, variants.len(), |variant, round| {
+                tasks.push(Task::Count { variant, round, modes: true });
+                tasks.push(Task::Speed { variant, round, modes: true });
             });
         }
         Self { variants, tasks }
@@ -98,16 +106,19 @@ impl Plan {
     /// Whether the results have it already.
     #[must_use]
     pub fn is_done(&self, task: &Task, arms: &[String], perf: &Perf) -> bool {
-        let samples = |speed: bool, variant: usize| {
-            let label = &self.variants[variant].label;
-            let first = perf.series.iter().find(|s| {
-                s.arm == *label && s.metric == (if speed { "cpu-per-io" } else { "instructions" })
-            });
-            first.map_or(0, |series| series.samples.len())
+        let samples = |metric: &str, workload: &str, variant: usize| {
+            let series = perf.find(metric, workload, &self.variants[variant].label);
+            series.map_or(0, |series| series.samples.len())
         };
         match *task {
-            Task::Count { variant, round } => samples(false, variant) > round as usize,
-            Task::Speed { variant, round } => samples(true, variant) > round as usize,
+            Task::Count { variant, round, modes } => {
+                let first = if modes { Work::MODES[0] } else { Work::ALL[0] };
+                samples("instructions", &first.name(), variant) > round as usize
+            }
+            Task::Speed { variant, round, modes } => {
+                let first = if modes { Work::MODES[0].name() } else { Job::first().to_owned() };
+                samples("cpu-per-io", &first, variant) > round as usize
+            }
             Task::Memory { arm, bytes } => {
                 perf.memory.iter().any(|p| p.arm == arms[arm] && p.device_bytes == bytes)
             }
@@ -122,7 +133,13 @@ impl Plan {
     #[must_use]
     pub fn seconds(task: &Task) -> f64 {
         match task {
-            Task::Count { .. } => 9.0,
+            Task::Count { modes, .. } => {
+                if *modes {
+                    25.0
+                } else {
+                    9.0
+                }
+            }
             Task::Speed { .. } => 18.0,
             Task::Memory { .. } => 12.0,
             Task::Hits { .. } => 14.0,
@@ -133,10 +150,10 @@ impl Plan {
     #[must_use]
     pub fn describe(&self, task: &Task, arms: &[String]) -> String {
         match task {
-            Task::Count { variant, round } => {
+            Task::Count { variant, round, .. } => {
                 format!("instructions, {}, round {}", self.variants[*variant].label, round + 1)
             }
-            Task::Speed { variant, round } => {
+            Task::Speed { variant, round, .. } => {
                 format!("fio, {}, round {}", self.variants[*variant].label, round + 1)
             }
             Task::Memory { arm, bytes } => format!("memory, {}, {} TiB", arms[*arm], bytes / TIB),
@@ -216,7 +233,7 @@ mod tests {
         let left: Vec<&Task> =
             plan.tasks.iter().filter(|task| !plan.is_done(task, &arms, &perf)).collect();
         assert_eq!(left.len(), 9);
-        assert!(!left.contains(&&Task::Count { variant: 1, round: 0 }));
+        assert!(!left.contains(&&Task::Count { variant: 1, round: 0, modes: false }));
     }
 
     #[test]
