@@ -13,12 +13,12 @@ mod shard;
 mod shell;
 mod upkeep;
 
+pub use self::perf::PerfArgs;
 use crate::exit::EXIT_CODES;
 pub use check::{CheckArgs, NewArgs, NewCommand};
 use clap::{Parser, Subcommand};
 pub use explore::{ExploreArgs, LogArgs};
 pub use nightly::NightlyArgs;
-pub use perf::{PerfArgs, PerfPart};
 pub use results::{EvidenceArgs, ReplayArgs, RunsArgs, ShowArgs};
 pub use run::RunArgs;
 pub use series::SeriesArgs;

@@ -2,7 +2,8 @@
 //! `perf`.
 
 use super::SessionArgs;
-use clap::{Args, ValueEnum};
+use clap::Args;
+use perf::Part;
 
 const PERF_EXAMPLES: &str = "\
 Examples:
@@ -32,7 +33,7 @@ pub struct PerfArgs {
     pub quick: bool,
     /// Only these parts; repeatable.
     #[arg(long, value_enum, value_name = "PART")]
-    pub only: Vec<PerfPart>,
+    pub only: Vec<Part>,
     /// Half-width of the equivalence statements in per cent.
     #[arg(long, value_name = "PERCENT", default_value_t = 2.0)]
     pub margin: f64,
@@ -41,19 +42,4 @@ pub struct PerfArgs {
     pub dry_run: bool,
     #[command(flatten)]
     pub session: SessionArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PerfPart {
-    /// Instructions and journal writes per request.
-    Instructions,
-    /// fio's figures.
-    Speed,
-    /// Memory of the tracker for 1, 10 and 100 TiB.
-    Memory,
-    /// Needless skips of cache fills against writes in flight.
-    Hits,
-    /// Instructions, journal writes, flushes and fio's figures of writes in each cache mode;
-    /// only when it is asked for.
-    Modes,
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One boot, measured, into the results.
 
-use super::plan::{PEAK, Plan, Task};
 use crate::exit;
 use crate::flags::PerfArgs;
 use crate::prepare::Prepared;
@@ -9,7 +8,7 @@ use crate::ui::Ui;
 use anyhow::{Context, Result};
 use evidence::{Perf, Series};
 use lab::{ArmImage, Tools};
-use perf::{Cost, Counting, Figure, Job, PerfError, Setup, Work};
+use perf::{Cost, Counting, Figure, Job, PEAK, PerfError, Plan, Setup, Task, Work};
 use proc::{Cancel, Scratch};
 use scenario::Disks;
 use std::path::PathBuf;

@@ -2,7 +2,6 @@
 //! `cargo xtask perf`: what the fix costs.
 
 mod measure;
-mod plan;
 
 use crate::exit;
 use crate::flags::PerfArgs;
@@ -10,11 +9,11 @@ use crate::forecast::Forecast;
 use crate::runner::{self, Content, Runner};
 use crate::ui::Ui;
 use crate::{prepare, run};
+use ::perf::{Extent, Plan, Task};
 use anyhow::{Context, Result};
 use evidence::{Perf, RunRecord, RunStatus, Store};
 use kbuild::Occasion;
 use measure::Bed;
-use plan::{Extent, Plan, Task};
 use proc::Cancel;
 use std::process::ExitCode;
 use vm::Accel;

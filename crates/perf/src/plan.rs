@@ -1,10 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which machine is booted when.
 
-use crate::flags::PerfPart;
+use crate::speed::Job;
+use crate::work::Work;
+use clap::ValueEnum;
 use evidence::{Perf, again};
 use kbuild::{Arm, Tracker};
-use perf::{Job, Work};
+
+/// A part of what can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Instructions and journal writes per request.
+    Instructions,
+    /// fio's figures.
+    Speed,
+    /// Memory of the tracker for 1, 10 and 100 TiB.
+    Memory,
+    /// Needless skips of cache fills against writes in flight.
+    Hits,
+    /// Instructions, journal writes, flushes and fio's figures of writes in each cache mode;
+    /// only when it is asked for.
+    Modes,
+}
 
 /// An arm as it is measured: the reference is there twice, an arm with a
 /// switch once for each position.
@@ -44,7 +61,7 @@ pub struct Plan {
 pub struct Extent {
     pub pairs: u32,
     pub quick: bool,
-    pub parts: Vec<PerfPart>,
+    pub parts: Vec<Part>,
 }
 
 const TIB: u64 = 1 << 40;
@@ -59,21 +76,21 @@ impl Plan {
         let variants = variants(arms);
         let wants = |part| extent.parts.is_empty() || extent.parts.contains(&part);
         let mut tasks = Vec::new();
-        if wants(PerfPart::Instructions) {
+        if wants(Part::Instructions) {
             rounds(extent.pairs, variants.len(), |variant, round| {
                 tasks.push(Task::Count { variant, round, modes: false });
             });
         }
         // Only arms with a tracker; the reference is the control, without one.
         let tracked = |arm: &usize| *arm > 0 && arms[*arm].tracker != Tracker::None;
-        if wants(PerfPart::Memory) {
+        if wants(Part::Memory) {
             for tib in if extent.quick { vec![1, 100] } else { vec![1, 10, 100] } {
                 for arm in (0..arms.len()).filter(|arm| *arm == 0 || tracked(arm)) {
                     tasks.push(Task::Memory { arm, bytes: tib * TIB });
                 }
             }
         }
-        if wants(PerfPart::Hits) {
+        if wants(Part::Hits) {
             let points: &[u32] =
                 if extent.quick { &[8, 32, 256] } else { &[8, 16, 32, 64, 128, 256, 512, 1024] };
             for &in_flight in points {
@@ -88,13 +105,13 @@ impl Plan {
                 }
             }
         }
-        let named = extent.parts.contains(&PerfPart::Speed);
-        if wants(PerfPart::Speed) && (named || !extent.quick) {
+        let named = extent.parts.contains(&Part::Speed);
+        if wants(Part::Speed) && (named || !extent.quick) {
             rounds(extent.pairs, variants.len(), |variant, round| {
                 tasks.push(Task::Speed { variant, round, modes: false });
             });
         }
-        if extent.parts.contains(&PerfPart::Modes) {
+        if extent.parts.contains(&Part::Modes) {
             rounds(extent.pairs, variants.len(), |variant, round| {
                 tasks.push(Task::Count { variant, round, modes: true });
                 tasks.push(Task::Speed { variant, round, modes: true });
@@ -194,8 +211,12 @@ mod tests {
     use super::*;
     use evidence::Series;
 
-    fn plan(quick: bool, parts: Vec<PerfPart>) -> (Vec<String>, Plan) {
-        let dirs = crate::prepare::dirs().unwrap();
+    fn dirs() -> kbuild::Dirs {
+        kbuild::Dirs::new(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+    }
+
+    fn plan(quick: bool, parts: Vec<Part>) -> (Vec<String>, Plan) {
+        let dirs = dirs();
         let arms = ["base", "rust", "ordered"].map(|name| Arm::load(&dirs, name).unwrap());
         let plan = Plan::new(&arms, &Extent { pairs: 2, quick, parts });
         (arms.map(|arm| arm.name).to_vec(), plan)
@@ -203,7 +224,7 @@ mod tests {
 
     #[test]
     fn boots_come_in_abba_order_with_the_reference_at_both_ends() {
-        let (_, plan) = plan(true, vec![PerfPart::Instructions]);
+        let (_, plan) = plan(true, vec![Part::Instructions]);
         let labels: Vec<&str> = plan
             .tasks
             .iter()
@@ -219,7 +240,7 @@ mod tests {
 
     #[test]
     fn what_is_there_is_not_measured_again() {
-        let (arms, plan) = plan(true, vec![PerfPart::Instructions]);
+        let (arms, plan) = plan(true, vec![Part::Instructions]);
         let mut perf = Perf::default();
         let like = Series {
             metric: "instructions".into(),
@@ -238,10 +259,10 @@ mod tests {
 
     #[test]
     fn memory_and_hits_are_of_what_has_a_tracker_and_hits_of_each_tracker_once() {
-        let dirs = crate::prepare::dirs().unwrap();
+        let dirs = dirs();
         let arms = ["base", "v1", "c", "ordered", "rust"];
         let arms = arms.map(|name| Arm::load(&dirs, name).unwrap());
-        let parts = vec![PerfPart::Memory, PerfPart::Hits];
+        let parts = vec![Part::Memory, Part::Hits];
         let plan = Plan::new(&arms, &Extent { pairs: 1, quick: true, parts });
         let (mut memory, mut hits) = (Vec::new(), Vec::new());
         for task in plan.tasks {
@@ -258,6 +279,6 @@ mod tests {
     fn quick_leaves_fio_out_unless_it_is_asked_for() {
         let speed = |plan: &Plan| plan.tasks.iter().any(|t| matches!(t, Task::Speed { .. }));
         assert!(!speed(&plan(true, vec![]).1) && speed(&plan(false, vec![]).1));
-        assert!(speed(&plan(true, vec![PerfPart::Speed]).1));
+        assert!(speed(&plan(true, vec![Part::Speed]).1));
     }
 }
