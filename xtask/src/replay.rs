@@ -95,6 +95,13 @@ fn play(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<ExitCode> {
+    if let Some(other) = scenario.other_kernels().first() {
+        return Err(exit::usage(format!(
+            "{} boots {other} too, which is not recorded to be built again; run it with `cargo \
+             xtask run --arm {} --scenario {}`",
+            bundle.case.id, bundle.arm.name, scenario.id
+        )));
+    }
     let given = KernelArgs::of(&bundle.config.name);
     prepare::set_up(dirs, &given, args.no_install, ui, cancel)?;
     let image = kernel::same(args, bundle, dirs, ui, cancel)?;

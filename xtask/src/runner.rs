@@ -59,9 +59,16 @@ impl<'a> Runner<'a> {
         ui: &'a Ui,
         cancel: &'a Cancel,
     ) -> Result<Self> {
-        let ready = prepare::ready(dirs, arms, session, ui, cancel)?;
+        let mut ready = prepare::ready(dirs, arms, session, ui, cancel)?;
         let mut record = blank_record(session.seed, store.dir(), dirs, &ready);
         record.scenarios = content.scenarios.iter().map(scenario_record).collect();
+        for (scenario, record) in content.scenarios.iter().zip(&mut record.scenarios) {
+            for other in scenario.other_kernels() {
+                let image = prepare::other_kernel(dirs, other, &session.kernel, ui, cancel)?;
+                ready.tools.others.insert(other.clone(), image.path.clone());
+                record.kernels.push(prepare::kernel_record(other, &image));
+            }
+        }
         (record.attempts, record.perf) = (content.attempts, content.perf);
         record.summarise();
         if let Some(earlier) = store.load()? {
@@ -108,6 +115,7 @@ pub fn scenario_record(scenario: &Scenario) -> ScenarioRecord {
         name: scenario.name.clone(),
         title: scenario.title.clone(),
         hash: scenario.hash.clone(),
+        kernels: Vec::new(),
     }
 }
 

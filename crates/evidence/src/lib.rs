@@ -50,9 +50,9 @@ pub use perf::{HitPoint, MemoryPoint, Perf, Series, again};
 pub use perf_table::{summary as perf_summary, tables as perf_tables};
 pub use readme::{Published, ReadmeError, block, splice};
 pub use record::{
-    ArmRecord, Case, ConfigRecord, Cut, GuestRecord, HostRecord, JoinedRecord, Opportunity,
-    Outcome, QemuRecord, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, SourceRecord,
-    Summary, ToolRecord, ToolchainRecord, schema_json,
+    ArmRecord, Case, ConfigRecord, Cut, GuestRecord, HostRecord, JoinedRecord, KernelRecord,
+    Opportunity, Outcome, QemuRecord, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord,
+    SourceRecord, Summary, ToolRecord, ToolchainRecord, schema_json,
 };
 pub use report::{Exhibits, report, standalone};
 pub use role::Role;

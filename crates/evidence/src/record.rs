@@ -223,6 +223,20 @@ pub struct ScenarioRecord {
     pub title: String,
     /// Content hash of its file.
     pub hash: String,
+    /// The kernels beside the arm's that it boots.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kernels: Vec<KernelRecord>,
+}
+
+/// A kernel that scenarios boot beside the arm's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KernelRecord {
+    /// The arm.
+    pub name: String,
+    pub source: SourceRecord,
+    /// Hash of the kernel, bit for bit.
+    pub vmlinux: String,
 }
 
 /// One attempt of one arm at one scenario.

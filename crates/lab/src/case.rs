@@ -245,7 +245,13 @@ fn whole_log(session: &Session<'_>) -> Result<(), Stop> {
     })
 }
 
-/// The steps, one after the other, to the last judgement.
+/// What counts of two judgements: what was wrong once is not mended by being
+/// overwritten.
+fn worse(before: SectorCounts, now: SectorCounts) -> SectorCounts {
+    if now.worst() < before.worst() { before } else { now }
+}
+
+/// The steps, one after the other; of several judgements the worst counts.
 fn play(
     session: &mut Session<'_>,
     spec: &CaseSpec<'_>,
@@ -257,7 +263,7 @@ fn play(
         let what = step.describe();
         on_event(Event::Step { id: &spec.id, number: number + 1, of: steps.len(), what });
         if let Some(judgement) = session.step(step)? {
-            case.sectors = judgement.counts;
+            case.sectors = worse(std::mem::take(&mut case.sectors), judgement.counts);
             if let Some(verdict) = case.sectors.worst() {
                 let flaw = (!session.notes.imprecise.is_empty()).then_some(Verdict::Imprecise);
                 let verdict = verdict.max(flaw.unwrap_or(Verdict::Ok));
@@ -266,4 +272,23 @@ fn play(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_judgement_is_not_mended_by_the_next() {
+        let of = |verdict| {
+            let mut counts = SectorCounts::default();
+            counts.add(verdict, 8);
+            counts
+        };
+        let (ok, stale, lost) = (of(Verdict::Ok), of(Verdict::Stale), of(Verdict::Lost));
+        assert_eq!(worse(SectorCounts::default(), ok.clone()), ok);
+        assert_eq!(worse(stale.clone(), ok.clone()), stale);
+        assert_eq!(worse(ok, stale.clone()), stale);
+        assert_eq!(worse(stale, lost.clone()), lost);
+    }
 }

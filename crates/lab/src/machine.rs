@@ -4,7 +4,8 @@
 
 use crate::tools::Tools;
 use proc::Scratch;
-use scenario::{DiskSetup, Disks};
+use scenario::{DiskSetup, Disks, OtherKernel};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use vdisk::{DiskSpec, Profile, ProfileError, Rig, VdiskError};
 use vm::{Backend, VmConfig, VmDisk};
@@ -26,6 +27,8 @@ pub struct Machine {
     pub rig: Rig,
     /// The folder of the disks' sockets, with a short path; goes when dropped.
     pub sockets: Scratch,
+    /// Other kernels that may be booted on them.
+    pub others: BTreeMap<OtherKernel, PathBuf>,
 }
 
 impl Machine {
@@ -44,7 +47,7 @@ impl Machine {
         };
         let both = [("ssd", &disks.ssd), ("hdd", &disks.hdd)];
         let config = VmConfig { disks: both.map(disk).into(), ..guest };
-        Ok(Self { config, rig, sockets })
+        Ok(Self { config, rig, sockets, others: tools.others.clone() })
     }
 
     /// Disks as large as these that keep what they have acknowledged, as fast

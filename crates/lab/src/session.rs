@@ -15,7 +15,8 @@ use evidence::{Fact, HarnessFailure, Observation};
 use judge::watch::NUDGE;
 use kbuild::Fail;
 use proc::{Cancel, Scratch};
-use scenario::{Registered, Scenario};
+use scenario::{OtherKernel, Registered, Scenario};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vdisk::{CutKind, Mark, Media, Policy, Rig, Snapshot};
@@ -54,6 +55,7 @@ pub struct Session<'a> {
     pub events: PathBuf,
     vm: Option<Vm>,
     vm_config: VmConfig,
+    others: BTreeMap<OtherKernel, PathBuf>,
     pub seed: u64,
     pub testimony: Testimony,
     pub watch: Watched,
@@ -78,7 +80,7 @@ impl<'a> Session<'a> {
     ) -> Result<Self, Stop> {
         let mut session = Self::on_fresh_disks(scenario, machine, seed, events, cancel)?;
         session.failures = Failures::of(failing);
-        session.boot()?;
+        session.boot(None)?;
         bcache::format(&session.guest()?, scenario.bcache.bucket_kib)?;
         match session.set_up_bcache(Registered::default()) {
             Err(Stop::Trouble(trouble)) if trouble.is_early_journal() => {
@@ -121,7 +123,7 @@ impl<'a> Session<'a> {
         events: &Path,
         cancel: &'a Cancel,
     ) -> Result<Self, Stop> {
-        let Machine { config: vm_config, rig, sockets } = machine;
+        let Machine { config: vm_config, rig, sockets, others } = machine;
         rig.log_to(events).map_err(disk_trouble)?;
         let blank = rig.snapshot();
         Ok(Self {
@@ -132,6 +134,7 @@ impl<'a> Session<'a> {
             events: events.to_owned(),
             vm: None,
             vm_config,
+            others,
             seed,
             testimony: Testimony::new(seed | 1),
             watch: Watched::default(),
@@ -144,9 +147,12 @@ impl<'a> Session<'a> {
     }
 
     /// Boots on the disks as they are, without touching bcache.
-    fn boot(&mut self) -> Result<(), Stop> {
+    fn boot(&mut self, kernel: Option<PathBuf>) -> Result<(), Stop> {
         let began = Instant::now();
         let mut config = self.vm_config.clone();
+        if let Some(other) = kernel {
+            (config.kernel, config.saved) = (other, None);
+        }
         // A folder per boot: the console of the one that was cut is kept.
         config.work_dir.push(format!("boot-{}", self.notes.boots_ms.len() + 1));
         self.vm = Some(match Vm::start_up(&config, self.cancel) {
@@ -181,7 +187,11 @@ impl<'a> Session<'a> {
     }
 
     /// Power back on, boot, register.
-    pub fn boot_again(&mut self, which: Registered) -> Result<(), Stop> {
+    pub fn boot_again(
+        &mut self,
+        which: Registered,
+        kernel: Option<&OtherKernel>,
+    ) -> Result<(), Stop> {
         if self.vm.is_some() {
             return Err(Trouble::new(
                 HarnessFailure::Scenario,
@@ -190,8 +200,16 @@ impl<'a> Session<'a> {
             )
             .into());
         }
+        let other = |wanted: &OtherKernel| {
+            let what = format!("the kernel {wanted} was not built for this command");
+            let found = self.others.get(wanted).cloned();
+            found.ok_or_else(|| {
+                Trouble::new(HarnessFailure::Scenario, what, "use `cargo xtask run`")
+            })
+        };
+        let kernel = kernel.map(other).transpose()?;
         self.rig.power_on();
-        self.boot()?;
+        self.boot(kernel)?;
         self.set_up_bcache(which)
     }
 
@@ -201,7 +219,7 @@ impl<'a> Session<'a> {
         self.machine_down();
         self.rig.restore(&self.blank);
         self.rig.power_on();
-        self.boot()?;
+        self.boot(None)?;
         bcache::format(&self.guest()?, self.scenario.bcache.bucket_kib)?;
         self.testimony.forget();
         self.set_up_bcache(Registered::default())

@@ -4,6 +4,8 @@
 use crate::saved::SavedGuests;
 use judge::kernel_report::KnownReport;
 use kbuild::{Fail, KernelConfig, Known};
+use scenario::OtherKernel;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vm::Accel;
@@ -36,6 +38,8 @@ pub struct Tools {
     pub guests: Option<Arc<SavedGuests>>,
     /// The folder of the disks' profiles.
     pub profiles: PathBuf,
+    /// Kernels that scenarios boot beside the arm's.
+    pub others: BTreeMap<OtherKernel, PathBuf>,
 }
 
 impl Tools {
@@ -82,6 +86,7 @@ impl Default for Tools {
             restore: false,
             guests: None,
             profiles: PathBuf::new(),
+            others: BTreeMap::new(),
         }
     }
 }

@@ -102,7 +102,7 @@ impl<'a> Bench<'a> {
     ) -> Result<Self, PerfError> {
         cancel.check()?;
         std::fs::create_dir_all(logs).map_err(PerfError::io(logs))?;
-        let Machine { config, rig, sockets } =
+        let Machine { config, rig, sockets, .. } =
             Machine::new(setup.guest(arm, tools, logs), tools, &setup.disks)?;
         let vm = Vm::boot(&config, cancel)?;
         let mut bench = Self { rig, vm, cancel, sectors: 0, primed: 0.into(), _sockets: sockets };

@@ -8,9 +8,9 @@
 
 use crate::load::LoadPlan;
 use crate::setup::{BcacheSetup, Block, Disks};
-use crate::step::Step;
+use crate::step::{Action, OtherKernel, Step};
 use evidence::Verdict;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// One scenario, checked.
@@ -54,5 +54,15 @@ impl Scenario {
     #[must_use]
     pub fn expected(&self, arm: &str) -> Verdict {
         self.expect.get(arm).copied().unwrap_or(Verdict::Ok)
+    }
+
+    /// The kernels beside the arm's that it boots.
+    #[must_use]
+    pub fn other_kernels(&self) -> BTreeSet<&OtherKernel> {
+        let boots = self.steps.iter().filter_map(|step| match &step.action {
+            Action::Boot(boot) => boot.kernel.as_ref(),
+            _ => None,
+        });
+        boots.collect()
     }
 }

@@ -59,6 +59,7 @@ pub fn record(arms: &[&str], scenarios: &[(&str, &str)], attempts: u32) -> RunRe
                 name: id.to_lowercase(),
                 title: String::new(),
                 hash: (*hash).into(),
+                kernels: vec![],
             })
             .collect(),
         attempts,

@@ -59,6 +59,7 @@ pub fn record(
         name: "race".into(),
         title: String::new(),
         hash: String::new(),
+        kernels: vec![],
     };
     let mut record = RunRecord {
         schema_version: SCHEMA_VERSION,

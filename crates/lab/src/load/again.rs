@@ -34,7 +34,7 @@ pub(crate) fn play(
     session.testimony.forget();
     record.history.tell(&mut session.testimony.witness);
     session.testimony.witness.cut(record.cut.kind, plan.job.settings.cache_mode);
-    session.boot_again(Registered::default())?;
+    session.boot_again(Registered::default(), None)?;
     soak.verdict(session, record.cycle, &mut load, case)?;
     load.cuts = 1;
     case.load = Some(load);

@@ -54,7 +54,7 @@ pub(crate) fn play(
         session.events = folder.join(format!("events-{}", number + 1));
         session.rig.log_to(&session.events).map_err(disk_trouble)?;
         say(number as usize, cycles.count as usize, format!("cycle {number}: boot and judge"));
-        if let Err(refusal) = session.boot_again(Registered::default()) {
+        if let Err(refusal) = session.boot_again(Registered::default(), None) {
             soak.torn_set(session, refusal, number, &case.arm, &mut load)?;
             soak.count(&mut load);
             case.load = Some(load.clone());

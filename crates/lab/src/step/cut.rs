@@ -20,7 +20,7 @@ impl Play for Cut {
 
 impl Play for Boot {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        match session.boot_again(self.register) {
+        match session.boot_again(self.register, self.kernel.as_ref()) {
             Err(Stop::Trouble(refusal)) if refusal.what == HarnessFailure::GuestRefused => {
                 session.flaw(format!("the kernel does not take the disks: {}", refusal.message));
                 session.without_cache = true;
@@ -31,6 +31,11 @@ impl Play for Boot {
                 return Err(session.hung(format!("registering does not end: {}", silence.message)));
             }
             up => up?,
+        }
+        if self.kernel.is_some() {
+            let version = session.guest()?.read_file("/proc/version")?;
+            let words: Vec<&str> = version.split_whitespace().take(3).collect();
+            session.note(format!("booted another kernel: {}", words.join(" ")));
         }
         let state = bcache::state(&session.guest()?)?;
         session.note(format!("after the boot the backing device's state is {state:?}"));

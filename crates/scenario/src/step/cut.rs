@@ -46,20 +46,43 @@ pub struct Boot {
     /// Which, and in what order.
     #[serde(default)]
     pub register: Registered,
+    /// Another kernel than the case's.
+    pub kernel: Option<OtherKernel>,
 }
 
 impl Verb for Boot {
     fn describe(&self) -> String {
-        match self.register {
-            Registered::SsdFirst => "boot again",
-            Registered::HddFirst => "boot again, the backing device first",
-            Registered::HddAlone => "boot again, the backing device alone",
-        }
-        .into()
+        let order = match self.register {
+            Registered::SsdFirst => "",
+            Registered::HddFirst => ", the backing device first",
+            Registered::HddAlone => ", the backing device alone",
+        };
+        let kernel = self.kernel.as_ref().map(|other| format!(" {other}")).unwrap_or_default();
+        format!("boot{} again{order}", kernel)
     }
 
     fn mentions(&self) -> Vec<Mention<'_>> {
         vec![Mention::Boots]
+    }
+}
+
+/// A kernel that is not the case's own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OtherKernel {
+    /// One of the project's arms.
+    pub arm: String,
+    /// Its source, as for `--kernel-src`; the run's own where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+impl std::fmt::Display for OtherKernel {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.source {
+            None => write!(out, "{}", self.arm),
+            Some(source) => write!(out, "{} of {source}", self.arm),
+        }
     }
 }
 
@@ -75,7 +98,8 @@ pub enum Registered {
     HddAlone,
 }
 
-/// Reads everything back and lets the oracle judge. The last step.
+/// Reads everything back and lets the oracle judge. The last step; earlier ones count,
+/// too: of several judgements the worst.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Judge {}
