@@ -72,26 +72,29 @@ impl Play for Life {
 fn state_is(session: &Session<'_>, wanted: LifeState) -> Result<(bool, Option<String>), Stop> {
     let guest = session.guest()?;
     let state = bcache::state_if_there(&guest)?;
-    let on_disk = |wanted| {
-        let mut bytes = [0; SUPERBLOCK_BYTES];
-        session.rig.read("hdd", SUPERBLOCK_SECTOR, &mut bytes);
-        Superblock::parse(&bytes).is_some_and(|superblock| superblock.state == Some(wanted))
-    };
-    let reached = match wanted {
-        LifeState::Clean => state.as_deref() == Some("clean") && on_disk(BackingState::Clean),
-        LifeState::Dirty => state.as_deref() == Some("dirty") && on_disk(BackingState::Dirty),
-        // The cache set forgets the device after that (`bcache_device_detach`), and
-        // then the link to it goes (`bcache_device_unlink`).
-        LifeState::Detached => {
-            let told = state.as_deref() == Some("no cache") && on_disk(BackingState::None);
-            told && !bcache::has(&guest, "cache")?
-        }
-        LifeState::SetGone => {
-            state.as_deref() == Some("no cache") && !bcache::set_is_there(&guest)?
-        }
-        LifeState::Stopped => state.is_none(),
-    };
+    let mut bytes = [0; SUPERBLOCK_BYTES];
+    session.rig.read("hdd", SUPERBLOCK_SECTOR, &mut bytes);
+    let on_disk = Superblock::parse(&bytes).and_then(|superblock| superblock.state);
+    let reached = has_come(wanted, state.as_deref(), on_disk)
+        && match wanted {
+            // The cache set forgets the device after that (`bcache_device_detach`), and
+            // then the link to it goes (`bcache_device_unlink`).
+            LifeState::Detached => !bcache::has(&guest, "cache")?,
+            LifeState::SetGone => !bcache::set_is_there(&guest)?,
+            _ => true,
+        };
     Ok((reached, state))
+}
+
+/// Whether sysfs says so, and the superblock where that has a word for it.
+fn has_come(wanted: LifeState, in_sysfs: Option<&str>, on_disk: Option<BackingState>) -> bool {
+    match wanted {
+        LifeState::Clean => in_sysfs == Some("clean") && on_disk == Some(BackingState::Clean),
+        LifeState::Dirty => in_sysfs == Some("dirty") && on_disk == Some(BackingState::Dirty),
+        LifeState::Detached => in_sysfs == Some("no cache") && on_disk == Some(BackingState::None),
+        LifeState::SetGone => in_sysfs == Some("no cache"),
+        LifeState::Stopped => in_sysfs.is_none(),
+    }
 }
 
 /// That a state does not come in time is a verdict; that it never comes, where no
@@ -149,5 +152,27 @@ impl Play for RewriteUntil {
             session.write(vec![at; BATCH], false, 1)?;
             writes += BATCH;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_has_come_when_the_disk_has_it_too() {
+        for (wanted, word, state) in [
+            (LifeState::Clean, "clean", BackingState::Clean),
+            (LifeState::Dirty, "dirty", BackingState::Dirty),
+            (LifeState::Detached, "no cache", BackingState::None),
+        ] {
+            assert!(has_come(wanted, Some(word), Some(state)));
+            assert!(!has_come(wanted, Some(word), Some(BackingState::Stale)), "{wanted:?}");
+            assert!(!has_come(wanted, Some(word), None), "{wanted:?}");
+            assert!(!has_come(wanted, Some("inconsistent"), Some(state)), "{wanted:?}");
+        }
+        assert!(has_come(LifeState::SetGone, Some("no cache"), None));
+        assert!(has_come(LifeState::Stopped, None, Some(BackingState::Dirty)));
+        assert!(!has_come(LifeState::Stopped, Some("clean"), Some(BackingState::Clean)));
     }
 }
