@@ -144,7 +144,10 @@ fn every_arm_of_the_lab_has_its_part() {
     assert_eq!(on(Occasion::Default), ["base", "rust", "ordered"]);
     assert_eq!(on(Occasion::Loads), ["base", "two-pass", "v1", "c", "rust", "ordered"]);
     assert_eq!(on(Occasion::Perf), ["base", "two-pass", "c", "rust", "ordered"]);
-    assert_eq!(on(Occasion::Nightly), ["base", "two-pass", "v1", "series", "c", "rust", "ordered"]);
+    assert_eq!(
+        on(Occasion::Nightly),
+        ["base", "two-pass", "v1", "durable", "series", "c", "rust", "ordered"]
+    );
     assert_eq!(names(&|arm| arm.role == Role::Control), ["base"]);
     assert_eq!(names(&|arm| arm.role == Role::Fix), ["c", "rust", "ordered"]);
     assert_eq!(names(&|arm| arm.role == Role::Kunit), ["kunit", "kunit-c"]);
