@@ -103,8 +103,7 @@ fn attempt(
         session.step(step)?;
     }
     session.judge_failures()?;
-    session.rig.cut(CutKind::Power, Policy::DropAll);
-    session.machine_down();
+    session.power_off(CutKind::Power, Policy::DropAll);
     complaint::none(&logs, tools)?;
     session.rig.flush_log().map_err(disk_trouble)?;
     Ok(Recording {

@@ -42,8 +42,7 @@ impl Session<'_> {
             OpenWrites::Torn => Policy::Torn,
             OpenWrites::Random => Policy::Seeded(seed()),
         });
-        let report = self.rig.cut(kind, policy);
-        self.machine_down();
+        let report = self.power_off(kind, policy);
         self.notes.cuts.push(Cut {
             kind: kind.to_string(),
             at_event: report.at_event,

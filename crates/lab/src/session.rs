@@ -19,7 +19,7 @@ use scenario::{OtherKernel, Registered, Scenario};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use vdisk::{CutKind, Mark, Media, Policy, Rig, Snapshot};
+use vdisk::{CutKind, CutReport, Mark, Media, Policy, Rig, Snapshot};
 use vm::{Vm, VmConfig};
 use wire::{Device, Extent, Op};
 
@@ -215,8 +215,7 @@ impl<'a> Session<'a> {
 
     /// Fresh disks for a machine that goes on with its case: as [`Self::start`].
     pub fn start_over(&mut self) -> Result<(), Stop> {
-        self.rig.cut(CutKind::Power, Policy::DropAll);
-        self.machine_down();
+        self.power_off(CutKind::Power, Policy::DropAll);
         self.rig.restore(&self.blank);
         self.rig.power_on();
         self.boot(None)?;
@@ -225,20 +224,25 @@ impl<'a> Session<'a> {
         self.set_up_bcache(Registered::default())
     }
 
-    /// Takes the machine down; the disks must be frozen already.
-    pub fn machine_down(&mut self) {
+    /// Ends the machine's life at one instant: the disks freeze, and it goes down. What
+    /// its kernel still says, of disks that have vanished, is no complaint.
+    pub fn power_off(&mut self, kind: CutKind, policy: Policy) -> CutReport {
+        let said = self.vm.as_ref().map_or(0, Vm::console_bytes);
+        let report = self.rig.cut(kind, policy);
         // A guest that has ended has said so elsewhere.
         let _ = self.count_failures();
         if let Some(vm) = self.vm.take() {
             // Frozen disks answer nothing: what QEMU still wants to flush on
             // its way out does not arrive.
             if let Err(error) = vm.power_off_abruptly() {
-                self.notes
-                    .observations
-                    .push(format!("the guest had ended before the cut: {error}").into());
+                self.note(format!("the guest had ended before the cut: {error}"));
+            }
+            if let Err(error) = vm.put_console_aside(said) {
+                self.note(format!("the console goes on behind the cut: {error}"));
             }
         }
         self.named.forget_requests();
+        report
     }
 
     pub fn vm(&self) -> Result<&Vm, Stop> {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the guest's console says about its end.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// How much of the log is looked at, in bytes: an oops with its registers and
@@ -80,6 +80,19 @@ fn without_time(mut line: &str) -> &str {
     line
 }
 
+/// Moves what `log` has after its first `bytes` to another file, where it has more.
+pub fn split(log: &Path, bytes: u64, rest: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).write(true).open(log)?;
+    file.seek(SeekFrom::Start(bytes))?;
+    let mut more = Vec::new();
+    file.read_to_end(&mut more)?;
+    if more.is_empty() {
+        return Ok(());
+    }
+    std::fs::write(rest, more)?;
+    file.set_len(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,5 +124,18 @@ mod tests {
         let tail = tail(&text);
         assert_eq!(tail.lines().count(), TAIL_LINES);
         assert!(tail.ends_with("line 99"));
+    }
+
+    #[test]
+    fn what_was_said_after_the_cut_is_put_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, rest) = (dir.path().join("console.log"), dir.path().join("rest"));
+        std::fs::write(&log, "up\nI/O error\nkernel BUG\n").unwrap();
+        split(&log, 3, &rest).unwrap();
+        assert_eq!(std::fs::read(&log).unwrap(), b"up\n");
+        assert_eq!(std::fs::read(&rest).unwrap(), b"I/O error\nkernel BUG\n");
+        std::fs::remove_file(&rest).unwrap();
+        split(&log, 3, &rest).unwrap();
+        assert!(!rest.exists(), "nothing was said");
     }
 }

@@ -223,6 +223,22 @@ impl Vm {
         console::tail(&console::read_end(&self.config.console_log()))
     }
 
+    /// Bytes that the guest has printed.
+    #[must_use]
+    pub fn console_bytes(&self) -> u64 {
+        std::fs::metadata(self.config.console_log()).map_or(0, |file| file.len())
+    }
+
+    /// Moves what the console has after its first `bytes` to a file beside it,
+    /// `after-the-cut.log`: what a guest says of disks that are not there any more.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn put_console_aside(&self, bytes: u64) -> std::io::Result<()> {
+        let log = self.config.console_log();
+        console::split(&log, bytes, &log.with_file_name("after-the-cut.log"))
+    }
+
     /// The second half of a power cut: takes QEMU down. The disks must be
     /// frozen before, because `quit` flushes them; when they are, nothing of
     /// it arrives. The answer to `quit` also means that QEMU's main loop has
