@@ -6,6 +6,8 @@ use crate::{estimate, prepare};
 use anyhow::Result;
 use kbuild::setup::{self, Fix};
 use kbuild::{Arm, Builder, Dirs, Host, Source, SourceSpec};
+use scenario::Scenario;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// Fetching and unpacking a kernel package, in seconds.
@@ -28,6 +30,8 @@ pub struct Forecast<'a> {
     source: Option<Source>,
     /// Arms whose kernel has to be built.
     missing: Vec<&'a Arm>,
+    /// Kernels that scenarios boot beside the arms', and seconds to build each.
+    others: Vec<(String, f64)>,
     /// `57 cases: …`, or so many boots.
     work: String,
     /// How long the work takes.
@@ -62,12 +66,27 @@ impl<'a> Forecast<'a> {
                 missing.push(arm);
             }
         }
-        Ok(Self { dirs, kernel, arms, source, missing, work, seconds })
+        Ok(Self { dirs, kernel, arms, source, missing, others: Vec::new(), work, seconds })
+    }
+
+    /// With the kernels that scenarios boot beside the arms'.
+    ///
+    /// # Errors
+    /// As for [`Self::new`], and for an arm that there is not.
+    pub fn with_others(mut self, scenarios: &[Scenario]) -> Result<Self> {
+        let others: BTreeSet<_> = scenarios.iter().flat_map(Scenario::other_kernels).collect();
+        for other in others {
+            let (arms, kernel) = prepare::of_other(self.dirs, other, self.kernel)?;
+            let alone = Forecast::new(self.dirs, &arms, &kernel, String::new(), 0.0)?;
+            self.others.push((other.to_string(), alone.builds()));
+        }
+        Ok(self)
     }
 
     /// One line, for a run that begins.
     pub fn summary(&self) -> String {
-        let builds = match self.missing.len() {
+        let others = self.others.iter().filter(|(_, seconds)| *seconds > 0.0).count();
+        let builds = match self.missing.len() + others {
             0 => String::new(),
             1 => "1 kernel to build, ".to_owned(),
             count => format!("{count} kernels to build, "),
@@ -92,7 +111,7 @@ impl<'a> Forecast<'a> {
                 Some(_) | None => SWITCH_S,
             };
         }
-        seconds
+        seconds + self.others.iter().map(|(_, seconds)| seconds).sum::<f64>()
     }
 
     /// All of it, for `--dry-run`.
@@ -118,6 +137,10 @@ impl<'a> Forecast<'a> {
             let missing = self.missing.iter().any(|other| other.name == arm.name);
             let state = if missing { "to be built" } else { "in the cache" };
             let _ = writeln!(text, "kernel {}: {state} ({})", arm.name, arm.title);
+        }
+        for (kernel, seconds) in &self.others {
+            let state = if *seconds > 0.0 { "to be built" } else { "in the cache" };
+            let _ = writeln!(text, "kernel {kernel}, which scenarios boot: {state}");
         }
         let _ = writeln!(text, "{}", self.work);
         let builds = estimate::duration(self.builds());

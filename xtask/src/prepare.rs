@@ -226,7 +226,20 @@ pub fn build_arms(
     Ok(images)
 }
 
-/// A kernel that a scenario boots beside the arm's.
+/// The arm and the source of a kernel that a scenario boots beside the arm's.
+pub fn of_other(
+    dirs: &Dirs,
+    wanted: &OtherKernel,
+    kernel: &KernelArgs,
+) -> Result<(Vec<Arm>, KernelArgs)> {
+    let mut kernel = kernel.clone();
+    if let Some(source) = &wanted.source {
+        kernel.kernel_src = Some(source.clone());
+    }
+    Ok((choose_arms(dirs, std::slice::from_ref(&wanted.arm))?, kernel))
+}
+
+/// That kernel, built.
 pub fn other_kernel(
     dirs: &Dirs,
     wanted: &OtherKernel,
@@ -234,11 +247,7 @@ pub fn other_kernel(
     ui: &Ui,
     cancel: &Cancel,
 ) -> Result<Image> {
-    let mut kernel = kernel.clone();
-    if let Some(source) = &wanted.source {
-        kernel.kernel_src = Some(source.clone());
-    }
-    let arms = choose_arms(dirs, std::slice::from_ref(&wanted.arm))?;
+    let (arms, kernel) = of_other(dirs, wanted, kernel)?;
     let mut images = build_arms(dirs, &arms, &kernel, ui, cancel)?;
     images.pop().context("no kernel was built")
 }

@@ -86,7 +86,7 @@ fn forecast<'a>(
         args.session.seed,
         ids.join(" "),
     );
-    Forecast::new(dirs, arms, kernel, work, seconds)
+    Forecast::new(dirs, arms, kernel, work, seconds)?.with_others(scenarios)
 }
 
 /// The scenarios that were asked for, by id, by name or by file; by default all

@@ -166,6 +166,23 @@ fn the_readme_shows_the_arms_of_the_default() {
     assert!(readme.lines().count() <= 200);
 }
 
+/// Another kernel that a scenario boots is looked for before anything is built.
+#[test]
+fn a_scenario_s_other_kernel_is_part_of_the_plan() {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../workloads/scenarios");
+    let text = std::fs::read_to_string(own.join("s54-other-kernel.toml")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("s54-other-kernel.toml");
+    let dry = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let mut command = xtask();
+        command.args(["run", "--arm", "rust", "--dry-run", "--scenario"]).arg(&file);
+        command.assert()
+    };
+    dry(&text).success().stdout(contains("kernel base, which scenarios boot"));
+    dry(&text.replace("\"base\"", "\"bse\"")).code(2).stderr(contains("did you mean \"base\"?"));
+}
+
 #[test]
 fn the_version_has_the_commit() {
     xtask()

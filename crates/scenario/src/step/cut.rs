@@ -57,8 +57,10 @@ impl Verb for Boot {
             Registered::HddFirst => ", the backing device first",
             Registered::HddAlone => ", the backing device alone",
         };
-        let kernel = self.kernel.as_ref().map(|other| format!(" {other}")).unwrap_or_default();
-        format!("boot{} again{order}", kernel)
+        match &self.kernel {
+            None => format!("boot again{order}"),
+            Some(other) => format!("boot {other} on the same disks{order}"),
+        }
     }
 
     fn mentions(&self) -> Vec<Mention<'_>> {
