@@ -2,12 +2,11 @@
 //! What a command will do, and how long it takes, said before it does it.
 
 use crate::flags::KernelArgs;
-use crate::{estimate, prepare};
+use crate::{estimate, others, prepare};
 use anyhow::Result;
 use kbuild::setup::{self, Fix};
 use kbuild::{Arm, Builder, Dirs, Host, Source, SourceSpec};
 use scenario::Scenario;
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// Fetching and unpacking a kernel package, in seconds.
@@ -74,9 +73,8 @@ impl<'a> Forecast<'a> {
     /// # Errors
     /// As for [`Self::new`], and for an arm that there is not.
     pub fn with_others(mut self, scenarios: &[Scenario]) -> Result<Self> {
-        let others: BTreeSet<_> = scenarios.iter().flat_map(Scenario::other_kernels).collect();
-        for other in others {
-            let (arms, kernel) = prepare::of_other(self.dirs, other, self.kernel)?;
+        for other in others::of(scenarios) {
+            let (arms, kernel) = others::parts(self.dirs, other, self.kernel)?;
             let alone = Forecast::new(self.dirs, &arms, &kernel, String::new(), 0.0)?;
             self.others.push((other.to_string(), alone.builds()));
         }

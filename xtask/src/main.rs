@@ -23,6 +23,7 @@ mod log;
 mod near;
 mod new;
 mod nightly;
+mod others;
 mod perf;
 mod prepare;
 mod replay;

@@ -7,9 +7,7 @@ use crate::ui::{Stage, Ui};
 use crate::{exit, near};
 use anyhow::{Context, Result};
 use evidence::nightly::Unbuilt;
-use evidence::{
-    ArmRecord, ConfigRecord, GuestRecord, KernelRecord, QemuRecord, SourceRecord, ToolchainRecord,
-};
+use evidence::{ArmRecord, ConfigRecord, GuestRecord, QemuRecord, SourceRecord, ToolchainRecord};
 use kbuild::setup::{self, Fix, Scope, SetupError};
 use kbuild::{
     Arm, Builder, CcKind, Dirs, Event, Host, Image, KernelConfig, MakeVars, Occasion, Provenance,
@@ -17,7 +15,6 @@ use kbuild::{
 };
 use lab::{ArmImage, Tools};
 use proc::{Cancel, first_line, shell};
-use scenario::OtherKernel;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vm::{Accel, Probe, ProbeEvent};
@@ -176,7 +173,8 @@ pub fn prepare(
     })
 }
 
-fn source_record(source: &Provenance) -> SourceRecord {
+/// Where a kernel's source comes from, as in a run's record.
+pub fn source_record(source: &Provenance) -> SourceRecord {
     SourceRecord {
         origin: source.origin.clone(),
         kernel_version: source.kernel.clone(),
@@ -224,41 +222,6 @@ pub fn build_arms(
         images.push(image);
     }
     Ok(images)
-}
-
-/// The arm and the source of a kernel that a scenario boots beside the arm's.
-pub fn of_other(
-    dirs: &Dirs,
-    wanted: &OtherKernel,
-    kernel: &KernelArgs,
-) -> Result<(Vec<Arm>, KernelArgs)> {
-    let mut kernel = kernel.clone();
-    if let Some(source) = &wanted.source {
-        kernel.kernel_src = Some(source.clone());
-    }
-    Ok((choose_arms(dirs, std::slice::from_ref(&wanted.arm))?, kernel))
-}
-
-/// That kernel, built.
-pub fn other_kernel(
-    dirs: &Dirs,
-    wanted: &OtherKernel,
-    kernel: &KernelArgs,
-    ui: &Ui,
-    cancel: &Cancel,
-) -> Result<Image> {
-    let (arms, kernel) = of_other(dirs, wanted, kernel)?;
-    let mut images = build_arms(dirs, &arms, &kernel, ui, cancel)?;
-    images.pop().context("no kernel was built")
-}
-
-/// As it stands in a run's record.
-pub fn kernel_record(of: &OtherKernel, image: &Image) -> KernelRecord {
-    KernelRecord {
-        name: of.arm.clone(),
-        source: source_record(&image.source),
-        vmlinux: image.vmlinux.clone(),
-    }
 }
 
 /// Builds what can be built: the arms that have a kernel, and why the others

@@ -5,7 +5,7 @@
 use crate::flags::SessionArgs;
 use crate::prepare::{self, Prepared};
 use crate::ui::Ui;
-use crate::{command, exit};
+use crate::{command, exit, others};
 use anyhow::Result;
 use evidence::{Perf, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioRecord, Store, Summary};
 use kbuild::{Arm, Dirs};
@@ -62,13 +62,13 @@ impl<'a> Runner<'a> {
         let mut ready = prepare::ready(dirs, arms, session, ui, cancel)?;
         let mut record = blank_record(session.seed, store.dir(), dirs, &ready);
         record.scenarios = content.scenarios.iter().map(scenario_record).collect();
+        let built = others::build(dirs, content.scenarios, &session.kernel, ui, cancel)?;
         for (scenario, record) in content.scenarios.iter().zip(&mut record.scenarios) {
-            for other in scenario.other_kernels() {
-                let image = prepare::other_kernel(dirs, other, &session.kernel, ui, cancel)?;
-                ready.tools.others.insert(other.clone(), image.path.clone());
-                record.kernels.push(prepare::kernel_record(other, &image));
-            }
+            let kernels = scenario.other_kernels().into_iter();
+            record.kernels = kernels.map(|other| others::record(other, &built[other])).collect();
         }
+        let paths = built.into_iter().map(|(other, image)| (other, image.path));
+        ready.tools.others = paths.collect();
         (record.attempts, record.perf) = (content.attempts, content.perf);
         record.summarise();
         if let Some(earlier) = store.load()? {
