@@ -10,6 +10,7 @@ use proc::{Cancel, Scratch};
 use scenario::{CacheMode, Disk, DiskSetup, Disks, Registered, layout};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use vdisk::bcache_format::{BackingState, Superblock};
 use vdisk::{Kind, Op, Rig};
 use vm::{Vm, VmConfig};
 use wire::{Device, Extent};
@@ -163,10 +164,12 @@ impl<'a> Bench<'a> {
         self.set(&[zero("writeback_delay"), zero("writeback_percent")])
     }
 
-    /// Waits until nothing is left to be written back.
+    /// Waits until nothing is left to be written back. The disk is asked, as the guest's
+    /// instructions are counted.
     pub(super) fn await_clean(&self) -> Result<(), PerfError> {
         let end = Instant::now() + lab::guest::PATIENCE;
-        while bcache::state(&self.guest())? != "clean" {
+        let clean = |superblock: Superblock| superblock.state == Some(BackingState::Clean);
+        while !self.rig.superblock("hdd").is_some_and(clean) {
             self.cancel.check()?;
             if Instant::now() > end {
                 return Err(PerfError::Closed("not all was written back".to_owned()));

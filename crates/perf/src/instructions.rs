@@ -109,12 +109,15 @@ pub fn count(
     let plugin = format!("file={},out={}", comma(&how.plugin), comma(&counts));
     let qemu_extra = vec!["-plugin".to_owned(), plugin];
     let mut setup = Setup { cpus: 1, qemu_extra, ..Setup::default() };
-    if works.iter().any(|work| matches!(work, Work::Mode(..))) {
+    let modes = works.iter().any(|work| matches!(work, Work::Mode(..)));
+    if modes {
         (setup.disks.ssd.volatile_cache, setup.disks.hdd.volatile_cache) = (true, true);
     }
     let bench = Bench::start(&setup, arm, tools, logs, cancel)?;
     bench.set(&how.attributes)?;
-    bench.write_back_at_once()?;
+    if modes {
+        bench.write_back_at_once()?;
+    }
     let mut blocks = Blocks::new(bench.sectors, how.seed);
     let mut costs = Vec::new();
     for &work in works {
@@ -144,7 +147,9 @@ fn comma(path: &Path) -> String {
 
 fn run(bench: &Bench<'_>, work: Work, extents: Vec<Extent>) -> Result<(), PerfError> {
     bench.guest().drive(Device::Bcache, work.writes(), extents)?;
-    if work.writes() {
+    if work.mode() == CacheMode::Writeback {
+        // The superblock that says dirty is written beside the data.
+        bench.settle(QUIET)?;
         bench.await_clean()?;
     }
     bench.settle(QUIET)

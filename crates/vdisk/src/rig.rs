@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The disks of one machine, as the lab handles them.
 
+use crate::bcache_format::{SUPERBLOCK_BYTES, SUPERBLOCK_SECTOR, Superblock};
 use crate::cut::{CutKind, CutReport, Policy};
 use crate::event::Kind;
 use crate::hold::{
@@ -259,6 +260,14 @@ impl Rig {
         let end = sector + (out.len() / SECTOR) as u64;
         let state = self.shared.state();
         out.copy_from_slice(&state.disks[index].store.current().read(sector..end));
+    }
+
+    /// bcache's superblock on `disk`, as it would be read now.
+    #[must_use]
+    pub fn superblock(&self, disk: &str) -> Option<Superblock> {
+        let mut bytes = [0; SUPERBLOCK_BYTES];
+        self.read(disk, SUPERBLOCK_SECTOR, &mut bytes);
+        Superblock::parse(&bytes)
     }
 
     /// All that `disk` would return now; cheap.

@@ -10,13 +10,10 @@ use evidence::HarnessFailure;
 use rustix::io::Errno;
 use scenario::{AwaitState, Life, LifeEvent, LifeState, RewriteUntil};
 use std::time::{Duration, Instant};
-use vdisk::bcache_format::{BackingState, SUPERBLOCK_SECTOR, Superblock};
+use vdisk::bcache_format::BackingState;
 
 /// How long a disk may stay busy after what used it is gone.
 const LET_GO: Duration = Duration::from_secs(20);
-
-/// What [`Superblock::parse`] takes.
-const SUPERBLOCK_BYTES: usize = 4096;
 
 /// What comes with it is configured as at the beginning.
 impl Play for Life {
@@ -72,9 +69,7 @@ impl Play for Life {
 fn state_is(session: &Session<'_>, wanted: LifeState) -> Result<(bool, Option<String>), Stop> {
     let guest = session.guest()?;
     let state = bcache::state_if_there(&guest)?;
-    let mut bytes = [0; SUPERBLOCK_BYTES];
-    session.rig.read("hdd", SUPERBLOCK_SECTOR, &mut bytes);
-    let on_disk = Superblock::parse(&bytes).and_then(|superblock| superblock.state);
+    let on_disk = session.rig.superblock("hdd").and_then(|superblock| superblock.state);
     let reached = has_come(wanted, state.as_deref(), on_disk)
         && match wanted {
             // The cache set forgets the device after that (`bcache_device_detach`), and
