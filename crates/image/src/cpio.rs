@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(sample().len() % 4, 0);
     }
 
-    /// busybox's cpio is on every machine that can build an image.
+    /// busybox's cpio: `cargo xtask setup --tests` installs it.
     #[test]
     fn another_program_reads_the_archive() {
         let mut cpio = Command::new("busybox")

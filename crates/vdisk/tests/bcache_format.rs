@@ -16,7 +16,7 @@ fn make_bcache(args: &[&str], image: &Path) -> Vec<u8> {
     File::create(image).unwrap().set_len(512 * MIB).unwrap();
     let tool = ["/usr/sbin/make-bcache", "/sbin/make-bcache"];
     let tool = tool.into_iter().find(|path| Path::new(path).exists());
-    let tool = tool.expect("make-bcache is not installed; `cargo xtask setup` installs it");
+    let tool = tool.expect("make-bcache is not installed; `cargo xtask setup --tests` installs it");
     run(Command::new(tool).args(args).arg(image));
     let mut bytes = vec![0; 4096];
     File::open(image).unwrap().read_exact_at(&mut bytes, 4096).unwrap();

@@ -97,6 +97,12 @@ pub(super) const NEEDS: &[Need] = &[
     ),
     test("munge", "Slurm's authentication", Probe::Mute("munged")),
     test("qemu-io", "the same, by QEMU's own client", Probe::Program("qemu-io")),
+    test(
+        "bcache-tools",
+        "superblocks for the tests to read; the guest has a copy of its own",
+        Probe::Program("make-bcache"),
+    ),
+    test("busybox", "its cpio reads the guest's image", Probe::Program("busybox")),
 ];
 
 /// The package whose stock version may collide with a newer QEMU of the
