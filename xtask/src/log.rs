@@ -4,6 +4,7 @@
 use crate::flags::LogArgs;
 use crate::{exit, prepare, runs};
 use anyhow::{Context, Result};
+use judge::decode::{Devices, Written, disk};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -156,8 +157,8 @@ fn carried(log: &Log, life: &Life, event: &Event) -> String {
     }
     match log.payload(life, event.request) {
         Ok(data) => {
-            let disk = judge::decode::disk(event);
-            format!(": {}", judge::decode::Written::of(disk, event.sector, &data))
+            let (disk, devices) = (disk(event), Devices::of_log(log));
+            format!(": {}", Written::of(disk, event.sector, &data, devices))
         }
         Err(_) => ": (its content is not in the log)".to_owned(),
     }

@@ -9,23 +9,25 @@ use std::fs::{self, File};
 use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use wire::{Device, Extent, SECTOR};
+use wire::{Device, Extent, SECTOR, volume};
 
-const BCACHE: &str = "/dev/bcache0";
-
-/// The node of a device.
+/// The node of a device, the first or another one of its kind.
 ///
 /// # Errors
 /// It is not there; says what is.
-pub fn path(device: Device) -> Result<PathBuf, Failure> {
-    match device {
-        Device::Bcache if Path::new(BCACHE).exists() => Ok(BCACHE.into()),
-        Device::Bcache => Err(Failure::with(
-            format!("{BCACHE} is not there: is the backing device registered?"),
-            Errno::NXIO,
-        )),
-        Device::Ssd => by_serial("ssd"),
-        Device::Hdd => by_serial("hdd"),
+pub fn path(device: Device, number: u64) -> Result<PathBuf, Failure> {
+    match (device, number) {
+        (Device::Bcache, _) => {
+            let path = format!("/dev/bcache{number}");
+            if Path::new(&path).exists() {
+                return Ok(path.into());
+            }
+            let why = format!("{path} is not there: is the backing device registered?");
+            Err(Failure::with(why, Errno::NXIO))
+        }
+        (Device::Ssd, _) => by_serial("ssd"),
+        (Device::Hdd, 0) => by_serial("hdd"),
+        (Device::Hdd, _) => by_serial(&format!("hdd{}", number + 1)),
     }
 }
 
@@ -51,8 +53,8 @@ fn by_serial(wanted: &str) -> Result<PathBuf, Failure> {
 ///
 /// # Errors
 /// As [`path`], or `open(2)`.
-pub fn open(device: Device, write: bool) -> Result<File, Failure> {
-    let path = path(device)?;
+pub fn open(device: Device, number: u64, write: bool) -> Result<File, Failure> {
+    let path = path(device, number)?;
     File::options()
         .read(true)
         .write(write)
@@ -61,12 +63,41 @@ pub fn open(device: Device, write: bool) -> Result<File, Failure> {
         .doing(|| format!("opening {}", path.display()))
 }
 
+/// The devices of a kind that some requests go to, open.
+pub struct Opened(Vec<(u64, File)>);
+
+impl Opened {
+    /// Those that `extents` are of.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub fn all(device: Device, extents: &[Extent], write: bool) -> Result<Self, Failure> {
+        let mut numbers: Vec<u64> =
+            extents.iter().map(|extent| volume::number(extent.sector)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let each = numbers.into_iter().map(|n| open(device, n, write).map(|file| (n, file)));
+        each.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The device that `sector` is of, and the sector as it counts.
+    ///
+    /// # Errors
+    /// It was not opened.
+    pub fn at(&self, sector: u64) -> Result<(&File, u64), Failure> {
+        let number = volume::number(sector);
+        let found = self.0.iter().find(|(other, _)| *other == number);
+        let (_, file) = found.ok_or_else(|| Failure::new(format!("device {number} is closed")))?;
+        Ok((file, volume::within(sector)))
+    }
+}
+
 /// `fdatasync(2)`.
 ///
 /// # Errors
 /// As [`open`], or the flush.
-pub fn flush(device: Device) -> Result<(), Failure> {
-    let file = open(device, true)?;
+pub fn flush(device: Device, number: u64) -> Result<(), Failure> {
+    let file = open(device, number, true)?;
     file.sync_data().doing(|| format!("flushing {device:?}"))
 }
 
@@ -74,8 +105,8 @@ pub fn flush(device: Device) -> Result<(), Failure> {
 ///
 /// # Errors
 /// As [`open`].
-pub fn size(device: Device) -> Result<u64, Failure> {
-    let mut file = open(device, false)?;
+pub fn size(device: Device, number: u64) -> Result<u64, Failure> {
+    let mut file = open(device, number, false)?;
     let bytes =
         file.seek(SeekFrom::End(0)).doing(|| format!("asking for the size of {device:?}"))?;
     Ok(bytes / SECTOR as u64)
@@ -88,9 +119,9 @@ const BLKDISCARD: ioctl::Opcode = ioctl::opcode::none(0x12, 119);
 /// # Errors
 /// As [`open`], or the discard: EOPNOTSUPP where the device cannot.
 pub fn discard(device: Device, extent: Extent) -> Result<(), Failure> {
-    let file = open(device, true)?;
+    let file = open(device, volume::number(extent.sector), true)?;
     let sector = SECTOR as u64;
-    let range = [extent.sector * sector, u64::from(extent.sectors) * sector];
+    let range = [volume::within(extent.sector) * sector, u64::from(extent.sectors) * sector];
     // SAFETY: BLKDISCARD reads two u64 (start and length in bytes) from its
     // argument and writes nothing.
     let result = unsafe { ioctl::ioctl(&file, ioctl::Setter::<BLKDISCARD, [u64; 2]>::new(range)) };

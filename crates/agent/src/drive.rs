@@ -11,15 +11,16 @@ use wire::{Device, Extent};
 /// # Errors
 /// The first request that failed.
 pub fn run(device: Device, write: bool, extents: &[Extent]) -> Result<(), Failure> {
-    let file = devices::open(device, write)?;
+    let files = devices::Opened::all(device, extents, write)?;
     let longest = extents.iter().map(|extent| extent.sectors).max().unwrap_or(0);
     let mut buffer = Buffer::sectors(longest);
     for extent in extents {
         buffer.set_len(extent.sectors as usize * wire::SECTOR);
+        let (file, sector) = files.at(extent.sector)?;
         if write {
-            direct::write(&file, extent.sector, &mut buffer, false)?;
+            direct::write(file, sector, &mut buffer, false)?;
         } else {
-            direct::read(&file, extent.sector, &mut buffer)?;
+            direct::read(file, sector, &mut buffer)?;
         }
     }
     Ok(())

@@ -5,6 +5,7 @@
 //! become answers, and a bug in a request costs that request only (see
 //! [`panic_hook`]).
 
+mod cpu;
 mod devices;
 mod direct;
 mod drive;

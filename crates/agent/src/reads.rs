@@ -5,18 +5,19 @@ use crate::devices;
 use crate::direct::{self, Buffer};
 use crate::failure::Failure;
 use crate::stream::Stream;
-use wire::{Device, Extent, Run, SECTOR};
+use wire::{Device, Extent, Run, SECTOR, volume};
 
 /// One request per extent, in order; runs are not joined across extents.
 ///
 /// # Errors
 /// The first read that failed.
 pub fn extents(device: Device, extents: &[Extent], shift: u64) -> Result<Vec<Run>, Failure> {
-    let file = devices::open(device, false)?;
+    let files = devices::Opened::all(device, extents, false)?;
     let mut runs = Vec::new();
     for extent in extents {
         let mut buffer = Buffer::sectors(extent.sectors);
-        direct::read(&file, extent.sector, &mut buffer).map_err(|failure| on(device, failure))?;
+        let (file, sector) = files.at(extent.sector)?;
+        direct::read(file, sector, &mut buffer).map_err(|failure| on(device, failure))?;
         let mut own = Vec::new();
         append_runs(&mut own, buffer.bytes(), extent.sector, shift);
         runs.append(&mut own);
@@ -29,10 +30,11 @@ pub fn extents(device: Device, extents: &[Extent], shift: u64) -> Result<Vec<Run
 /// # Errors
 /// The first read that failed.
 pub fn sweep(device: Device, first: u64, sectors: u64, shift: u64) -> Result<Vec<Run>, Failure> {
-    let stream = Stream::start(devices::open(device, false)?, first, sectors)?;
+    let stream = stream(device, first, sectors)?;
     let mut runs = Vec::new();
     while let Some(piece) = stream.next().map_err(|failure| on(device, failure))? {
-        append_runs(&mut runs, piece.data.bytes(), piece.first, shift);
+        let at = volume::of(volume::number(first), piece.first);
+        append_runs(&mut runs, piece.data.bytes(), at, shift);
         stream.recycle(piece);
     }
     Ok(runs)
@@ -44,17 +46,24 @@ pub fn sweep(device: Device, first: u64, sectors: u64, shift: u64) -> Result<Vec
 /// The first read that failed, on either.
 pub fn compare(first: u64, sectors: u64, data_offset: u64) -> Result<Vec<Extent>, Failure> {
     let (upper, lower) = (Device::Bcache, Device::Hdd);
-    let above = Stream::start(devices::open(upper, false)?, first, sectors)?;
-    let below = Stream::start(devices::open(lower, false)?, first + data_offset, sectors)?;
+    let above = stream(upper, first, sectors)?;
+    let below = stream(lower, first + data_offset, sectors)?;
     let mut differing = Vec::new();
     loop {
         let a = above.next().map_err(|failure| on(upper, failure))?;
         let b = below.next().map_err(|failure| on(lower, failure))?;
         let (Some(a), Some(b)) = (a, b) else { return Ok(differing) };
-        append_differences(&mut differing, a.data.bytes(), b.data.bytes(), a.first);
+        let at = volume::of(volume::number(first), a.first);
+        append_differences(&mut differing, a.data.bytes(), b.data.bytes(), at);
         above.recycle(a);
         below.recycle(b);
     }
+}
+
+/// Reads a range of the device that `first` is of; its pieces count as that does.
+fn stream(device: Device, first: u64, sectors: u64) -> Result<Stream, Failure> {
+    let file = devices::open(device, volume::number(first), false)?;
+    Stream::start(file, volume::within(first), sectors)
 }
 
 fn on(device: Device, failure: Failure) -> Failure {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Requests in, a thread for each, answers out.
 
+use crate::cpu;
 use crate::failure::Failure;
 use crate::link::Link;
 use crate::panic_hook::works_on;
@@ -43,6 +44,8 @@ fn accept(link: &Link, line: &[u8]) {
         // Not behind a thread: a ping asks whether this loop runs.
         Op::Ping => answer(link, request.id, Ok(Answer::Done)),
         Op::Hang => link.fall_silent(),
+        // The threads of later requests inherit it from this one.
+        Op::Pin { cpu } => answer(link, request.id, cpu::pin(cpu).map(|()| Answer::Done)),
         _ => spawn(link, request),
     }
 }
@@ -66,7 +69,7 @@ fn answer(link: &Link, id: u64, result: Result<Answer, Failure>) {
 
 fn carry_out(link: &Link, request: Request) -> Result<Answer, Failure> {
     match request.op {
-        Op::Ping | Op::Hang => Ok(Answer::Done),
+        Op::Ping | Op::Pin { .. } | Op::Hang => Ok(Answer::Done),
         Op::Exec { argv, timeout_ms } => exec::run(&argv, timeout_ms).map(Answer::Exec),
         Op::ReadFile { path } => files::read(&path).map(Answer::Text),
         Op::WriteFile { path, text } => files::write(&path, &text).map(|()| Answer::Done),
@@ -90,9 +93,9 @@ fn carry_out(link: &Link, request: Request) -> Result<Answer, Failure> {
         Op::Drive { device, write, extents } => {
             drive::run(device, write, &extents).map(|()| Answer::Done)
         }
-        Op::Flush { device } => devices::flush(device).map(|()| Answer::Done),
+        Op::Flush { device, volume } => devices::flush(device, volume).map(|()| Answer::Done),
         Op::Discard { device, extent } => devices::discard(device, extent).map(|()| Answer::Done),
-        Op::Size { device } => devices::size(device).map(Answer::Number),
+        Op::Size { device, volume } => devices::size(device, volume).map(Answer::Number),
         Op::DropCaches => devices::drop_caches().map(|()| Answer::Done),
         Op::Panic => power::panic_kernel(),
         Op::PowerOff => power::off(link, request.id),

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Stamped writes, each announced before it is handed to the kernel.
 
+use crate::devices::Opened;
 use crate::direct::{self, Buffer};
 use crate::failure::Failure;
 use crate::link::Link;
-use crate::{devices, panic_hook};
-use std::fs::File;
+use crate::panic_hook;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use wire::{Device, Extent, FromGuest, SECTOR, Stamp};
@@ -26,7 +26,7 @@ struct Writer<'a> {
     link: &'a Link,
     id: u64,
     job: &'a Job,
-    file: File,
+    files: Opened,
     state: Mutex<State>,
 }
 
@@ -45,8 +45,8 @@ pub fn run(link: &Link, id: u64, job: &Job) -> Result<(), Failure> {
     if let Some(index) = job.extents.iter().position(|extent| extent.sectors == 0) {
         return Err(Failure::new(format!("extent {index} is empty")));
     }
-    let file = devices::open(job.device, true)?;
-    let writer = Writer { link, id, job, file, state: Mutex::default() };
+    let files = Opened::all(job.device, &job.extents, true)?;
+    let writer = Writer { link, id, job, files, state: Mutex::default() };
     let workers = (job.depth.max(1) as usize).min(job.extents.len());
     thread::scope(|scope| {
         // This thread is the last of them: a depth of 1 needs no other.
@@ -96,7 +96,8 @@ impl Writer<'_> {
         for (bytes, sector) in sectors.iter_mut().zip(extent.sector..) {
             Stamp { run, sector, seq: first_seq + index as u64, writer }.write_to(bytes);
         }
-        direct::write(&self.file, extent.sector, &mut buffer, fua)
+        let (file, sector) = self.files.at(extent.sector)?;
+        direct::write(file, sector, &mut buffer, fua)
     }
 
     fn acknowledge(&self, index: usize, outcome: Result<(), Failure>) {

@@ -9,6 +9,7 @@ use crate::report::{Counterexample, Exploration, StateRecord};
 use crate::search::{SavedGuest, Search, lock};
 use crate::spec::{Progress, Spec};
 use crate::station::{Start, Station};
+use judge::decode::Devices;
 use judge::explain;
 use judge::state::{Instant, Outcome, StateOracle};
 use judge::trace::Trace;
@@ -48,7 +49,7 @@ pub fn replay(
     let recording = record::load(dir, spec)?.ok_or_else(|| none("no recording"))?;
     let log = Log::open(&record::events(dir))?;
     let life = log.lives.first().ok_or_else(|| none("no events"))?;
-    let trace = Trace::read(&log, life);
+    let trace = Trace::read(&log, life, Devices::new(&spec.scenario.volumes()));
     let search = Search {
         spec,
         dir,

@@ -91,8 +91,10 @@ fn attempt(
     let mut session = Session::start(spec.scenario, machine, failing, spec.seed, &set_up, cancel)?;
     // What make-bcache and registering wrote is settled before the log
     // that counts begins: cuts during formatting are not what we are after.
-    session.guest()?.flush(Device::Ssd)?;
-    session.guest()?.flush(Device::Hdd)?;
+    session.guest()?.flush(Device::Ssd, 0)?;
+    for of in session.volumes.iter().filter(|of| of.backing().is_some()) {
+        session.guest()?.flush(Device::Hdd, of.number())?;
+    }
     session.settle(Duration::from_millis(300))?;
     session.rig.log_to(&events(dir)).map_err(disk_trouble)?;
     for step in &spec.scenario.steps {

@@ -7,6 +7,7 @@ use crate::record;
 use crate::report::{Exploration, StateRecord, Tried, hex};
 use crate::spec::{Progress, Spec};
 use crate::station::Station;
+use judge::decode::Devices;
 use judge::state::{Outcome, StateOracle};
 use judge::trace::Trace;
 use proc::{Cancel, FileLock};
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use vdisk::crash::Plan;
 use vdisk::log::{Life, Log};
+use wire::Extent;
 
 /// Named blocks up to this size (sectors) are read back whole, larger ones
 /// where they were written.
@@ -42,7 +44,7 @@ pub fn explore(
     let Some(life) = log.lives.first() else {
         return Err(ExploreError::Closed("the event log is empty".to_owned()));
     };
-    let trace = Trace::read(&log, life);
+    let trace = Trace::read(&log, life, Devices::new(&spec.scenario.volumes()));
     if trace.writes.is_empty() {
         return Err(ExploreError::Closed("nothing was written to the disks".to_owned()));
     }
@@ -131,6 +133,7 @@ pub(crate) struct Search<'a> {
 impl Search<'_> {
     pub fn station(&self, name: &str) -> Result<Station<'_>, ExploreError> {
         let blocks = self.spec.scenario.blocks.values().filter(|b| b.sectors <= SMALL_BLOCK);
+        let blocks = blocks.map(|&block| Extent::from(block));
         let mut touched: Vec<(u64, u64)> =
             blocks.map(|b| (b.sector, b.sector + u64::from(b.sectors))).collect();
         touched.extend(self.oracle.recording.history.witness_at_cut(u64::MAX).footprint());

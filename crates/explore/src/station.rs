@@ -10,12 +10,12 @@ use lab::session::disk_trouble;
 use lab::{Machine, Stop, Tools, bcache, complaint};
 use proc::Cancel;
 use scenario::layout;
-use scenario::{CacheMode, Registered};
+use scenario::{CacheMode, Registered, Volume};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vdisk::crash::CrashState;
 use vm::Vm;
-use wire::{Content, Device, Extent, Run};
+use wire::{Content, Device, Extent, Run, volume};
 
 /// Ranges closer than this (sectors) are read in one request.
 const GAP: u64 = 64;
@@ -40,6 +40,7 @@ pub struct Station<'a> {
     tools: &'a Tools,
     /// The consoles, a folder per boot.
     logs: PathBuf,
+    volumes: Vec<Volume>,
     ranges: Vec<Extent>,
     run: u64,
     cancel: &'a Cancel,
@@ -59,7 +60,8 @@ impl<'a> Station<'a> {
         let guest = tools.guest(&spec.arm.kernel, logs.join("boot-1"));
         let machine =
             Machine::on_plain_disks(guest, tools, &spec.scenario.disks).map_err(disk_trouble)?;
-        Ok(Self { machine, tools, logs, ranges: pieces(touched), run, cancel })
+        let volumes = spec.scenario.volumes();
+        Ok(Self { machine, tools, logs, volumes, ranges: pieces(touched), run, cancel })
     }
 
     /// Boots on blank disks and saves the machine before bcache is registered.
@@ -86,7 +88,7 @@ impl<'a> Station<'a> {
             Start::Cold => Vm::boot(config, self.cancel)?,
         };
         let guest = Guest::new(&vm, self.cancel);
-        bcache::register(&guest, Registered::default()).map_err(|error| {
+        bcache::register(&guest, &self.volumes, self.order()).map_err(|error| {
             let mut stop = Stop::from(error);
             if let Stop::Trouble(trouble) = &mut stop
                 && !trouble.console_tail.contains(BCACHE_SAYS)
@@ -96,25 +98,46 @@ impl<'a> Station<'a> {
             stop
         })?;
         // Hits are still hits, and reading changes nothing.
-        bcache::set_cache_mode(&guest, CacheMode::None)?;
+        bcache::set_cache_mode(&guest, &self.volumes, CacheMode::None)?;
         let front = guest.read(Device::Bcache, self.ranges.clone(), 0)?;
-        let dirty = bcache::state(&guest)? != "clean";
         let back = self.backing();
         let mut differing = differing(&front, &back);
-        if start == Start::Cold {
-            let size = guest.size(Device::Bcache)?;
-            differing = guest.compare(0, size, layout::DATA_OFFSET)?;
+        let mut dirty = Vec::new();
+        for of in &self.volumes {
+            let number = of.number();
+            if bcache::may_differ(&guest, *of)? {
+                dirty.push(number);
+            } else if start == Start::Cold {
+                let size = guest.size(Device::Bcache, number)?;
+                differing.retain(|at| volume::number(at.sector) != number);
+                differing.extend(guest.compare(
+                    volume::of(number, 0),
+                    size,
+                    layout::DATA_OFFSET,
+                )?);
+            }
         }
         vm.kill();
-        Ok(Readback { run: self.run, bcache: front, backing: back, differing, clean: !dirty })
+        Ok(Readback { run: self.run, bcache: front, backing: back, differing, dirty })
+    }
+
+    /// A flash-only volume comes with its cache set, and is not to be the first device.
+    fn order(&self) -> Registered {
+        let flash = self.volumes.contains(&Volume::Flash);
+        if flash { Registered::HddFirst } else { Registered::SsdFirst }
     }
 
     /// The backing device needs no guest: it is ours.
     fn backing(&self) -> Vec<Run> {
         let mut runs = Vec::new();
         for range in &self.ranges {
+            let ours = |of: &&Volume| of.number() == volume::number(range.sector);
+            let Some(disk) = self.volumes.iter().find(ours).and_then(|of| of.backing()) else {
+                continue;
+            };
             let mut bytes = vec![0; range.sectors as usize * wire::SECTOR];
-            self.machine.rig.read("hdd", range.sector + layout::DATA_OFFSET, &mut bytes);
+            let first = volume::within(range.sector) + layout::DATA_OFFSET;
+            self.machine.rig.read(disk.name(), first, &mut bytes);
             runs.extend(wire::classify_all(&bytes, range.sector));
         }
         runs

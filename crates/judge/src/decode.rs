@@ -2,15 +2,15 @@
 //! What the disks' events mean in bcache's terms, decoded here and nowhere
 //! else: journal entries, sets of btree keys, stamped data.
 
-use scenario::Disk;
 use scenario::layout::{DATA_OFFSET, SET_MAGIC};
+use scenario::{Disk, Volume};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use vdisk::bcache_format::{Key, Written as Format, recognise};
 use vdisk::log::{Life, Log, LogError};
 use vdisk::{Event, Op};
-use wire::{Content, Extent, SECTOR, classify};
+use wire::{Content, Extent, SECTOR, classify, volume};
 
 /// Where nobody knows to which sector of the cache device a payload goes: all
 /// but its superblock is known by a magic number.
@@ -63,16 +63,20 @@ impl Stamped {
 }
 
 impl Written {
-    /// Of a write of `payload` to `sector` of `disk`.
+    /// Of a write of `payload` to `sector` of `disk`, where `devices` are the cache set's.
     #[must_use]
-    pub fn of(disk: Disk, sector: u64, payload: &[u8]) -> Self {
+    pub fn of(disk: Disk, sector: u64, payload: &[u8], devices: Devices) -> Self {
+        let in_one_row = |mut keys: Vec<Key>| {
+            keys.iter_mut().for_each(|key| key.end += devices.begin(key.inode));
+            keys
+        };
         if disk == Disk::Ssd {
             match recognise(SET_MAGIC, sector, payload) {
                 Format::Journal(entry) => {
-                    let (seq, last_seq, keys) = (entry.seq, entry.last_seq, entry.keys);
+                    let (seq, last_seq, keys) = (entry.seq, entry.last_seq, in_one_row(entry.keys));
                     return Self::Journal { seq, last_seq, keys };
                 }
-                Format::Node(node) => return Self::Set { keys: node.keys },
+                Format::Node(node) => return Self::Set { keys: in_one_row(node.keys) },
                 // Data in the next bucket may be merged behind them, in one request.
                 Format::Priorities { .. } if stamps(sector, payload).is_empty() => {
                     return Self::Priorities;
@@ -82,7 +86,7 @@ impl Written {
             }
         }
         let stamps = stamps(sector, payload);
-        if disk == Disk::Hdd && sector < DATA_OFFSET && stamps.is_empty() {
+        if disk != Disk::Ssd && volume::within(sector) < DATA_OFFSET && stamps.is_empty() {
             return Self::Superblock;
         }
         Self::Data(stamps)
@@ -149,10 +153,54 @@ impl fmt::Display for Written {
     }
 }
 
+/// The bcache devices of a cache set, which numbers them from 0 as it comes to know them
+/// (`uuid_find_empty`); that is the lab's order. One that was detached gets another number
+/// when it is attached again: so with one backing device all keys are its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Devices {
+    backing: u64,
+    flash: bool,
+}
+
+impl Default for Devices {
+    fn default() -> Self {
+        Self { backing: 1, flash: false }
+    }
+}
+
+impl Devices {
+    /// Of a scenario.
+    #[must_use]
+    pub fn new(volumes: &[Volume]) -> Self {
+        let backing = volumes.iter().filter(|of| of.backing().is_some()).count() as u64;
+        Self { backing, flash: volumes.contains(&Volume::Flash) }
+    }
+
+    /// Of a log, which says nothing of flash-only volumes: their keys count as the first
+    /// device's.
+    #[must_use]
+    pub fn of_log(log: &Log) -> Self {
+        Self { backing: (log.disks.len() as u64).saturating_sub(1), flash: false }
+    }
+
+    /// What is added to a key's sectors where [`volume`] counts them, `data_offset` in.
+    fn begin(self, inode: u32) -> u64 {
+        let number = u64::from(inode);
+        if number < self.backing {
+            volume::of(number, 0)
+        } else if self.flash && number == self.backing {
+            // Nothing is in front of its data.
+            volume::of(Volume::Flash.number(), DATA_OFFSET)
+        } else {
+            0
+        }
+    }
+}
+
 /// An event and what it carried, as far as its reader wants to know.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// What happened.
+    /// What happened, where [`volume`] counts the sectors of a backing device.
     pub event: Event,
     /// The content of a write.
     pub payload: Option<Arc<Vec<u8>>>,
@@ -165,8 +213,10 @@ pub struct Seen {
 impl Seen {
     /// An event with the payload of its request.
     #[must_use]
-    pub fn new(event: Event, payload: Option<Arc<Vec<u8>>>) -> Self {
-        let written = payload.as_ref().map(|data| Written::of(disk(&event), event.sector, data));
+    pub fn new(mut event: Event, payload: Option<Arc<Vec<u8>>>, devices: Devices) -> Self {
+        event.sector = sectors(&event).start;
+        let written =
+            payload.as_ref().map(|data| Written::of(disk(&event), event.sector, data, devices));
         Self { event, payload, written, missed: 0 }
     }
 
@@ -174,10 +224,15 @@ impl Seen {
     ///
     /// # Errors
     /// The payload cannot be read.
-    pub fn of_log(log: &Log, life: &Life, event: &Event) -> Result<Self, LogError> {
+    pub fn of_log(
+        log: &Log,
+        life: &Life,
+        event: &Event,
+        devices: Devices,
+    ) -> Result<Self, LogError> {
         let written = event.op == Some(Op::Write);
         let payload = if written { Some(log.payload(life, event.request)?) } else { None };
-        Ok(Self::new(event.clone(), payload))
+        Ok(Self::new(event.clone(), payload, devices))
     }
 
     /// The sectors of its disk.
@@ -190,7 +245,18 @@ impl Seen {
 /// The disk that an event is of.
 #[must_use]
 pub fn disk(event: &Event) -> Disk {
-    if &*event.disk == Disk::Ssd.name() { Disk::Ssd } else { Disk::Hdd }
+    match &*event.disk {
+        "ssd" => Disk::Ssd,
+        "hdd2" => Disk::Hdd2,
+        _ => Disk::Hdd,
+    }
+}
+
+/// A disk's sectors in an event of the log; those of backing devices as [`volume`] counts.
+#[must_use]
+pub fn sectors(event: &Event) -> Range<u64> {
+    let first = volume::of(u64::from(disk(event) == Disk::Hdd2), event.sector);
+    first..first.saturating_add(event.sectors)
 }
 
 /// Whether two ranges have a sector in common.
@@ -233,12 +299,48 @@ mod tests {
     fn data_that_are_merged_behind_priorities_are_seen() {
         let mut payload = vec![0; 2 * SECTOR];
         payload[8..16].copy_from_slice(&(PSET_MAGIC ^ SET_MAGIC).to_le_bytes());
-        assert_eq!(Written::of(Disk::Ssd, 5888, &payload), Written::Priorities);
+        assert_eq!(Written::of(Disk::Ssd, 5888, &payload, Devices::default()), Written::Priorities);
         let mut sector = [0; SECTOR];
         Stamp { run: 1, sector: 65536, seq: 7, writer: 0 }.write_to(&mut sector);
         payload[SECTOR..].copy_from_slice(&sector);
         let behind = Stamped { seq: 7, first: 65536, place: 5889..5890 };
-        assert_eq!(Written::of(Disk::Ssd, 5888, &payload), Written::Data(vec![behind]));
+        assert_eq!(
+            Written::of(Disk::Ssd, 5888, &payload, Devices::default()),
+            Written::Data(vec![behind])
+        );
         assert!(begins_with_priorities(&payload));
+    }
+
+    #[test]
+    fn keys_are_counted_by_device_in_the_order_in_which_the_set_met_them() {
+        let begins = |devices: Devices| [0, 1, 2].map(|inode| devices.begin(inode));
+        let second = volume::of(1, 0);
+        assert_eq!(begins(Devices::new(&[Volume::Hdd])), [0, 0, 0], "attached again");
+        assert_eq!(begins(Devices::new(&[Volume::Hdd, Volume::Hdd2])), [0, second, 0]);
+        let flash = Devices::new(&[Volume::Hdd, Volume::Flash]);
+        assert_eq!(begins(flash), [0, second + DATA_OFFSET, 0], "without data_offset");
+    }
+
+    #[test]
+    fn what_a_second_disk_is_sent_is_counted_behind_the_first() {
+        let event = |disk: &str| Event {
+            seq: 1,
+            at_ns: 0,
+            disk: Arc::from(disk),
+            kind: vdisk::Kind::Issue,
+            request: 1,
+            op: Some(Op::Write),
+            sector: 24,
+            sectors: 8,
+            fua: false,
+            content: 0,
+            error: 0,
+        };
+        let two = Devices::new(&[Volume::Hdd, Volume::Hdd2]);
+        let sectors = |disk| Seen::new(event(disk), None, two).sectors();
+        assert_eq!((sectors("hdd"), sectors("ssd")), (24..32, 24..32));
+        let second = sectors("hdd2");
+        assert_eq!(second, volume::of(1, 24)..volume::of(1, 32));
+        assert_eq!(second, on_backing(Extent { sector: volume::of(1, 8), sectors: 8 }));
     }
 }

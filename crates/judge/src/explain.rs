@@ -104,7 +104,7 @@ fn timeline(
         }
         Written::Data(stamps) => {
             stamps.iter().any(|data| data.range().contains(&sector))
-                || (write.disk == Disk::Hdd
+                || (write.disk != Disk::Ssd
                     && !stamps.is_empty()
                     && on_hdd(write).contains(&sector))
         }
@@ -169,7 +169,7 @@ fn fate(write: &Write, losses: &Losses, before: u64) -> &'static str {
 
 /// One write, in bcache's terms; `sector` picks the keys worth a word.
 fn describe(write: &Write, recording: &Recording, sector: Option<u64>) -> String {
-    let disk = if write.disk == Disk::Ssd { "SSD" } else { "HDD" };
+    let disk = write.disk.name().to_uppercase();
     let keys = |keys: &[Key]| -> String {
         let Some(sector) = sector else { return format!("{} keys", keys.len()) };
         let about: Vec<String> = keys
@@ -196,7 +196,7 @@ fn describe(write: &Write, recording: &Recording, sector: Option<u64>) -> String
                         first.seq, first.first
                     )
                 }
-                Disk::Hdd => format!(
+                Disk::Hdd | Disk::Hdd2 => format!(
                     "{disk}: data of write #{} ({name}), sectors {}+{} of bcache",
                     first.seq,
                     on_hdd(write).start,

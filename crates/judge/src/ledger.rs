@@ -7,7 +7,7 @@
 //! stamped ones: which version the cache returns, which one the disk holds,
 //! and what became of the writes and keys in between.
 
-use crate::decode::{Seen, Written, disk, overlap};
+use crate::decode::{Devices, Seen, Written, disk, overlap};
 use scenario::{Cause, Disk};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -128,11 +128,12 @@ impl Ledger {
         let missing = || LogError::Foreign(PathBuf::new());
         let life = log.lives.first().ok_or_else(missing)?;
         let disk = log.disks.iter().position(|disk| &*disk.name == "hdd").ok_or_else(missing)?;
+        let devices = Devices::of_log(log);
         let mut ledger = Self::new(since, log.beginning(life)?.swap_remove(disk));
         for event in &life.events {
             let seen = match Self::wants(event) || event.kind == Kind::Media {
-                true => Seen::of_log(log, life, event)?,
-                false => Seen::new(event.clone(), None),
+                true => Seen::of_log(log, life, event, devices)?,
+                false => Seen::new(event.clone(), None, devices),
             };
             ledger.follow(&seen);
         }
@@ -143,7 +144,7 @@ impl Ledger {
     fn follow(&mut self, seen: &Seen) {
         if seen.event.seq >= self.since {
             self.take(seen);
-        } else if seen.event.kind == Kind::Media && disk(&seen.event) == Disk::Hdd {
+        } else if seen.event.kind == Kind::Media && disk(&seen.event) != Disk::Ssd {
             match (seen.event.op, &seen.payload) {
                 (Some(Op::Write), Some(data)) => self.before.write(seen.event.sector, data),
                 (Some(Op::Trim | Op::WriteZeroes), _) => self.before.zero(seen.sectors()),
@@ -166,13 +167,14 @@ impl Ledger {
             return;
         }
         match (disk(event), &event.kind) {
-            (Disk::Hdd, Kind::Issue) => self.change(seen),
-            (Disk::Hdd, Kind::Media) => {
+            (Disk::Ssd, Kind::Issue) => self.cache_write(seen),
+            (Disk::Ssd, _) => {}
+            (_, Kind::Issue) => self.change(seen),
+            (_, Kind::Media) => {
                 if let Some(at) = self.on_the_way.remove(&event.request) {
                     self.changes[at].landed = Some(event.seq);
                 }
             }
-            (Disk::Ssd, Kind::Issue) => self.cache_write(seen),
             _ => {}
         }
     }

@@ -73,7 +73,7 @@ impl Life {
             content: 0,
             error: 0,
         };
-        self.ledger.take(&Seen::new(event, Some(Arc::new(payload.to_vec()))));
+        self.ledger.take(&Seen::new(event, Some(Arc::new(payload.to_vec())), Devices::default()));
     }
 
     /// A write is issued; its request.
@@ -322,10 +322,16 @@ fn what_came_before_is_what_the_disk_held() {
         error: 0,
     };
     let two = [sector(5), sector(6)].concat();
-    let seen = |event, payload: &[u8]| Seen::new(event, Some(Arc::new(payload.to_vec())));
+    let seen = |event, payload: &[u8]| {
+        Seen::new(event, Some(Arc::new(payload.to_vec())), Devices::default())
+    };
     let mut ledger = Ledger::new(10, Media::default());
     ledger.follow(&seen(event(1, "hdd", Kind::Media, Op::Write, AT, 2), &two));
-    ledger.follow(&Seen::new(event(2, "hdd", Kind::Media, Op::Trim, AT + 1, 1), None));
+    ledger.follow(&Seen::new(
+        event(2, "hdd", Kind::Media, Op::Trim, AT + 1, 1),
+        None,
+        Devices::default(),
+    ));
     for (disk, kind) in [("ssd", Kind::Media), ("hdd", Kind::Issue), ("hdd", Kind::Complete)] {
         ledger.follow(&seen(
             event(9, disk, kind, Op::Write, AT, 2),
@@ -339,7 +345,7 @@ fn what_came_before_is_what_the_disk_held() {
     // A payload that is gone, and events before it.
     let missed = 3;
     let gone = event(14, "hdd", Kind::Issue, Op::Write, AT, 1);
-    ledger.follow(&Seen { missed, ..Seen::new(gone, None) });
+    ledger.follow(&Seen { missed, ..Seen::new(gone, None, Devices::default()) });
     assert_eq!(ledger.missed, 4);
 }
 
@@ -398,8 +404,12 @@ fn a_discard_leaves_zeroes() {
         content: 0,
         error: 0,
     };
-    life.ledger.take(&Seen::new(event.clone(), None));
-    life.ledger.take(&Seen::new(Event { seq: life.events + 1, kind: Kind::Media, ..event }, None));
+    life.ledger.take(&Seen::new(event.clone(), None, Devices::default()));
+    life.ledger.take(&Seen::new(
+        Event { seq: life.events + 1, kind: Kind::Media, ..event },
+        None,
+        Devices::default(),
+    ));
     assert_eq!(life.ledger.missed, 0);
     assert_eq!(life.cause(&sector(1), &sector(0), 1), Cause::Unjournaled, "zeroes are version 2");
     let versions = life.ledger.versions(AT);

@@ -6,7 +6,7 @@
 
 use crate::witness::Witness;
 use evidence::{SectorCounts, Verdict};
-use wire::{Content, Extent, Run};
+use wire::{Content, Extent, Run, volume};
 
 /// What was read back, after a scenario or after a cut.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +20,9 @@ pub struct Readback {
     /// Sectors in which the two differ, over the whole device, or as much of it
     /// as bcache can have cached.
     pub differing: Vec<Extent>,
-    /// Nothing dirty in the cache: bcache must agree with its backing device.
-    pub clean: bool,
+    /// Numbers of the bcache devices with something dirty in the cache, or no backing
+    /// device. All others must agree with theirs.
+    pub dirty: Vec<u64>,
 }
 
 /// Neighbouring sectors with the same bad verdict.
@@ -87,6 +88,7 @@ impl<'a> Contents<'a> {
 pub fn judge(witness: &Witness, seen: &Readback) -> Judgement {
     let mut judgement = Judgement::default();
     let (bcache, backing) = (Contents::new(&seen.bcache), Contents::new(&seen.backing));
+    let clean = |sector: u64| !seen.dirty.contains(&volume::number(sector));
     let differs = |sector: u64| {
         seen.differing.iter().any(|extent| {
             (extent.sector..extent.sector + u64::from(extent.sectors)).contains(&sector)
@@ -104,7 +106,7 @@ pub fn judge(witness: &Witness, seen: &Readback) -> Judgement {
         };
         let (front, back) = (bcache.at(sector), backing.at(sector));
         let verdict = if permitted(front) {
-            if seen.clean && differs(sector) { Verdict::Diverged } else { Verdict::Ok }
+            if clean(sector) && differs(sector) { Verdict::Diverged } else { Verdict::Ok }
         } else {
             match front {
                 Some(Content::Torn) => Verdict::Torn,
@@ -127,14 +129,12 @@ pub fn judge(witness: &Witness, seen: &Readback) -> Judgement {
             )
         });
     }
-    if seen.clean {
-        let written = |sector: u64| footprint.iter().any(|&(f, end)| (f..end).contains(&sector));
-        let all = seen.differing.iter().flat_map(|e| e.sector..e.sector + u64::from(e.sectors));
-        for sector in all.filter(|&sector| !written(sector)) {
-            judgement.add(sector, Verdict::Diverged, || {
-                "bcache and its backing device differ where nothing was written".to_owned()
-            });
-        }
+    let written = |sector: u64| footprint.iter().any(|&(f, end)| (f..end).contains(&sector));
+    let all = seen.differing.iter().flat_map(|e| e.sector..e.sector + u64::from(e.sectors));
+    for sector in all.filter(|&sector| clean(sector) && !written(sector)) {
+        judgement.add(sector, Verdict::Diverged, || {
+            "bcache and its backing device differ where nothing was written".to_owned()
+        });
     }
     judgement
 }
@@ -202,7 +202,7 @@ mod tests {
             bcache: classify_all(front, 8),
             backing: classify_all(back, 8),
             differing,
-            clean,
+            dirty: if clean { vec![] } else { vec![0] },
         };
         judge(&witness(), &seen).counts.worst().unwrap()
     }
@@ -243,13 +243,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_dirty_on_one_device_excuses_no_other() {
+        let differing = vec![Extent { sector: volume::of(1, 8), sectors: 2 }];
+        let runs = || vec![stamped(8, 2, 2)];
+        let judged = |dirty| {
+            let seen = Readback {
+                run: RUN,
+                bcache: runs(),
+                backing: runs(),
+                differing: differing.clone(),
+                dirty,
+            };
+            judge(&witness(), &seen).counts.of(Verdict::Diverged)
+        };
+        assert_eq!((judged(vec![0]), judged(vec![1])), (2, 0));
+    }
+
+    #[test]
     fn a_difference_where_nothing_was_written_is_diverged() {
         let seen = Readback {
             run: RUN,
             bcache: classify_all(&image(2), 8),
             backing: classify_all(&image(2), 8),
             differing: vec![Extent { sector: 4000, sectors: 3 }],
-            clean: true,
+            dirty: Vec::new(),
         };
         let judgement = judge(&witness(), &seen);
         let of = |verdict| judgement.counts.of(verdict);
@@ -260,11 +277,11 @@ mod tests {
 
     #[test]
     fn what_was_not_read_back_is_never_ok() {
-        let seen = Readback { run: RUN, clean: true, ..Readback::default() };
+        let seen = Readback { run: RUN, ..Readback::default() };
         assert_eq!(judge(&witness(), &seen).counts.worst(), Some(Verdict::Lost));
     }
     fn judged(witness: &Witness, runs: Vec<Run>, differing: Vec<Extent>) -> Judgement {
-        let seen = Readback { run: RUN, bcache: runs, backing: Vec::new(), differing, clean: true };
+        let seen = Readback { run: RUN, bcache: runs, differing, ..Readback::default() };
         judge(witness, &seen)
     }
 
@@ -319,7 +336,9 @@ mod tests {
         // A dirty cache may differ from its backing device.
         let bcache = vec![stamped(8, 2, 2)];
         let elsewhere = vec![Extent { sector: 4000, sectors: 3 }];
-        let seen = Readback { run: RUN, bcache, differing: elsewhere, ..Readback::default() };
+        let dirty = vec![0];
+        let seen =
+            Readback { run: RUN, bcache, differing: elsewhere, dirty, ..Readback::default() };
         assert!(judge(&witness(), &seen).findings.is_empty());
     }
 

@@ -174,7 +174,7 @@ mod tests {
             bcache: vec![run(front)],
             backing: vec![run(back)],
             differing,
-            clean: true,
+            dirty: Vec::new(),
         };
         let recording = recording();
         let trace = Trace::default();

@@ -124,6 +124,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::Devices;
     use std::sync::Arc;
 
     fn event(disk: &str, kind: Kind, request: u64, op: Op, sector: u64) -> Event {
@@ -144,7 +145,9 @@ mod tests {
 
     fn counts(events: &[Event]) -> Counts {
         let mut tally = Tally::default();
-        events.iter().for_each(|event| tally.take(&Seen::new(event.clone(), None)));
+        events
+            .iter()
+            .for_each(|event| tally.take(&Seen::new(event.clone(), None, Devices::default())));
         tally.counts
     }
 
@@ -179,10 +182,26 @@ mod tests {
     #[test]
     fn keys_of_discards_are_told_from_keys_of_writes() {
         let mut tally = Tally::default();
-        tally.take(&Seen::new(event("hdd", Kind::Issue, 1, Op::Trim, 100), None));
-        tally.take(&Seen::new(event("hdd", Kind::Media, 2, Op::Read, 104), None));
-        tally.take(&Seen::new(event("hdd", Kind::Issue, 3, Op::Write, 200), None));
-        tally.take(&Seen::new(event("hdd", Kind::Media, 4, Op::Read, 200), None));
+        tally.take(&Seen::new(
+            event("hdd", Kind::Issue, 1, Op::Trim, 100),
+            None,
+            Devices::default(),
+        ));
+        tally.take(&Seen::new(
+            event("hdd", Kind::Media, 2, Op::Read, 104),
+            None,
+            Devices::default(),
+        ));
+        tally.take(&Seen::new(
+            event("hdd", Kind::Issue, 3, Op::Write, 200),
+            None,
+            Devices::default(),
+        ));
+        tally.take(&Seen::new(
+            event("hdd", Kind::Media, 4, Op::Read, 200),
+            None,
+            Devices::default(),
+        ));
         assert_eq!((tally.counts.overlapped, tally.counts.overlapped_discards), (2, 1));
         tally.take_keys(&journaled(200..208));
         tally.take_keys(&journaled(100..104));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The trace of a recording in bcache's terms: what each write to the disks was.
 
-use crate::decode::{Seen, Written, disk};
+use crate::decode::{Devices, Seen, Written, disk, sectors};
 use scenario::Disk;
 use scenario::layout;
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ pub struct Write {
     pub request: u64,
     /// The disk that it went to.
     pub disk: Disk,
-    /// First sector on that disk.
+    /// First sector on that disk, as [`wire::volume`] counts.
     pub sector: u64,
     /// Sectors.
     pub sectors: u64,
@@ -93,7 +93,7 @@ pub struct Trace {
 impl Trace {
     /// Reads a life of the disks; a payload that cannot be read counts as zeroes.
     #[must_use]
-    pub fn read(log: &Log, life: &Life) -> Self {
+    pub fn read(log: &Log, life: &Life, devices: Devices) -> Self {
         let mut trace = Self::default();
         let mut places = HashMap::new();
         for event in &life.events {
@@ -101,12 +101,14 @@ impl Trace {
             match (&event.kind, event.op) {
                 (EventKind::Mark(_, text), _) => trace.marks.push((event.seq, text.to_string())),
                 (EventKind::Issue, Some(Op::Write | Op::Trim | Op::WriteZeroes)) => {
-                    let what = Seen::of_log(log, life, event).ok().and_then(|seen| seen.written);
+                    let seen = Seen::of_log(log, life, event, devices).ok();
+                    let what = seen.and_then(|seen| seen.written);
+                    let sectors = sectors(event);
                     places.insert(event.request, trace.writes.len());
                     trace.writes.push(Write {
                         request: event.request,
                         disk: disk(event),
-                        sector: event.sector,
+                        sector: sectors.start,
                         sectors: event.sectors,
                         issued: event.seq,
                         issued_ns: event.at_ns,

@@ -5,14 +5,14 @@
 //! The opportunity of a scenario rests on this, not on what the guest says.
 
 use crate::decode::{
-    ANYWHERE, Seen, Stamped, Written, begins_with_priorities, concerns, disk, on_backing,
+    ANYWHERE, Devices, Seen, Stamped, Written, begins_with_priorities, concerns, disk, on_backing,
     on_bcache, overlap,
 };
 use scenario::Disk;
 use std::ops::Range;
 use vdisk::bcache_format::Key;
 use vdisk::{Event, Kind, Op};
-use wire::Extent;
+use wire::{Extent, volume};
 
 /// Sectors of either disk that neither bcache nor a scenario reads.
 pub const NUDGE: Range<u64> = 0..8;
@@ -80,7 +80,7 @@ impl Watch {
         let (event, disk) = (&seen.event, disk(&seen.event));
         match (&event.kind, event.op) {
             // The lab's own reads, which bring replies: see `Session::answer`.
-            (Kind::Issue, Some(Op::Read)) if event.sector < NUDGE.end => {}
+            (Kind::Issue, Some(Op::Read)) if volume::within(event.sector) < NUDGE.end => {}
             (Kind::Issue, Some(Op::Read)) => self.reads.push((event.seq, disk, seen.sectors())),
             (Kind::Issue, Some(Op::Flush)) if disk == Disk::Ssd => {
                 self.flushes.push((event.request, event.seq));
@@ -162,7 +162,7 @@ impl Watch {
     /// A test for payloads of SSD writes: does this one carry data of `block`?
     pub fn carries(block: Extent) -> impl Fn(&[u8]) -> bool + Send + 'static {
         let wanted = block.sector..block.sector + u64::from(block.sectors);
-        move |payload| match Written::of(Disk::Ssd, ANYWHERE, payload) {
+        move |payload| match Written::of(Disk::Ssd, ANYWHERE, payload, Devices::default()) {
             Written::Data(stamps) => stamps.iter().any(|data| overlap(&data.range(), &wanted)),
             _ => false,
         }
@@ -170,9 +170,9 @@ impl Watch {
 
     /// A test for payloads of SSD writes: is this a btree set with a key of `block`
     /// that has pointers?
-    pub fn caches(block: Extent) -> impl Fn(&[u8]) -> bool + Send + 'static {
+    pub fn caches(block: Extent, devices: Devices) -> impl Fn(&[u8]) -> bool + Send + 'static {
         let wanted = on_backing(block);
-        move |payload| match Written::of(Disk::Ssd, ANYWHERE, payload) {
+        move |payload| match Written::of(Disk::Ssd, ANYWHERE, payload, devices) {
             Written::Set { keys } => {
                 keys.iter().any(|key| !key.pointers.is_empty() && concerns(key, &wanted))
             }
@@ -193,11 +193,9 @@ impl Watch {
         let mut ssd = false;
         for (_, disk, range) in self.reads.iter().filter(|(at, ..)| *at > since) {
             match disk {
-                Disk::Hdd if overlap(range, &wanted) => {
-                    return Some(Disk::Hdd);
-                }
-                Disk::Hdd => {}
                 Disk::Ssd => ssd = true,
+                _ if overlap(range, &wanted) => return Some(Disk::Hdd),
+                _ => {}
             }
         }
         ssd.then_some(Disk::Ssd)
@@ -206,16 +204,16 @@ impl Watch {
     /// Ranges of the bcache device (first sector and end) that were ever read from
     /// the backing device.
     pub fn read_from_backing(&self) -> Vec<(u64, u64)> {
-        let backing = self.reads.iter().filter(|(_, disk, _)| *disk == Disk::Hdd);
+        let backing = self.reads.iter().filter(|(_, disk, _)| *disk != Disk::Ssd);
         let ranges = backing.map(|(_, _, range)| on_bcache(range.clone()));
         ranges.map(|range| (range.start, range.end)).collect()
     }
 
     /// A test for payloads of SSD writes: does this one journal an invalidation
     /// of `block`?
-    pub fn invalidates(block: Extent) -> impl Fn(&[u8]) -> bool + Send + 'static {
+    pub fn invalidates(block: Extent, devices: Devices) -> impl Fn(&[u8]) -> bool + Send + 'static {
         let wanted = on_backing(block);
-        move |payload| match Written::of(Disk::Ssd, ANYWHERE, payload) {
+        move |payload| match Written::of(Disk::Ssd, ANYWHERE, payload, devices) {
             Written::Journal { keys, .. } => {
                 keys.iter().any(|key| key.pointers.is_empty() && concerns(key, &wanted))
             }

@@ -6,62 +6,93 @@ use crate::guest::{Guest, GuestError};
 use rustix::io::Errno;
 use scenario::CacheMode;
 use scenario::layout::{self, SET_UUID};
-use scenario::{Counter, LifeEvent, Registered, Setting};
-use wire::Device;
+use scenario::{Counter, Disk, LifeEvent, Registered, Setting, Volume};
 
 const REGISTER: &str = "/sys/fs/bcache/register";
-const BLOCK_DIR: &str = "/sys/block/bcache0";
-const DEVICE_DIR: &str = "/sys/block/bcache0/bcache";
-const ORDERED: &str = "ordered_invalidation";
 
 fn set_file(name: &str) -> String {
     format!("/sys/fs/bcache/{SET_UUID}/{name}")
 }
 
-/// Writes fresh superblocks for both disks, attached to each other; buckets of
+fn name(of: Volume) -> String {
+    format!("bcache{}", of.number())
+}
+
+fn device_file(of: Volume, file: &str) -> String {
+    format!("/sys/block/{}/bcache/{file}", name(of))
+}
+
+/// Those that have a backing device, with it.
+fn backed(volumes: &[Volume]) -> impl Iterator<Item = (Volume, Disk)> + '_ {
+    volumes.iter().filter_map(|&of| Some((of, of.backing()?)))
+}
+
+/// Writes fresh superblocks for all disks, attached to each other; buckets of
 /// `bucket_kib` KiB.
 ///
 /// # Errors
 /// make-bcache's own message, or the guest's failure.
-pub fn format(guest: &Guest<'_>, bucket_kib: u64) -> Result<(), GuestError> {
-    let (ssd, hdd) = (guest.disk_path(Device::Ssd)?, guest.disk_path(Device::Hdd)?);
+pub fn format(guest: &Guest<'_>, volumes: &[Volume], bucket_kib: u64) -> Result<(), GuestError> {
+    let ssd = guest.disk_path(Disk::Ssd)?;
+    let hdds = backed(volumes).map(|(_, disk)| guest.disk_path(disk));
+    let hdds = hdds.collect::<Result<Vec<_>, _>>()?;
     let (offset, bucket) = (layout::DATA_OFFSET.to_string(), format!("{bucket_kib}k"));
     let mut argv = vec!["make-bcache", "--cset-uuid", SET_UUID, "--data-offset", &offset];
-    argv.extend(["--bucket", &bucket, "-C", &ssd, "-B", &hdd]);
+    argv.extend(["--bucket", &bucket, "-C", &ssd, "-B"]);
+    argv.extend(hdds.iter().map(String::as_str));
     guest.exec(&argv).map(|_| ())
 }
 
-/// Registers the disks and waits for the bcache device. A backing device that had a
+/// Adds a flash-only volume to the cache set.
+///
+/// # Errors
+/// The kernel's refusal, or the device not showing up.
+pub fn add_flash(guest: &Guest<'_>, mib: u64) -> Result<(), GuestError> {
+    guest.write_file(&set_file("flash_vol_create"), &format!("{mib}M"))?;
+    guest.wait_path(&device_file(Volume::Flash, "size"))
+}
+
+/// Registers the disks and waits for the bcache devices. A backing device that had a
 /// cache does not run without it, unless it is told to (`register_bdev`,
 /// `bch_cached_dev_run`).
 ///
 /// # Errors
-/// The kernel's refusal, or the device not showing up.
-pub fn register(guest: &Guest<'_>, which: Registered) -> Result<(), GuestError> {
-    let order = match which {
-        Registered::SsdFirst => [Device::Ssd, Device::Hdd].as_slice(),
-        Registered::HddFirst => &[Device::Hdd, Device::Ssd],
-        Registered::HddAlone => &[Device::Hdd],
+/// The kernel's refusal, or a device not showing up.
+pub fn register(
+    guest: &Guest<'_>,
+    volumes: &[Volume],
+    which: Registered,
+) -> Result<(), GuestError> {
+    let hdds = backed(volumes).map(|(_, disk)| disk);
+    let order: Vec<Disk> = match which {
+        Registered::SsdFirst => std::iter::once(Disk::Ssd).chain(hdds).collect(),
+        Registered::HddFirst => hdds.chain([Disk::Ssd]).collect(),
+        Registered::HddAlone => hdds.collect(),
     };
-    for device in order {
-        register_one(guest, *device)?;
+    for disk in order {
+        register_one(guest, disk)?;
     }
     if which == Registered::HddAlone {
-        let path = guest.disk_path(Device::Hdd)?;
-        let name = path.trim_start_matches("/dev/");
-        guest.write_file(&format!("/sys/block/{name}/bcache/running"), "1")?;
-        return wait_device(guest);
+        for (of, disk) in backed(volumes) {
+            let path = guest.disk_path(disk)?;
+            let name = path.trim_start_matches("/dev/");
+            guest.write_file(&format!("/sys/block/{name}/bcache/running"), "1")?;
+            wait_device(guest, of)?;
+        }
+        return Ok(());
     }
-    wait_device(guest)?;
+    for (of, _) in backed(volumes) {
+        wait_device(guest, of)?;
+    }
     wait_set(guest)
 }
 
-/// Waits for the bcache device.
+/// Waits for a bcache device.
 ///
 /// # Errors
 /// It does not come, or the guest's failure.
-pub fn wait_device(guest: &Guest<'_>) -> Result<(), GuestError> {
-    guest.wait_path(&format!("{DEVICE_DIR}/state"))
+pub fn wait_device(guest: &Guest<'_>, of: Volume) -> Result<(), GuestError> {
+    guest.wait_path(&device_file(of, "state"))
 }
 
 /// Waits for the cache set.
@@ -72,24 +103,24 @@ pub fn wait_set(guest: &Guest<'_>) -> Result<(), GuestError> {
     guest.wait_path(&set_file("congested_read_threshold_us"))
 }
 
-fn register_one(guest: &Guest<'_>, device: Device) -> Result<(), GuestError> {
-    let path = guest.disk_path(device)?;
+fn register_one(guest: &Guest<'_>, disk: Disk) -> Result<(), GuestError> {
+    let path = guest.disk_path(disk)?;
     guest.write_file(REGISTER, &format!("{path}\n"))
 }
 
-/// Makes something happen that sysfs starts and does not wait for.
+/// Makes something happen to a device that sysfs starts and does not wait for.
 ///
 /// # Errors
 /// The kernel's refusal, or the guest's failure.
-pub fn live(guest: &Guest<'_>, event: LifeEvent) -> Result<(), GuestError> {
-    let device = |file: &str, text: &str| guest.write_file(&format!("{DEVICE_DIR}/{file}"), text);
+pub fn live(guest: &Guest<'_>, of: Volume, event: LifeEvent) -> Result<(), GuestError> {
+    let device = |file: &str, text: &str| guest.write_file(&device_file(of, file), text);
     match event {
         LifeEvent::Detach => device("detach", "1"),
         LifeEvent::Attach => device("attach", SET_UUID),
         LifeEvent::Stop => device("stop", "1"),
         LifeEvent::Unregister => guest.write_file(&set_file("unregister"), "1"),
-        LifeEvent::RegisterSsd => register_one(guest, Device::Ssd),
-        LifeEvent::RegisterHdd => register_one(guest, Device::Hdd),
+        LifeEvent::RegisterSsd => register_one(guest, Disk::Ssd),
+        LifeEvent::RegisterHdd => register_one(guest, of.backing().unwrap_or(Disk::Hdd)),
     }
 }
 
@@ -97,11 +128,11 @@ pub fn live(guest: &Guest<'_>, event: LifeEvent) -> Result<(), GuestError> {
 ///
 /// # Errors
 /// The guest's failure.
-pub fn state_if_there(guest: &Guest<'_>) -> Result<Option<String>, GuestError> {
-    if !guest.list("/sys/block")?.iter().any(|name| name == "bcache0") {
+pub fn state_if_there(guest: &Guest<'_>, of: Volume) -> Result<Option<String>, GuestError> {
+    if !guest.list("/sys/block")?.contains(&name(of)) {
         return Ok(None);
     }
-    match state(guest) {
+    match state(guest, of) {
         Ok(state) => Ok(Some(state)),
         // It went away in between.
         Err(GuestError::Refused { .. }) => Ok(None),
@@ -117,14 +148,14 @@ pub fn set_is_there(guest: &Guest<'_>) -> Result<bool, GuestError> {
     Ok(guest.list("/sys/fs/bcache")?.iter().any(|name| name == SET_UUID))
 }
 
-fn path(setting: Setting) -> String {
+fn path(of: Volume, setting: Setting) -> String {
     match setting {
         Setting::CongestedReadThresholdUs
         | Setting::CongestedWriteThresholdUs
         | Setting::JournalDelayMs
         | Setting::IoErrorLimit
         | Setting::TriggerGc => set_file(setting.file()),
-        _ => format!("{DEVICE_DIR}/{}", setting.file()),
+        _ => device_file(of, setting.file()),
     }
 }
 
@@ -132,19 +163,23 @@ fn path(setting: Setting) -> String {
 ///
 /// # Errors
 /// A sysfs file that is missing or refuses the value.
-pub fn set(guest: &Guest<'_>, setting: Setting, value: &str) -> Result<(), GuestError> {
-    guest.write_file(&path(setting), value)
+pub fn set(guest: &Guest<'_>, of: Volume, setting: Setting, value: &str) -> Result<(), GuestError> {
+    guest.write_file(&path(of, setting), value)
 }
 
-/// Has writethrough writes on the backing device's media before their keys are in
-/// the cache; whether this kernel can.
+/// Sets what only some kernels have; whether this one has it.
 ///
 /// # Errors
 /// The guest's failure.
-pub fn set_writethrough_fua(guest: &Guest<'_>, value: &str) -> Result<bool, GuestError> {
-    let there = has(guest, Setting::WritethroughFua.file())?;
+pub fn set_if_there(
+    guest: &Guest<'_>,
+    of: Volume,
+    setting: Setting,
+    value: &str,
+) -> Result<bool, GuestError> {
+    let there = has(guest, of, setting.file())?;
     if there {
-        set(guest, Setting::WritethroughFua, value)?;
+        set(guest, of, setting, value)?;
     }
     Ok(there)
 }
@@ -204,22 +239,35 @@ fn parse_sum(text: &str) -> Option<u64> {
     counts.sum()
 }
 
-/// A counter; `None` where the kernel has none.
+/// A counter, the sum of all devices'; `None` where the kernel has none.
 ///
 /// # Errors
 /// The guest's failure, or text that is no number.
-pub fn counter(guest: &Guest<'_>, counter: Counter) -> Result<Option<u64>, GuestError> {
-    let dir = match counter {
-        Counter::Requests => BLOCK_DIR,
-        Counter::Overlaps | Counter::Bypassed => DEVICE_DIR,
-        _ => return debugfs::number(guest, counter.file()),
+pub fn counter(
+    guest: &Guest<'_>,
+    volumes: &[Volume],
+    counter: Counter,
+) -> Result<Option<u64>, GuestError> {
+    let mut sum = Some(0);
+    for (of, _) in backed(volumes) {
+        let one = counter_of(guest, of, counter)?;
+        sum = sum.zip(one).map(|(sum, one)| sum + one);
+    }
+    Ok(sum)
+}
+
+fn counter_of(guest: &Guest<'_>, of: Volume, counter: Counter) -> Result<Option<u64>, GuestError> {
+    let path = match counter {
+        Counter::Requests => format!("/sys/block/{}/{}", name(of), counter.file()),
+        Counter::Overlaps | Counter::Bypassed => device_file(of, counter.file()),
+        _ => return debugfs::number(guest, &name(of), counter.file()),
     };
-    let text = match guest.read_file(&format!("{dir}/{}", counter.file())) {
+    let text = match guest.read_file(&path) {
         // The device is there, and its kernel does not count that.
         Err(error)
             if counter == Counter::Overlaps
                 && error.is(Errno::NOENT)
-                && has(guest, "stats_total")? =>
+                && has(guest, of, "stats_total")? =>
         {
             return Ok(None);
         }
@@ -241,8 +289,8 @@ pub fn counter(guest: &Guest<'_>, counter: Counter) -> Result<Option<u64>, Guest
 ///
 /// # Errors
 /// A guest that does not answer.
-pub fn has(guest: &Guest<'_>, file: &str) -> Result<bool, GuestError> {
-    Ok(guest.list(DEVICE_DIR)?.iter().any(|name| name == file))
+pub fn has(guest: &Guest<'_>, of: Volume, file: &str) -> Result<bool, GuestError> {
+    Ok(guest.list(&device_file(of, ""))?.iter().any(|name| name == file))
 }
 
 /// Makes bcache do as it is told: no sequential and no congestion bypass, the
@@ -251,12 +299,12 @@ pub fn has(guest: &Guest<'_>, file: &str) -> Result<bool, GuestError> {
 ///
 /// # Errors
 /// A sysfs file that is missing or refuses the value.
-pub fn configure(guest: &Guest<'_>, mode: CacheMode) -> Result<(), GuestError> {
-    set_cache_mode(guest, mode)?;
-    if has(guest, ORDERED)? {
-        guest.write_file(&format!("{DEVICE_DIR}/{ORDERED}"), "1")?;
+pub fn configure(guest: &Guest<'_>, volumes: &[Volume], mode: CacheMode) -> Result<(), GuestError> {
+    set_cache_mode(guest, volumes, mode)?;
+    for (of, _) in backed(volumes) {
+        set_if_there(guest, of, Setting::OrderedInvalidation, "1")?;
+        guest.write_file(&device_file(of, "sequential_cutoff"), "0")?;
     }
-    guest.write_file(&format!("{DEVICE_DIR}/sequential_cutoff"), "0")?;
     guest.write_file(&set_file("congested_read_threshold_us"), "0")?;
     guest.write_file(&set_file("congested_write_threshold_us"), "0")
 }
@@ -265,24 +313,38 @@ pub fn configure(guest: &Guest<'_>, mode: CacheMode) -> Result<(), GuestError> {
 ///
 /// # Errors
 /// A sysfs file that is missing or refuses the value.
-pub fn stop_writeback(guest: &Guest<'_>) -> Result<(), GuestError> {
-    guest.write_file(&format!("{DEVICE_DIR}/writeback_running"), "0")
+pub fn stop_writeback(guest: &Guest<'_>, volumes: &[Volume]) -> Result<(), GuestError> {
+    let mut each = backed(volumes).map(|(of, _)| device_file(of, "writeback_running"));
+    each.try_for_each(|file| guest.write_file(&file, "0"))
 }
 
 /// Switches the cache mode.
 ///
 /// # Errors
 /// A sysfs file that is missing or refuses the value.
-pub fn set_cache_mode(guest: &Guest<'_>, mode: CacheMode) -> Result<(), GuestError> {
-    guest.write_file(&format!("{DEVICE_DIR}/cache_mode"), mode.as_str())
+pub fn set_cache_mode(
+    guest: &Guest<'_>,
+    volumes: &[Volume],
+    mode: CacheMode,
+) -> Result<(), GuestError> {
+    let mut each = backed(volumes).map(|(of, _)| device_file(of, "cache_mode"));
+    each.try_for_each(|file| guest.write_file(&file, mode.as_str()))
 }
 
 /// The backing device's state: `clean`, `dirty`, `no cache`, `inconsistent`.
 ///
 /// # Errors
 /// The guest's failure.
-pub fn state(guest: &Guest<'_>) -> Result<String, GuestError> {
-    Ok(guest.read_file(&format!("{DEVICE_DIR}/state"))?.trim().to_owned())
+pub fn state(guest: &Guest<'_>, of: Volume) -> Result<String, GuestError> {
+    Ok(guest.read_file(&device_file(of, "state"))?.trim().to_owned())
+}
+
+/// Whether cache and backing device may differ: something is dirty, or there is none.
+///
+/// # Errors
+/// The guest's failure.
+pub fn may_differ(guest: &Guest<'_>, of: Volume) -> Result<bool, GuestError> {
+    Ok(of.backing().is_none() || state(guest, of)? != "clean")
 }
 
 #[cfg(test)]

@@ -3,12 +3,25 @@
 
 use crate::session::Session;
 use evidence::Cut;
-use judge::decode::on_backing;
+use scenario::layout::DATA_OFFSET;
 use scenario::{Disk, OpenWrites, Place};
 use std::ops::Range;
 use vdisk::{CutKind, CutReport, Policy};
 
 impl Session<'_> {
+    /// A place as a disk sees it. A block is on its own backing device.
+    pub(crate) fn on_disk(&self, disk: Disk, place: &Place) -> (Disk, Range<u64>) {
+        match place {
+            Place::Sectors(at) => (disk, at.sector..at.sector + u64::from(at.sectors)),
+            Place::Block(name) => {
+                let at = self.scenario.blocks[name];
+                let own = at.on.backing().filter(|_| disk != Disk::Ssd);
+                let first = at.sector + own.map_or(0, |_| DATA_OFFSET);
+                (own.unwrap_or(disk), first..first + u64::from(at.sectors))
+            }
+        }
+    }
+
     /// Freezes both disks, then ends the machine. `lose` is the place of which
     /// nothing open survives on that disk; `seed` chooses what a random cut
     /// leaves. The witness is for the caller to tell, once it knows all that the
@@ -21,15 +34,11 @@ impl Session<'_> {
         seed: impl FnOnce() -> u64,
     ) -> CutReport {
         let place = lose.and_then(|(place, disk)| {
-            let range = match (place, disk) {
-                (Place::Sectors(at), _) => Some(at.sector..at.sector + u64::from(at.sectors)),
-                (Place::Block(name), Disk::Hdd) => Some(on_backing(self.block(name))),
-                (Place::Block(name), Disk::Ssd) => {
-                    let block = self.block(name);
-                    self.watch.on(&self.rig).newest_copy(block)
-                }
+            let (Place::Block(name), Disk::Ssd) = (place, disk) else {
+                return Some(self.on_disk(disk, place));
             };
-            range.map(|range| (disk, range))
+            let block = self.block(name);
+            Some((disk, self.watch.on(&self.rig).newest_copy(block)?))
         });
         let but = |(disk, Range { start: first, end }): (Disk, Range<u64>)| Policy::KeepBut {
             disk: self.rig.index(disk.name()),

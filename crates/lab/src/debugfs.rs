@@ -4,20 +4,19 @@
 use crate::guest::{Guest, GuestError};
 use rustix::io::Errno;
 
-const FILE: &str = "/sys/kernel/debug/bcache/bcache0";
-
-/// The number with this name; `None` where the kernel does not count it.
+/// The number with this name of a device (`bcache0`); `None` where the kernel does not count it.
 ///
 /// # Errors
 /// The guest's failure, or text that is no number.
-pub fn number(guest: &Guest<'_>, name: &str) -> Result<Option<u64>, GuestError> {
-    let text = match guest.read_file(FILE) {
+pub fn number(guest: &Guest<'_>, device: &str, name: &str) -> Result<Option<u64>, GuestError> {
+    let file = format!("/sys/kernel/debug/bcache/{device}");
+    let text = match guest.read_file(&file) {
         Ok(text) => text,
         Err(error) if error.is(Errno::NOENT) => return Ok(None),
         Err(other) => return Err(other),
     };
     find(&text, name).map_err(|wrong| GuestError::Refused {
-        doing: format!("reading {name} in {FILE}"),
+        doing: format!("reading {name} in {file}"),
         why: format!("{wrong:?} is not a number").into(),
     })
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Hands the disks' events on to those who read them.
 
-use judge::decode::Seen;
+use judge::decode::{Devices, Seen};
 use judge::watch::Watch;
 use vdisk::{Event, Rig};
 
@@ -25,12 +25,18 @@ impl Feed {
 
     /// Hands on what has happened since the last call, with the payloads that
     /// are wanted.
-    pub fn each(&mut self, rig: &Rig, wants: impl Fn(&Event) -> bool, mut take: impl FnMut(&Seen)) {
+    pub fn each(
+        &mut self,
+        rig: &Rig,
+        devices: Devices,
+        wants: impl Fn(&Event) -> bool,
+        mut take: impl FnMut(&Seen),
+    ) {
         for event in rig.events_since(self.next) {
             let missed = event.seq - self.next;
             self.next = event.seq + 1;
             let payload = wants(&event).then(|| rig.payload(event.request)).flatten();
-            take(&Seen { missed, ..Seen::new(event, payload) });
+            take(&Seen { missed, ..Seen::new(event, payload, devices) });
         }
     }
 }
@@ -38,14 +44,21 @@ impl Feed {
 /// What the disks have shown, brought up to date by every question.
 #[derive(Debug, Default)]
 pub struct Watched {
+    /// Of the cache set.
+    pub devices: Devices,
     feed: Feed,
     watch: Watch,
 }
 
 impl Watched {
+    /// Nothing seen yet.
+    pub fn new(devices: Devices) -> Self {
+        Self { devices, ..Self::default() }
+    }
+
     /// Up to now.
     pub fn on(&mut self, rig: &Rig) -> &Watch {
-        self.feed.each(rig, Watch::wants, |seen| self.watch.take(seen));
+        self.feed.each(rig, self.devices, Watch::wants, |seen| self.watch.take(seen));
         &self.watch
     }
 }

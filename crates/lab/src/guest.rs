@@ -3,6 +3,7 @@
 
 use proc::Cancel;
 use rustix::io::Errno;
+use scenario::Disk;
 use std::time::{Duration, Instant};
 use vm::{CallError, Pending, Vm};
 use wire::{Answer, Device, ExecOutput, Extent, Op, Refusal, Run};
@@ -184,12 +185,8 @@ impl<'a> Guest<'a> {
     ///
     /// # Errors
     /// When there is no such disk, or the guest's failure.
-    pub fn disk_path(&self, device: Device) -> Result<String, GuestError> {
-        let serial = match device {
-            Device::Ssd => "ssd",
-            Device::Hdd => "hdd",
-            Device::Bcache => return Ok("/dev/bcache0".to_owned()),
-        };
+    pub fn disk_path(&self, disk: Disk) -> Result<String, GuestError> {
+        let serial = disk.name();
         let doing = || format!("looking for the virtual disk {serial}");
         let names = self.list("/sys/block")?;
         for name in names.iter().filter(|name| name.starts_with("vd")) {
@@ -201,12 +198,20 @@ impl<'a> Guest<'a> {
         Err(GuestError::Refused { doing: doing(), why })
     }
 
-    /// Flushes a device.
+    /// Has all requests from here on carried out on one virtual processor.
+    ///
+    /// # Errors
+    /// There is none of that number, or the guest's failure.
+    pub fn pin(&self, cpu: u32) -> Result<(), GuestError> {
+        self.ask(|| format!("keeping to processor {cpu}"), Op::Pin { cpu }).map(|_| ())
+    }
+
+    /// Flushes a device, the first or another one of its kind.
     ///
     /// # Errors
     /// The guest's errno, or its failure.
-    pub fn flush(&self, device: Device) -> Result<(), GuestError> {
-        self.ask(|| format!("flushing {device:?}"), Op::Flush { device }).map(|_| ())
+    pub fn flush(&self, device: Device, volume: u64) -> Result<(), GuestError> {
+        self.ask(|| format!("flushing {device:?}"), Op::Flush { device, volume }).map(|_| ())
     }
 
     /// Plain requests, one after the other; see [`Op::Drive`].
@@ -257,12 +262,12 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// Size of a device in sectors.
+    /// Size of a device in sectors; which one, as in [`Self::flush`].
     ///
     /// # Errors
     /// The guest's errno, or its failure.
-    pub fn size(&self, device: Device) -> Result<u64, GuestError> {
-        match self.ask(|| "asking for a size".to_owned(), Op::Size { device })? {
+    pub fn size(&self, device: Device, volume: u64) -> Result<u64, GuestError> {
+        match self.ask(|| "asking for a size".to_owned(), Op::Size { device, volume })? {
             Answer::Number(sectors) => Ok(sectors),
             other => Err(Self::unexpected("asking for a size", &other)),
         }

@@ -8,9 +8,8 @@ use crate::trouble::Stop;
 use evidence::Fact;
 use judge::oracle::{self, Judgement, Readback};
 use judge::ranges::{joined, pieces};
-use scenario::CacheMode;
-use scenario::layout;
-use wire::{Device, Extent};
+use scenario::{CacheMode, Volume, layout};
+use wire::{Device, Extent, volume};
 
 impl Session<'_> {
     /// Where bcache and its backing device are to be compared: everywhere, or, as
@@ -19,14 +18,20 @@ impl Session<'_> {
     fn comparable(&mut self) -> Result<Vec<(u64, u64)>, Stop> {
         /// 1 GiB.
         const LARGE: u64 = 1 << 21;
-        let size = self.guest()?.size(Device::Bcache)?;
-        if size <= LARGE {
-            return Ok(vec![(0, size)]);
+        let mut all = Vec::new();
+        for of in self.volumes.clone().into_iter().filter(|of| of.backing().is_some()) {
+            let size = self.guest()?.size(Device::Bcache, of.number())?;
+            let (from, to) = (volume::of(of.number(), 0), volume::of(of.number(), size));
+            if size <= LARGE {
+                all.push((from, to));
+                continue;
+            }
+            let mut ranges = self.watch.on(&self.rig).read_from_backing();
+            ranges.extend(self.testimony.witness.written());
+            let ours = ranges.into_iter().map(|(first, end)| (first.max(from), end.min(to)));
+            all.extend(joined(ours.filter(|(first, end)| first < end).collect(), 0));
         }
-        let mut ranges = self.watch.on(&self.rig).read_from_backing();
-        ranges.extend(self.testimony.witness.written());
-        let ranges = ranges.into_iter().map(|(first, end)| (first, end.min(size)));
-        Ok(joined(ranges.filter(|(first, end)| first < end).collect(), 0))
+        Ok(all)
     }
 
     /// Reads everything back and asks the oracle.
@@ -34,8 +39,8 @@ impl Session<'_> {
         const PIECE: u64 = 2048;
         let footprint = pieces(self.testimony.witness.written(), PIECE);
         let shift = layout::DATA_OFFSET;
-        let raw: Vec<Extent> =
-            footprint.iter().map(|e| Extent { sector: e.sector + shift, ..*e }).collect();
+        let backed = footprint.iter().filter(|e| self.is_backed(e.sector));
+        let raw: Vec<Extent> = backed.map(|e| Extent { sector: e.sector + shift, ..*e }).collect();
         let read_backing = |guest: &Guest<'_>| {
             let mut backing = guest.read(Device::Hdd, raw.clone(), shift)?;
             backing.iter_mut().for_each(|run| run.first -= shift);
@@ -44,28 +49,39 @@ impl Session<'_> {
         if self.without_cache {
             // What the backing device has is all that can be had.
             let backing = read_backing(&self.guest()?)?;
-            let (bcache, differing) = (backing.clone(), Vec::new());
-            let seen =
-                Readback { run: self.testimony.run, bcache, backing, differing, clean: false };
-            return Ok(self.told(&seen));
+            let (run, bcache) = (self.testimony.run, backing.clone());
+            return Ok(self.told(&Readback { run, bcache, backing, ..Readback::default() }));
         }
         let comparable = self.comparable()?;
         let guest = self.guest()?;
         let bcache = guest.read(Device::Bcache, footprint, 0)?;
         // From here on nothing new is cached: what the cache says stays as the
         // scenario left it, hits are still hits.
-        bcache::set_cache_mode(&guest, CacheMode::None)?;
+        bcache::set_cache_mode(&guest, &self.volumes, CacheMode::None)?;
         let backing = read_backing(&guest)?;
         let mut differing = Vec::new();
         for (first, end) in comparable {
             differing.extend(guest.compare(first, end - first, shift)?);
         }
-        let state = bcache::state(&guest)?;
-        bcache::set_cache_mode(&guest, self.scenario.bcache.cache_mode)?;
-        let clean = state == "clean";
-        self.note(format!("judged with the backing device's state {state:?}"));
-        let seen = Readback { run: self.testimony.run, bcache, backing, differing, clean };
+        let (mut dirty, mut notes) = (Vec::new(), Vec::new());
+        for of in &self.volumes {
+            let Some(disk) = of.backing() else { continue };
+            let state = bcache::state(&guest, *of)?;
+            if state != "clean" {
+                dirty.push(of.number());
+            }
+            notes.push(format!("judged with the state {state:?} of the {}", disk.name()));
+        }
+        bcache::set_cache_mode(&guest, &self.volumes, self.scenario.bcache.cache_mode)?;
+        notes.into_iter().for_each(|note| self.note(note));
+        let seen = Readback { run: self.testimony.run, bcache, backing, differing, dirty };
         Ok(self.told(&seen))
+    }
+
+    /// Whether a sector is of a device with a backing device.
+    fn is_backed(&self, sector: u64) -> bool {
+        let ours = |of: &&Volume| of.number() == volume::number(sector);
+        self.volumes.iter().find(ours).is_some_and(|of| of.backing().is_some())
     }
 
     /// The oracle's word, and its findings among the observations.

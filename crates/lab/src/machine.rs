@@ -4,7 +4,7 @@
 
 use crate::tools::Tools;
 use proc::Scratch;
-use scenario::{DiskSetup, Disks, OtherKernel};
+use scenario::{Disk, DiskSetup, Disks, OtherKernel};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use vdisk::{DiskSpec, Profile, ProfileError, Rig, VdiskError};
@@ -21,7 +21,7 @@ pub enum MachineError {
     Folder(#[from] std::io::Error),
 }
 
-/// Two virtual disks, and what is to be booted on them.
+/// Virtual disks, and what is to be booted on them.
 pub struct Machine {
     pub config: VmConfig,
     pub rig: Rig,
@@ -37,16 +37,16 @@ impl Machine {
     /// # Errors
     /// [`MachineError`]
     pub fn new(guest: VmConfig, tools: &Tools, disks: &Disks) -> Result<Self, MachineError> {
-        let specs = vec![spec("ssd", &disks.ssd, tools)?, spec("hdd", &disks.hdd, tools)?];
+        let specs = disks.each().map(|(disk, setup)| spec(disk.name(), setup, tools));
+        let specs = specs.collect::<Result<_, _>>()?;
         let sockets = Scratch::new("bclab-")?;
         let rig = Rig::new(sockets.path(), specs)?;
-        let disk = |(name, setup): (&str, &DiskSetup)| VmDisk {
+        let disk = |(disk, setup): (Disk, &DiskSetup)| VmDisk {
             discard: setup.discard,
             logical_block: setup.logical_block,
-            ..VmDisk::new(name, Backend::Nbd(rig.socket(name)))
+            ..VmDisk::new(disk.name(), Backend::Nbd(rig.socket(disk.name())))
         };
-        let both = [("ssd", &disks.ssd), ("hdd", &disks.hdd)];
-        let config = VmConfig { disks: both.map(disk).into(), ..guest };
+        let config = VmConfig { disks: disks.each().map(disk).collect(), ..guest };
         Ok(Self { config, rig, sockets, others: tools.others.clone() })
     }
 
@@ -65,7 +65,8 @@ impl Machine {
             logical_block: disk.logical_block,
             ..DiskSetup::plain(disk.mib, false)
         };
-        Self::new(guest, tools, &Disks { ssd: plain(&like.ssd), hdd: plain(&like.hdd) })
+        let (ssd, hdd) = (plain(&like.ssd), plain(&like.hdd));
+        Self::new(guest, tools, &Disks { ssd, hdd, hdd2: like.hdd2.as_ref().map(plain) })
     }
 }
 

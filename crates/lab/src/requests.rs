@@ -78,11 +78,15 @@ impl Session<'_> {
         Ok(done)
     }
 
-    /// Flushes; false where `may_fail`, and it was refused.
+    /// Flushes all bcache devices; false where `may_fail`, and it was refused.
     pub fn flush(&mut self, may_fail: bool) -> Result<bool, Stop> {
         let id = self.testimony.take_flush();
         self.tell(Told::FlushIssued { id });
-        let done = unless_refused(self.guest()?.flush(Device::Bcache), may_fail)?.is_some();
+        let guest = self.guest()?;
+        // Each is flushed, whatever comes of the one before.
+        let each = self.volumes.iter().map(|of| guest.flush(Device::Bcache, of.number()));
+        let flushed = each.collect::<Vec<_>>().into_iter().collect::<Result<(), _>>();
+        let done = unless_refused(flushed, may_fail)?.is_some();
         if done {
             self.tell(Told::FlushAcked { id });
         }

@@ -26,7 +26,7 @@ const WORTH_IT: usize = 3;
 const PREFIX: &str = "guests-";
 
 /// What two guests of a run must have in common: kernel, and what it has seen of the disks.
-type Key = (PathBuf, [Seen; 2]);
+type Key = (PathBuf, Vec<Seen>);
 
 /// What a guest has seen of a disk when it was saved, and does not ask again: size in MiB,
 /// whether it can discard, its logical blocks in bytes.
@@ -103,7 +103,7 @@ impl SavedGuests {
 
 fn key(kernel: &Path, disks: &Disks) -> Key {
     let seen = |disk: &DiskSetup| (disk.mib, disk.discard, disk.logical_block);
-    (kernel.to_owned(), [seen(&disks.ssd), seen(&disks.hdd)])
+    (kernel.to_owned(), disks.each().map(|(_, disk)| seen(disk)).collect())
 }
 
 #[cfg(test)]
@@ -114,7 +114,7 @@ mod tests {
     fn only_what_is_booted_often_is_saved() {
         let dir = tempfile::tempdir().unwrap();
         let disk = |mib| DiskSetup::plain(mib, true);
-        let disks = &Disks { ssd: disk(512), hdd: disk(128) };
+        let disks = &Disks::two(disk(512), disk(128));
         let boots = [(Path::new("a"), disks, 1), (Path::new("b"), disks, 2)];
         let guests = SavedGuests::new(dir.path(), boots).unwrap();
         let found = |guests: &SavedGuests, kernel: &str| {
@@ -123,7 +123,7 @@ mod tests {
         let other = |change: fn(&mut DiskSetup)| {
             let mut ssd = disk(512);
             change(&mut ssd);
-            key(Path::new("a"), &Disks { ssd, hdd: disk(128) })
+            key(Path::new("a"), &Disks::two(ssd, disk(128)))
         };
         assert_ne!(other(|ssd| ssd.discard = false), key(Path::new("a"), disks));
         assert_ne!(other(|ssd| ssd.logical_block = 4096), key(Path::new("a"), disks));

@@ -12,16 +12,17 @@ use crate::notes::Notes;
 use crate::testimony::Testimony;
 use crate::trouble::{Stop, Trouble};
 use evidence::{Fact, HarnessFailure, Observation};
+use judge::decode::Devices;
 use judge::watch::NUDGE;
 use kbuild::Fail;
 use proc::{Cancel, Scratch};
-use scenario::{OtherKernel, Registered, Scenario};
+use scenario::{OtherKernel, Registered, Scenario, Volume};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vdisk::{CutKind, CutReport, Mark, Media, Policy, Rig, Snapshot};
 use vm::{Vm, VmConfig};
-use wire::{Device, Extent, Op};
+use wire::{Device, Extent, Op, volume};
 
 /// QEMU's NBD client can leave a finished request waiting for its receive lock,
 /// which the coroutine of a held request holds until the *next* reply of that disk
@@ -35,9 +36,11 @@ impl Attendant for Session<'_> {
             return;
         }
         let Some(vm) = &self.vm else { return };
-        for device in [Device::Ssd, Device::Hdd] {
+        let backing = self.volumes.iter().filter(|of| of.backing().is_some());
+        let disks = backing.map(|of| (Device::Hdd, of.number())).chain([(Device::Ssd, 0)]);
+        for (device, number) in disks {
             let sectors = (NUDGE.end - NUDGE.start) as u32;
-            let extents = vec![Extent { sector: NUDGE.start, sectors }];
+            let extents = vec![Extent { sector: volume::of(number, NUDGE.start), sectors }];
             // Nobody needs the answer.
             drop(vm.start(Op::Read { device, extents, stamp_shift: 0 }));
         }
@@ -47,6 +50,8 @@ impl Attendant for Session<'_> {
 /// The disks, the machine, and the notes.
 pub struct Session<'a> {
     pub scenario: &'a Scenario,
+    /// The bcache devices.
+    pub volumes: Vec<Volume>,
     pub cancel: &'a Cancel,
     pub rig: Rig,
     /// The disks as they were made.
@@ -81,8 +86,7 @@ impl<'a> Session<'a> {
         let mut session = Self::on_fresh_disks(scenario, machine, seed, events, cancel)?;
         session.failures = Failures::of(failing);
         session.boot(None)?;
-        bcache::format(&session.guest()?, scenario.bcache.bucket_kib)?;
-        match session.set_up_bcache(Registered::default()) {
+        match session.set_up_fresh() {
             Err(Stop::Trouble(trouble)) if trouble.is_early_journal() => {
                 session.note(
                     "a new cache set oopsed in bch_journal() while it was registered, as it may on \
@@ -96,6 +100,16 @@ impl<'a> Session<'a> {
             set_up => set_up?,
         }
         Ok(session)
+    }
+
+    /// Formats the disks and sets everything up.
+    fn set_up_fresh(&mut self) -> Result<(), Stop> {
+        bcache::format(&self.guest()?, &self.volumes, self.scenario.bcache.bucket_kib)?;
+        self.set_up_bcache(Registered::default())?;
+        if let Some(mib) = self.scenario.bcache.flash_mib {
+            bcache::add_flash(&self.guest()?, mib)?;
+        }
+        Ok(())
     }
 
     /// Moves the logs of the only boot so far to where no report is looked for.
@@ -128,6 +142,7 @@ impl<'a> Session<'a> {
         let blank = rig.snapshot();
         Ok(Self {
             scenario,
+            volumes: scenario.volumes(),
             cancel,
             rig,
             blank,
@@ -137,7 +152,7 @@ impl<'a> Session<'a> {
             others,
             seed,
             testimony: Testimony::new(seed | 1),
-            watch: Watched::default(),
+            watch: Watched::new(Devices::new(&scenario.volumes())),
             named: Named::default(),
             notes: Notes::default(),
             failures: Failures::default(),
@@ -173,14 +188,14 @@ impl<'a> Session<'a> {
     fn set_up_bcache(&mut self, which: Registered) -> Result<(), Stop> {
         self.arm_failures()?;
         let guest = self.guest()?;
-        bcache::register(&guest, which)?;
+        bcache::register(&guest, &self.volumes, which)?;
         if which == Registered::HddAlone {
             self.rig.mark("the backing device runs without its cache");
             return Ok(());
         }
-        bcache::configure(&guest, self.scenario.bcache.cache_mode)?;
+        bcache::configure(&guest, &self.volumes, self.scenario.bcache.cache_mode)?;
         if !self.scenario.bcache.writeback_running {
-            bcache::stop_writeback(&guest)?;
+            bcache::stop_writeback(&guest, &self.volumes)?;
         }
         self.rig.mark("bcache registered and configured");
         Ok(())
@@ -219,9 +234,8 @@ impl<'a> Session<'a> {
         self.rig.restore(&self.blank);
         self.rig.power_on();
         self.boot(None)?;
-        bcache::format(&self.guest()?, self.scenario.bcache.bucket_kib)?;
         self.testimony.forget();
-        self.set_up_bcache(Registered::default())
+        self.set_up_fresh()
     }
 
     /// Ends the machine's life at one instant: the disks freeze, and it goes down. What

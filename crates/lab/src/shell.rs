@@ -8,7 +8,7 @@ use crate::machine::{Machine, MachineError};
 use crate::tools::{ArmImage, Tools};
 use proc::Cancel;
 use scenario::layout;
-use scenario::{CacheMode, DiskSetup, Disks, Registered};
+use scenario::{CacheMode, DiskSetup, Disks, Registered, Volume};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vm::{CallError, Pending, Vm, VmError};
@@ -66,7 +66,7 @@ impl Shell {
     /// [`ShellError`].
     pub fn start(spec: &ShellSpec<'_>, dir: &Path, cancel: &Cancel) -> Result<Self, ShellError> {
         let disk = |mib| DiskSetup::plain(mib, true);
-        let disks = Disks { ssd: disk(spec.ssd_mib), hdd: disk(spec.hdd_mib) };
+        let disks = Disks::two(disk(spec.ssd_mib), disk(spec.hdd_mib));
         let guest = spec.tools.guest(&spec.arm.kernel, dir.join("boot"));
         let mut machine = Machine::new(guest, spec.tools, &disks)?;
         let socket = dir.join("console.sock");
@@ -82,9 +82,10 @@ impl Shell {
         }
         let vm = Vm::boot(config, cancel)?;
         let guest = Guest::new(&vm, cancel);
-        bcache::format(&guest, layout::BUCKET_KIB)?;
-        bcache::register(&guest, Registered::default())?;
-        bcache::set_cache_mode(&guest, CacheMode::Writethrough)?;
+        let volumes = [Volume::Hdd];
+        bcache::format(&guest, &volumes, layout::BUCKET_KIB)?;
+        bcache::register(&guest, &volumes, Registered::default())?;
+        bcache::set_cache_mode(&guest, &volumes, CacheMode::Writethrough)?;
         guest.write_file(PROFILE, &profile(spec))?;
         let shell = vm.start(Op::Exec { argv: argv(), timeout_ms: as_ms(FOR_EVER) });
         Ok(Self { vm, shell, _machine: machine, socket })

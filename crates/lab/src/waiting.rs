@@ -71,7 +71,7 @@ impl Session<'_> {
     pub fn diagnose(&self) -> String {
         let Ok(guest) = self.guest() else { return String::new() };
         let mut report = String::new();
-        for disk in ["vda", "vdb", "bcache0"] {
+        for disk in ["vda", "vdb", "vdc", "bcache0", "bcache1"] {
             if let Ok(text) = guest.read_file(&format!("/sys/block/{disk}/inflight")) {
                 report.push_str(&format!("in flight at {disk} (reads, writes): {}\n", text.trim()));
             }

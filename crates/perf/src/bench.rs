@@ -2,12 +2,12 @@
 //! A machine to measure on: fresh disks, one boot, bcache set up.
 
 use crate::error::PerfError;
-use judge::decode::Written;
+use judge::decode::{Devices, Written};
 use lab::bcache;
 use lab::guest::Guest;
 use lab::{ArmImage, Machine, Tools};
 use proc::{Cancel, Scratch};
-use scenario::{CacheMode, Disk, DiskSetup, Disks, Registered, layout};
+use scenario::{CacheMode, Disk, DiskSetup, Disks, Registered, Volume, layout};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use vdisk::bcache_format::{BackingState, Superblock};
@@ -33,7 +33,7 @@ impl Setup {
     #[must_use]
     pub fn new(ssd_mib: u64, hdd_mib: u64) -> Self {
         let disk = |mib| DiskSetup::plain(mib, false);
-        Self::on(Disks { ssd: disk(ssd_mib), hdd: disk(hdd_mib) })
+        Self::on(Disks::two(disk(ssd_mib), disk(hdd_mib)))
     }
 
     /// The same on disks that take their time.
@@ -108,10 +108,11 @@ impl<'a> Bench<'a> {
         let vm = Vm::boot(&config, cancel)?;
         let mut bench = Self { rig, vm, cancel, sectors: 0, primed: 0.into(), _sockets: sockets };
         let guest = bench.guest();
-        bcache::format(&guest, layout::BUCKET_KIB)?;
-        bcache::register(&guest, Registered::default())?;
-        bcache::configure(&guest, setup.mode)?;
-        bench.sectors = guest.size(Device::Bcache)?;
+        let volumes = [Volume::Hdd];
+        bcache::format(&guest, &volumes, layout::BUCKET_KIB)?;
+        bcache::register(&guest, &volumes, Registered::default())?;
+        bcache::configure(&guest, &volumes, setup.mode)?;
+        bench.sectors = guest.size(Device::Bcache, 0)?;
         bench.prime()?;
         Ok(bench)
     }
@@ -195,7 +196,8 @@ impl<'a> Bench<'a> {
                 (Kind::Complete, Some(Op::Write), "ssd") => {
                     traffic.ssd_flushes += u64::from(event.fua);
                     let Some(payload) = self.rig.payload(event.request) else { continue };
-                    let written = Written::of(Disk::Ssd, event.sector, &payload);
+                    let written =
+                        Written::of(Disk::Ssd, event.sector, &payload, Devices::default());
                     if matches!(written, Written::Journal { .. }) {
                         traffic.journal_writes += 1;
                         traffic.journal_bytes += event.sectors * 512;
@@ -226,7 +228,7 @@ impl<'a> Bench<'a> {
 
     /// What the kernel counts under this name; `None` where it does not.
     pub(super) fn number(&self, name: &str) -> Result<Option<u64>, PerfError> {
-        Ok(lab::debugfs::number(&self.guest(), name)?)
+        Ok(lab::debugfs::number(&self.guest(), "bcache0", name)?)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::random::Blocks;
 use crate::work::Work;
 use lab::{ArmImage, Tools, bcache};
 use proc::{Cancel, Scratch};
-use scenario::CacheMode;
+use scenario::{CacheMode, Volume};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wire::{Device, Extent};
@@ -121,7 +121,7 @@ pub fn count(
     let mut blocks = Blocks::new(bench.sectors, how.seed);
     let mut costs = Vec::new();
     for &work in works {
-        bcache::set_cache_mode(&bench.guest(), work.mode())?;
+        bcache::set_cache_mode(&bench.guest(), &[Volume::Hdd], work.mode())?;
         // What runs for the first time (allocations, lazy patching) is not
         // what a request costs.
         run(&bench, work, blocks.take(how.requests / 4 + 1))?;

@@ -7,7 +7,7 @@ use crate::figure::Figure;
 use crate::work::Work;
 use lab::{ArmImage, Tools, bcache};
 use proc::Cancel;
-use scenario::{CacheMode, Disks};
+use scenario::{CacheMode, Disks, Volume};
 use serde_json::Value;
 use std::path::Path;
 use std::time::Instant;
@@ -103,7 +103,7 @@ pub fn speed(
     let mut figures = Vec::new();
     let began = (uptime(&bench)?, Instant::now());
     for job in jobs {
-        bcache::set_cache_mode(&bench.guest(), job.mode)?;
+        bcache::set_cache_mode(&bench.guest(), &[Volume::Hdd], job.mode)?;
         // Reads of 64 KiB from the start on, past what primed the cache.
         let piece = |n: u64| Extent { sector: n * 128, sectors: 128 };
         let fill: Vec<Extent> = (0..job.cached_mib * 16).map(piece).collect();

@@ -17,6 +17,7 @@ mod scenario;
 mod setup;
 mod staged;
 mod step;
+mod volume;
 
 pub use cause::Cause;
 pub use check::{check, template};
@@ -28,3 +29,4 @@ pub use read::{files, load, load_all, parse, parse_with};
 pub use scenario::Scenario;
 pub use setup::{BcacheSetup, Block, CacheMode, DiskSetup, Disks};
 pub use step::*;
+pub use volume::Volume;

@@ -9,6 +9,7 @@
 use crate::load::LoadPlan;
 use crate::setup::{BcacheSetup, Block, Disks};
 use crate::step::{Action, OtherKernel, Step};
+use crate::volume::Volume;
 use evidence::Verdict;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -54,6 +55,14 @@ impl Scenario {
     #[must_use]
     pub fn expected(&self, arm: &str) -> Verdict {
         self.expect.get(arm).copied().unwrap_or(Verdict::Ok)
+    }
+
+    /// The bcache devices, by number.
+    #[must_use]
+    pub fn volumes(&self) -> Vec<Volume> {
+        let second = self.disks.hdd2.as_ref().map(|_| Volume::Hdd2);
+        let flash = self.bcache.flash_mib.map(|_| Volume::Flash);
+        std::iter::once(Volume::Hdd).chain(second).chain(flash).collect()
     }
 
     /// The kernels beside the arm's that it boots.

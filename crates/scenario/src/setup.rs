@@ -2,9 +2,12 @@
 //! What a case starts from: the disks, how bcache is set up, named blocks.
 
 use crate::layout::BUCKET_KIB;
-use crate::number::within;
+use crate::number::{if_within, within};
+use crate::step::Disk;
+use crate::volume::Volume;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wire::volume;
 
 /// A virtual disk of 1 TiB, in MiB and in sectors; more does not fit into a length.
 const LARGEST_MIB: u64 = 1 << 20;
@@ -21,9 +24,24 @@ pub struct Disks {
     pub ssd: DiskSetup,
     /// The backing device.
     pub hdd: DiskSetup,
+    /// A second backing device of the same cache set.
+    #[serde(default)]
+    pub hdd2: Option<DiskSetup>,
 }
 
 impl Disks {
+    /// A cache and one backing device.
+    #[must_use]
+    pub fn two(ssd: DiskSetup, hdd: DiskSetup) -> Self {
+        Self { ssd, hdd, hdd2: None }
+    }
+
+    /// All of them, with their names.
+    pub fn each(&self) -> impl Iterator<Item = (Disk, &DiskSetup)> {
+        let second = self.hdd2.iter().map(|hdd2| (Disk::Hdd2, hdd2));
+        [(Disk::Ssd, &self.ssd), (Disk::Hdd, &self.hdd)].into_iter().chain(second)
+    }
+
     /// In a few words: how both behave in time.
     #[must_use]
     pub fn timing(&self) -> String {
@@ -116,6 +134,11 @@ pub struct BcacheSetup {
     #[serde(default = "default_bucket", deserialize_with = "bucket")]
     #[schemars(range(min = 4, max = LARGEST_BUCKET))]
     pub bucket_kib: u64,
+    /// Size in MiB of a flash-only volume in the same cache set; it comes after the backing
+    /// devices, so these are registered first.
+    #[serde(default, deserialize_with = "if_within::<1, LARGEST_MIB, _, _>")]
+    #[schemars(range(min = 1, max = LARGEST_MIB))]
+    pub flash_mib: Option<u64>,
     /// Whether dirty data is written to the backing device in the background.
     #[serde(default = "yes")]
     pub writeback_running: bool,
@@ -160,11 +183,11 @@ impl CacheMode {
     }
 }
 
-/// A named range of the bcache device, in 512 B sectors.
+/// A named range of a bcache device, in 512 B sectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Block {
-    /// First sector.
+    /// First sector, as that device counts.
     #[serde(deserialize_with = "within::<0, LARGEST_DISK, _, _>")]
     #[schemars(range(min = 0, max = LARGEST_DISK))]
     pub sector: u64,
@@ -172,10 +195,13 @@ pub struct Block {
     #[serde(deserialize_with = "within::<1, LARGEST_DISK, _, _>")]
     #[schemars(range(min = 1, max = LARGEST_DISK))]
     pub sectors: u32,
+    /// The bcache device that it is of.
+    #[serde(default)]
+    pub on: Volume,
 }
 
 impl From<Block> for wire::Extent {
     fn from(block: Block) -> Self {
-        Self { sector: block.sector, sectors: block.sectors }
+        Self { sector: volume::of(block.on.number(), block.sector), sectors: block.sectors }
     }
 }

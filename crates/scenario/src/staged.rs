@@ -4,8 +4,9 @@
 use crate::error::{ScenarioError, wrong};
 use crate::layout::DATA_OFFSET;
 use crate::scenario::Scenario;
-use crate::setup::{BcacheSetup, Block, Disks, yes};
-use crate::step::{Action, Mention, Step};
+use crate::setup::{BcacheSetup, Block, DiskSetup, Disks, yes};
+use crate::step::{Action, Mention, Registered, Step};
+use crate::volume::Volume;
 use evidence::Verdict;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -72,9 +73,16 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Scenario, ScenarioError> 
             Err(message) => return fail(at, format!("step {number}: {message}")),
         }
     }
-    // The last sector of the bcache device: data_offset is in front.
-    let limit = (raw.disks.hdd.mib * 2048).saturating_sub(DATA_OFFSET);
+    if let Some((word, message)) = volumes(&raw.disks, &raw.bcache, &steps) {
+        return fail(text.find(word).unwrap_or(0), message.to_owned());
+    }
     for (name, block) in &raw.blocks {
+        let Some(limit) = sectors(block.on, &raw.disks, &raw.bcache) else {
+            let message =
+                format!("block {name:?} is on a device that is not there: {:?}", block.on);
+            let message = format!("{message}; see disks.hdd2 and bcache.flash_mib");
+            return fail(text.find("[blocks]").unwrap_or(0), message);
+        };
         if block.sectors == 0 || block.sector.saturating_add(block.sectors.into()) > limit {
             let message = format!("block {name:?} must be non-empty and end before sector {limit}");
             let blocks = text.find("[blocks]").unwrap_or(0);
@@ -113,6 +121,38 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Scenario, ScenarioError> 
         hash: blake3::hash(text.as_bytes()).to_hex().to_string(),
         load: None,
     })
+}
+
+/// Sectors of a bcache device; `None` where it is not there.
+fn sectors(of: Volume, disks: &Disks, bcache: &BcacheSetup) -> Option<u64> {
+    // data_offset is in front.
+    let behind = |disk: &DiskSetup| (disk.mib * 2048).saturating_sub(DATA_OFFSET);
+    match of {
+        Volume::Hdd => Some(behind(&disks.hdd)),
+        Volume::Hdd2 => disks.hdd2.as_ref().map(behind),
+        Volume::Flash => bcache.flash_mib.map(|mib| mib * 2048),
+    }
+}
+
+/// What is wrong with the bcache devices, and the word to look at.
+fn volumes(
+    disks: &Disks,
+    bcache: &BcacheSetup,
+    steps: &[Step],
+) -> Option<(&'static str, &'static str)> {
+    let ssd_first = |step: &Step| match &step.action {
+        Action::Boot(boot) => boot.register == Registered::SsdFirst,
+        _ => false,
+    };
+    bcache.flash_mib?;
+    if disks.hdd2.is_some() {
+        return Some(("hdd2", "hdd2 and bcache.flash_mib: one of them is enough"));
+    }
+    steps.iter().any(ssd_first).then_some((
+        "\"boot\"",
+        "a flash-only volume comes with its cache set, and the backing device is to be \
+         /dev/bcache0: register = \"hdd-first\" in each `boot`",
+    ))
 }
 
 /// What to say of a block that is not there.

@@ -63,7 +63,7 @@ fn blank(first: u64, sectors: u64) -> Run {
 #[test]
 fn stamps_are_written_read_swept_and_told_apart() {
     let (vm, ssd, hdd, _dir) = boot();
-    assert_eq!(call(&vm, Op::Size { device: Device::Ssd }), Answer::Number(64 * MIB));
+    assert_eq!(call(&vm, Op::Size { device: Device::Ssd, volume: 0 }), Answer::Number(64 * MIB));
 
     // One after the other, with FUA; progress is complete with the answer.
     let pending =
@@ -126,7 +126,7 @@ fn stamps_are_written_read_swept_and_told_apart() {
         sweep(Device::Hdd, 24, 3, 16).into_iter().map(|run| run.content).collect();
     assert_eq!(contents[..2], [Content::Torn, Content::Unstamped]);
 
-    assert_eq!(call(&vm, Op::Flush { device: Device::Ssd }), Answer::Done);
+    assert_eq!(call(&vm, Op::Flush { device: Device::Ssd, volume: 0 }), Answer::Done);
     call(&vm, Op::Discard { device: Device::Ssd, extent: extent(4096, 256) });
     assert_eq!(sweep(Device::Ssd, 4096, 256, 0), [blank(4096, 256)]);
 }
@@ -134,7 +134,7 @@ fn stamps_are_written_read_swept_and_told_apart() {
 #[test]
 fn refusals_name_the_errno_and_what_was_done() {
     let (vm, ..) = boot();
-    let missing = refused(&vm, Op::Size { device: Device::Bcache });
+    let missing = refused(&vm, Op::Size { device: Device::Bcache, volume: 0 });
     assert!(missing.contains("/dev/bcache0 is not there"), "{missing}");
     let beyond = refused(&vm, write(Device::Ssd, vec![extent(64 * MIB, 8)], 1, 1));
     assert!(beyond.contains("ENOSPC") && beyond.contains("writing 8 sectors"), "{beyond}");
@@ -156,7 +156,7 @@ fn a_guest_without_the_disk_says_which_it_has() {
     let (mut config, _dir) = config();
     config.disks.push(VmDisk::new("ssd", Backend::Null(1 << 20)));
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
-    let error = refused(&vm, Op::Flush { device: Device::Hdd });
+    let error = refused(&vm, Op::Flush { device: Device::Hdd, volume: 0 });
     assert!(error.contains("\"hdd\"") && error.contains("vda=\"ssd\""), "{error}");
 }
 

@@ -9,6 +9,7 @@
 mod codec;
 mod message;
 mod stamp;
+pub mod volume;
 
 pub use codec::{CodecError, MAX_LINE, decode, encode};
 pub use message::{

@@ -9,18 +9,18 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; host and guest must agree exactly.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// A block device of the guest, by its role; the agent knows its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Device {
-    /// `/dev/bcache0`: addresses are the user's.
+    /// `/dev/bcacheN`: addresses are the user's, counted as in [`crate::volume`].
     Bcache,
     /// The virtual SSD (virtio serial `ssd`).
     Ssd,
-    /// The virtual HDD (virtio serial `hdd`), raw: the user's sector `n` is at
-    /// `n + data_offset`. Stamps are checked against the raw address unless
+    /// The virtual HDD behind it (virtio serial `hdd`, `hdd2`), raw: the user's sector
+    /// `n` is at `n + data_offset`. Stamps are checked against the raw address unless
     /// the request says otherwise with `stamp_shift`.
     Hdd,
 }
@@ -48,6 +48,8 @@ pub struct Request {
 pub enum Op {
     /// Answered at once with [`Answer::Done`].
     Ping,
+    /// Has all requests after it carried out on one virtual processor.
+    Pin { cpu: u32 },
     /// Runs a program to its end; `argv[0]` is looked up in the guest's PATH.
     Exec {
         argv: Vec<String>,
@@ -133,11 +135,19 @@ pub enum Op {
         extents: Vec<Extent>,
     },
     /// `fdatasync(2)` on the device: a flush.
-    Flush { device: Device },
+    Flush {
+        device: Device,
+        /// Which of several.
+        volume: u64,
+    },
     /// `BLKDISCARD`.
     Discard { device: Device, extent: Extent },
     /// Size of a device in sectors; answered with [`Answer::Number`].
-    Size { device: Device },
+    Size {
+        device: Device,
+        /// As in [`Op::Flush`].
+        volume: u64,
+    },
     /// Forgets what the kernel has cached of the virtual disks (`BLKFLSBUF`),
     /// so that a saved guest can be restored on others.
     DropCaches,

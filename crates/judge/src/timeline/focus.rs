@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which block a time line is about.
 
-use crate::decode::{Seen, on_bcache};
+use crate::decode::{Devices, Seen, disk, on_bcache, sectors};
 use evidence::{Case, Fact, Observation};
-use scenario::layout;
+use scenario::{Disk, layout};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use vdisk::log::Log;
@@ -78,14 +78,16 @@ fn finding(case: &Case) -> Option<Range<u64>> {
 
 /// Where on the backing device the last named write went.
 fn named(log: &Log, names: &BTreeMap<u64, String>) -> Option<Range<u64>> {
-    let last = *names.keys().max()?;
+    let (last, devices) = (*names.keys().max()?, Devices::of_log(log));
     for life in &log.lives {
         for event in &life.events {
-            if event.kind != Kind::Issue || event.op != Some(Op::Write) || &*event.disk != "hdd" {
+            if event.kind != Kind::Issue || event.op != Some(Op::Write) || disk(event) == Disk::Ssd
+            {
                 continue;
             }
-            let seen = Seen::of_log(log, life, event).ok().and_then(|seen| seen.written);
-            let stamp = seen.and_then(|written| written.stamp(event.sector));
+            let seen = Seen::of_log(log, life, event, devices).ok();
+            let seen = seen.and_then(|seen| seen.written);
+            let stamp = seen.and_then(|written| written.stamp(sectors(event).start));
             if stamp.is_some_and(|(seq, _)| seq == last) {
                 return Some(of_backing(event));
             }
@@ -96,10 +98,11 @@ fn named(log: &Log, names: &BTreeMap<u64, String>) -> Option<Range<u64>> {
 
 fn held(log: &Log) -> Option<Range<u64>> {
     let mut events = log.lives.iter().flat_map(|life| &life.events);
-    let held = events.find(|event| matches!(event.kind, Kind::Held(_)) && &*event.disk == "hdd")?;
+    let held =
+        events.find(|event| matches!(event.kind, Kind::Held(_)) && disk(event) != Disk::Ssd)?;
     Some(of_backing(held))
 }
 
 fn of_backing(event: &Event) -> Range<u64> {
-    on_bcache(event.sector..event.sector.saturating_add(event.sectors))
+    on_bcache(sectors(event))
 }

@@ -18,9 +18,9 @@ impl Skipped {
             (Disk::Ssd, Op::Write, _) => "other SSD writes",
             (Disk::Ssd, Op::Read, _) => "SSD reads",
             (Disk::Ssd, Op::Flush, _) => "SSD flushes",
-            (Disk::Hdd, Op::Write, _) => "HDD writes",
-            (Disk::Hdd, Op::Read, _) => "HDD reads",
-            (Disk::Hdd, Op::Flush, _) => "HDD flushes",
+            (_, Op::Write, _) => "HDD writes",
+            (_, Op::Read, _) => "HDD reads",
+            (_, Op::Flush, _) => "HDD flushes",
             (_, Op::Trim | Op::WriteZeroes, _) => "trims",
         };
         *self.0.entry(word).or_default() += 1;

@@ -3,7 +3,7 @@
 
 use super::focus::Focus;
 use super::skipped::Skipped;
-use crate::decode::{Seen, Written, concerns, disk, overlap};
+use crate::decode::{Devices, Seen, Written, concerns, disk, overlap, sectors};
 use evidence::{Bar, Case, Lane, Outcome, Row, Timeline, Tone, Verdict};
 use scenario::Disk;
 use std::collections::HashMap;
@@ -141,19 +141,20 @@ impl Walk<'_> {
     }
 
     fn issue(&mut self, life: &Life, event: &Event, op: Op) {
-        let (disk, range) = (disk(event), event.sector..event.sector.saturating_add(event.sectors));
+        let (disk, range) = (disk(event), sectors(event));
         let wanted = op == Op::Write && (disk == Disk::Ssd || overlap(&range, &self.backing));
-        let seen = wanted.then(|| Seen::of_log(self.log, life, event).ok()).flatten();
+        let devices = Devices::of_log(self.log);
+        let seen = wanted.then(|| Seen::of_log(self.log, life, event, devices).ok()).flatten();
         let written = seen.and_then(|seen| seen.written);
         let label = match disk {
             Disk::Ssd => self.ssd(event, op, &range, written.as_ref()),
-            Disk::Hdd => self.hdd(event, op, &range, written.as_ref()),
+            Disk::Hdd | Disk::Hdd2 => self.hdd(op, &range, written.as_ref()),
         };
         let Some((tone, name, text)) = label else {
             self.skipped.count(disk, op, written.as_ref());
             return;
         };
-        let miss = disk == Disk::Hdd && op == Op::Read && !self.judging;
+        let miss = disk != Disk::Ssd && op == Op::Read && !self.judging;
         if miss {
             self.placeholder(event);
         }
@@ -182,18 +183,12 @@ impl Walk<'_> {
     }
 
     /// What a request of the backing device is, if it concerns the focus.
-    fn hdd(
-        &self,
-        event: &Event,
-        op: Op,
-        range: &Range<u64>,
-        what: Option<&Written>,
-    ) -> Option<Label> {
+    fn hdd(&self, op: Op, range: &Range<u64>, what: Option<&Written>) -> Option<Label> {
         if op == Op::Flush || !overlap(range, &self.backing) {
             return None;
         }
         let place = place(range);
-        let stamp = what.and_then(|what| what.stamp(event.sector));
+        let stamp = what.and_then(|what| what.stamp(range.start));
         Some(match (op, stamp) {
             (Op::Read, _) if self.judging => {
                 (Tone::Read, "the oracle's read".to_owned(), format!("the oracle reads {place}"))
@@ -416,7 +411,7 @@ type Label = (Tone, String, String);
 fn lane(event: &Event) -> Lane {
     match &*event.disk {
         "ssd" => Lane::Ssd,
-        "hdd" => Lane::Hdd,
+        "hdd" | "hdd2" => Lane::Hdd,
         _ => Lane::Lab,
     }
 }

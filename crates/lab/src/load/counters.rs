@@ -4,7 +4,7 @@
 use crate::bcache;
 use crate::debugfs;
 use crate::guest::{Guest, GuestError};
-use scenario::{Delays, Settings};
+use scenario::{Delays, Setting, Settings, Volume};
 use std::time::Duration;
 use vdisk::{OpMatch, Rig};
 
@@ -26,7 +26,7 @@ impl Skipped {
     /// # Errors
     /// The guest's failure; a missing counter is none.
     pub fn read(guest: &Guest<'_>) -> Result<Self, GuestError> {
-        let counter = |name: &str| debugfs::number(guest, name);
+        let counter = |name: &str| debugfs::number(guest, "bcache0", name);
         Ok(Self {
             exactly: counter("inflight_skipped_exact")?,
             by_collision: counter("inflight_skipped_possible")?,
@@ -52,11 +52,11 @@ impl Skipped {
 /// A sysfs file that is missing or refuses the value.
 pub fn apply(guest: &Guest<'_>, settings: &Settings) -> Result<(), GuestError> {
     let set = |name: &str| format!("/sys/fs/bcache/{}/{name}", scenario::layout::SET_UUID);
-    bcache::set_cache_mode(guest, settings.cache_mode)?;
+    bcache::set_cache_mode(guest, &[Volume::Hdd], settings.cache_mode)?;
     let cutoff = (settings.sequential_cutoff_kib << 10).to_string();
     guest.write_file(&format!("{DEVICE_DIR}/sequential_cutoff"), &cutoff)?;
     if settings.writethrough_fua {
-        bcache::set_writethrough_fua(guest, "1")?;
+        bcache::set_if_there(guest, Volume::Hdd, Setting::WritethroughFua, "1")?;
     }
     let (read, write) = (settings.congested_read_us, settings.congested_write_us);
     guest.write_file(&set("congested_read_threshold_us"), &read.to_string())?;
@@ -84,9 +84,9 @@ pub fn delay(rig: &Rig, delays: Delays) {
 /// The guest's failure. Still dirty after `limit` is no error: the state that
 /// it returns says so.
 pub fn drain(guest: &Guest<'_>, limit: Duration) -> Result<String, GuestError> {
-    bcache::set_cache_mode(guest, scenario::CacheMode::None)?;
+    bcache::set_cache_mode(guest, &[Volume::Hdd], scenario::CacheMode::None)?;
     let end = std::time::Instant::now() + limit;
-    let mut state = bcache::state(guest)?;
+    let mut state = bcache::state(guest, Volume::Hdd)?;
     if state == "dirty" {
         // `writeback_delay` of writeback.c: no waiting without a percentage.
         guest.write_file(&format!("{DEVICE_DIR}/writeback_percent"), "0")?;
@@ -94,7 +94,7 @@ pub fn drain(guest: &Guest<'_>, limit: Duration) -> Result<String, GuestError> {
     }
     while state == "dirty" && std::time::Instant::now() < end {
         std::thread::sleep(Duration::from_millis(50));
-        state = bcache::state(guest)?;
+        state = bcache::state(guest, Volume::Hdd)?;
     }
     Ok(state)
 }

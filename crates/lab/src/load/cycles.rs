@@ -11,6 +11,7 @@ use crate::feed::Feed;
 use crate::session::{OVERLOADED, Session, disk_trouble};
 use crate::trouble::{Stop, Trouble};
 use evidence::{Case, HarnessFailure, Load, Outcome, Verdict};
+use judge::decode::Devices;
 use judge::history::History;
 use judge::ledger::Ledger;
 use judge::tally::Tally;
@@ -133,7 +134,7 @@ impl Soak<'_> {
     /// Looks at what has happened on the disks.
     fn follow(&mut self, feed: &mut Feed, rig: &Rig) {
         let wants = |event: &Event| Tally::wants(event) || Ledger::wants(event);
-        feed.each(rig, wants, |seen| {
+        feed.each(rig, Devices::default(), wants, |seen| {
             self.tally.take(seen);
             self.ledger.take(seen);
         });

@@ -8,9 +8,8 @@ use crate::trouble::Stop;
 use evidence::Verdict;
 use judge::ledger::{Ledger, Mismatch};
 use judge::watch::NUDGE;
-use scenario::CacheMode;
 use scenario::layout::DATA_OFFSET;
-use scenario::{Cause, Permits};
+use scenario::{CacheMode, Cause, Permits, Volume};
 use std::collections::{BTreeMap, BTreeSet};
 use vdisk::{CutReport, Kind, Media, Op};
 use wire::{Content, Device, Extent};
@@ -114,7 +113,7 @@ impl Explained {
 /// disk, whatever the keys are.
 fn places(session: &Session<'_>, sectors: &[u64]) -> Result<Vec<Option<u64>>, Stop> {
     let guest = session.guest()?;
-    bcache::set_cache_mode(&guest, CacheMode::None)?;
+    bcache::set_cache_mode(&guest, &[Volume::Hdd], CacheMode::None)?;
     let mut places = Vec::new();
     for batch in sectors.chunks(BATCH) {
         let before = session.rig.now();
@@ -132,7 +131,7 @@ fn places(session: &Session<'_>, sectors: &[u64]) -> Result<Vec<Option<u64>>, St
         let known = found.len() == batch.len();
         places.extend(if known { found } else { vec![None; batch.len()] });
     }
-    bcache::set_cache_mode(&guest, session.scenario.bcache.cache_mode)?;
+    bcache::set_cache_mode(&guest, &[Volume::Hdd], session.scenario.bcache.cache_mode)?;
     Ok(places)
 }
 

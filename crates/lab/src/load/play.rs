@@ -9,6 +9,7 @@ use crate::feed::Feed;
 use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
 use evidence::{Case, Fact, HarnessFailure, Load, Opportunity, Outcome, StaleSample, Verdict};
+use judge::decode::Devices;
 use judge::tally::{Counts, Tally};
 use scenario::LoadPlan;
 use scenario::{Bypass, Delays, Job};
@@ -173,7 +174,7 @@ impl Following {
     }
 
     fn catch_up(&mut self, rig: &Rig) {
-        self.feed.each(rig, Tally::wants, |seen| self.tally.take(seen));
+        self.feed.each(rig, Devices::default(), Tally::wants, |seen| self.tally.take(seen));
     }
 }
 

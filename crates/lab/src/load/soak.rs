@@ -11,7 +11,7 @@ use evidence::{Case, HarnessFailure, Load, StaleSample, Verdict};
 use judge::ledger::Ledger;
 use judge::oracle::Judgement;
 use judge::tally::Tally;
-use scenario::{Cause, Cycles, LoadPlan, StampedArea};
+use scenario::{Cause, Cycles, LoadPlan, StampedArea, Volume};
 use std::collections::{BTreeMap, BTreeSet};
 use vdisk::{CutReport, Media};
 use wire::Extent;
@@ -98,7 +98,7 @@ impl<'p> Soak<'p> {
         number: u32,
         load: &mut Load,
     ) -> Result<(Judgement, Vec<Extent>), Stop> {
-        let state = bcache::state(&session.guest()?)?;
+        let state = bcache::state(&session.guest()?, Volume::Hdd)?;
         let mut judgement = session.judge()?;
         let swept = session.sweep(None)?;
         if state != "clean" {

@@ -76,7 +76,7 @@ impl Writers {
             let id = session.testimony.take_flush();
             // Acknowledgements told before this were before the flush.
             session.tell(Told::FlushIssued { id });
-            let pending = session.vm()?.start(Op::Flush { device: Device::Bcache });
+            let pending = session.vm()?.start(Op::Flush { device: Device::Bcache, volume: 0 });
             self.flush = Some((id, pending));
         }
         Ok(flushed)

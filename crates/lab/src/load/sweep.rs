@@ -7,6 +7,7 @@ use crate::bcache;
 use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
 use evidence::HarnessFailure;
+use scenario::Volume;
 use scenario::layout::DATA_OFFSET;
 use std::time::{Duration, Instant};
 use wire::{Answer, Device, Extent, Op};
@@ -61,7 +62,7 @@ impl Session<'_> {
         }
         let (first, sectors) = match range {
             Some(range) => range,
-            None => (0, guest.size(Device::Bcache)?),
+            None => (0, guest.size(Device::Bcache, 0)?),
         };
         let began = Instant::now();
         let op = Op::Compare { first, sectors, data_offset: DATA_OFFSET };
@@ -76,7 +77,7 @@ impl Session<'_> {
             }
         };
         let took = began.elapsed();
-        bcache::set_cache_mode(&guest, self.scenario.bcache.cache_mode)?;
+        bcache::set_cache_mode(&guest, &[Volume::Hdd], self.scenario.bcache.cache_mode)?;
         Ok(Sweep { differing, sectors, took })
     }
 }

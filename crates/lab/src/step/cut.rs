@@ -37,8 +37,12 @@ impl Play for Boot {
             let words: Vec<&str> = version.split_whitespace().take(3).collect();
             session.note(format!("booted another kernel: {}", words.join(" ")));
         }
-        let state = bcache::state(&session.guest()?)?;
-        session.note(format!("after the boot the backing device's state is {state:?}"));
+        let guest = session.guest()?;
+        let backed = session.volumes.iter().filter(|of| of.backing().is_some());
+        let states = backed.map(|&of| bcache::state(&guest, of)).collect::<Result<Vec<_>, _>>()?;
+        for state in states {
+            session.note(format!("after the boot the backing device's state is {state:?}"));
+        }
         Ok(Seen::Done)
     }
 }

@@ -6,10 +6,9 @@ use crate::guest::{ATTEND_EVERY, Attendant};
 use crate::session::Session;
 use crate::trouble::Stop;
 use judge::watch::Watch;
-use scenario::layout::DATA_OFFSET;
 use scenario::{
     Arrives, AwaitHeld, Disk, Fail, Hold, HoldCacheWrite, HoldInvalidation, HoldLeaf, HoldOp,
-    HoldPhase, HoldPriorities, Mend, Place, Release, Slow, Spoil, SpoilCacheWrite,
+    HoldPhase, HoldPriorities, Mend, Release, Slow, Spoil, SpoilCacheWrite,
 };
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -17,12 +16,12 @@ use vdisk::{Fault, Kind, Matcher, OpMatch, Phase};
 
 impl Play for Hold {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        let (first, sectors) = on_disk(session, self.disk, &self.at);
+        let (disk, at) = session.on_disk(self.disk, &self.at);
         let hold = vdisk::Hold {
-            disk: self.disk.name().to_owned(),
+            disk: disk.name().to_owned(),
             op: kind(self.op),
-            first,
-            sectors,
+            first: at.start,
+            sectors: at.end - at.start,
             nth: if self.every { 0 } else { 1 },
             phase: match self.phase {
                 HoldPhase::BeforeMedia => Phase::BeforeMedia,
@@ -32,18 +31,6 @@ impl Play for Hold {
         let id = session.rig.hold(hold);
         session.named.holds.insert(self.name.clone(), id);
         Ok(Seen::Done)
-    }
-}
-
-/// A place as the disk sees it: first sector and length.
-fn on_disk(session: &Session<'_>, disk: Disk, place: &Place) -> (u64, u64) {
-    match place {
-        Place::Block(name) => {
-            let block = session.block(name);
-            let shift = if disk == Disk::Hdd { DATA_OFFSET } else { 0 };
-            (block.sector + shift, block.sectors.into())
-        }
-        Place::Sectors(at) => (at.sector, at.sectors.into()),
     }
 }
 
@@ -85,14 +72,14 @@ impl Play for HoldCacheWrite {
 
 impl Play for HoldInvalidation {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        let invalidates = Watch::invalidates(session.block(&self.of));
+        let invalidates = Watch::invalidates(session.block(&self.of), session.watch.devices);
         hold_write(session, &self.name, Phase::BeforeMedia, invalidates)
     }
 }
 
 impl Play for HoldLeaf {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        let caches = Watch::caches(session.block(&self.of));
+        let caches = Watch::caches(session.block(&self.of), session.watch.devices);
         hold_write(session, &self.name, Phase::BeforeCompletion, caches)
     }
 }
@@ -163,8 +150,8 @@ impl Play for Release {
 
 impl Play for Arrives {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        let (disk, kind) = (self.disk.name(), kind(self.op));
-        let (first, sectors) = on_disk(session, self.disk, &self.at);
+        let (disk, at) = session.on_disk(self.disk, &self.at);
+        let (disk, kind) = (disk.name(), kind(self.op));
         let limit = session.patience(Duration::from_millis(self.for_ms));
         let seen = session.poll(limit, |session| {
             let events = session.rig.events_since(0);
@@ -172,12 +159,12 @@ impl Play for Arrives {
                 event.kind == Kind::Issue
                     && event.op.is_some_and(|op| kind.matches(op))
                     && *event.disk == *disk
-                    && event.sector < first + sectors
-                    && first < event.sector + event.sectors
+                    && event.sector < at.end
+                    && at.start < event.sector + event.sectors
             });
             found
                 .map(|event| format!("{kind:?} of {}+{}", event.sector, event.sectors))
-                .ok_or_else(|| format!("no {kind:?} of {first}+{sectors} has come to the {disk}"))
+                .ok_or_else(|| format!("no {kind:?} of {at:?} has come to the {disk}"))
         })?;
         match seen {
             Ok(detail) => session.note(detail),
@@ -199,7 +186,9 @@ impl Play for Fail {
         let mut matcher = Matcher::any(self.disk.name(), self.op.map_or(OpMatch::Any, kind));
         matcher.nth = self.nth.unwrap_or(0);
         if let Some(place) = &self.at {
-            (matcher.first, matcher.sectors) = on_disk(session, self.disk, place);
+            let (disk, at) = session.on_disk(self.disk, place);
+            matcher.disk = disk.name().to_owned();
+            (matcher.first, matcher.sectors) = (at.start, at.end - at.start);
         }
         match self.one_in {
             None => session.rig.fault(matcher, Fault::Eio),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is in bcache's journal and in its btree on the SSD.
 
-use super::play::{Play, Seen};
+use super::play::{Play, QUIET, Seen};
 use crate::bcache;
 use crate::session::Session;
 use crate::trouble::Stop;
@@ -80,9 +80,12 @@ impl Play for WriteLeaf {
         // A set of 4 KiB is full after some 250 keys.
         let batch = if self.by_reads { 8 } else { 64 };
         let began = session.rig.now();
-        // Where a write of what is not cached leaves no key, a read miss does.
-        let by_reads =
-            self.by_reads || bcache::counter(&session.guest()?, Counter::Spared)?.is_some();
+        // Where a write of what is not cached leaves no key, a read miss does. A flash-only
+        // volume has no misses, and all its writes leave keys.
+        let backed = session.scenario.blocks[&self.with].on.backing().is_some();
+        let spared =
+            bcache::counter(&session.guest()?, &session.volumes, Counter::Spared)?.is_some();
+        let by_reads = self.by_reads || spared && backed;
         loop {
             let pieces = filler(session, with, batch)?;
             if by_reads {
@@ -101,7 +104,11 @@ impl Play for AdvanceJournal {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let (with, target) = (session.block(&self.with), session.block(&self.past_invalidation_of));
         // What is journaled is on the SSD after this.
-        session.flush(false)?;
+        let journaled = |session: &mut Session<'_>| match self.flush {
+            true => session.flush(false).map(|_| ()),
+            false => session.settle(QUIET),
+        };
+        journaled(session)?;
         let watch = session.watch.on(&session.rig);
         let entry = match self.any_key {
             true => watch.key_of(target, 0),
@@ -114,7 +121,7 @@ impl Play for AdvanceJournal {
         loop {
             let piece = filler(session, with, 1)?;
             session.write(piece, false, 1)?;
-            session.flush(false)?;
+            journaled(session)?;
             if let Some(detail) = session.watch.on(&session.rig).journal_past(entry, began, 2) {
                 return Ok(Seen::Open(detail));
             }

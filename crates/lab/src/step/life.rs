@@ -8,7 +8,7 @@ use crate::session::Session;
 use crate::trouble::{Stop, Trouble};
 use evidence::HarnessFailure;
 use rustix::io::Errno;
-use scenario::{AwaitState, Life, LifeEvent, LifeState, RewriteUntil};
+use scenario::{AwaitState, Life, LifeEvent, LifeState, RewriteUntil, Volume};
 use std::time::{Duration, Instant};
 use vdisk::bcache_format::BackingState;
 
@@ -21,7 +21,7 @@ impl Play for Life {
         let deadline = Instant::now() + session.patience(LET_GO);
         let guest = session.guest()?;
         loop {
-            match bcache::live(&guest, self.event) {
+            match bcache::live(&guest, self.of, self.event) {
                 // A device that was stopped is closed a moment after its node
                 // is gone (`cached_dev_free` puts the file last).
                 Err(error) if error.is(Errno::BUSY) && Instant::now() < deadline => {
@@ -33,7 +33,7 @@ impl Play for Life {
                 Err(error)
                     if self.event == LifeEvent::Attach
                         && error.is(Errno::INVAL)
-                        && bcache::state(&guest)? != "no cache" =>
+                        && bcache::state(&guest, self.of)? != "no cache" =>
                 {
                     break;
                 }
@@ -43,16 +43,19 @@ impl Play for Life {
         match self.event {
             // The device is new, or gets a cache set whose thresholds are.
             LifeEvent::Attach | LifeEvent::RegisterHdd => {
-                bcache::wait_device(&guest)?;
-                bcache::configure(&guest, session.scenario.bcache.cache_mode)?;
+                bcache::wait_device(&guest, self.of)?;
+                bcache::configure(&guest, &[self.of], session.scenario.bcache.cache_mode)?;
                 // A new device counts from zero.
                 session.named.counters.clear();
             }
             LifeEvent::RegisterSsd => {
                 bcache::wait_set(&guest)?;
                 // A backing device that ran alone has it now (`run_cache_set`).
-                if bcache::has(&guest, "cache")? {
-                    bcache::configure(&guest, session.scenario.bcache.cache_mode)?;
+                for of in session.volumes.iter().filter(|of| of.backing().is_some()) {
+                    if bcache::has(&guest, *of, "cache")? {
+                        let mode = session.scenario.bcache.cache_mode;
+                        bcache::configure(&guest, &[*of], mode)?;
+                    }
                 }
             }
             LifeEvent::Detach | LifeEvent::Stop | LifeEvent::Unregister => {}
@@ -66,15 +69,20 @@ impl Play for Life {
 /// sysfs shows what is in memory, and the kernel sets that before it writes the
 /// superblock (`bch_writeback_add`, `bch_writeback_thread`): a power cut in between
 /// would find another state. So the disk must have it, too.
-fn state_is(session: &Session<'_>, wanted: LifeState) -> Result<(bool, Option<String>), Stop> {
+fn state_is(
+    session: &Session<'_>,
+    of: Volume,
+    wanted: LifeState,
+) -> Result<(bool, Option<String>), Stop> {
     let guest = session.guest()?;
-    let state = bcache::state_if_there(&guest)?;
-    let on_disk = session.rig.superblock("hdd").and_then(|superblock| superblock.state);
+    let state = bcache::state_if_there(&guest, of)?;
+    let superblock = of.backing().and_then(|disk| session.rig.superblock(disk.name()));
+    let on_disk = superblock.and_then(|superblock| superblock.state);
     let reached = has_come(wanted, state.as_deref(), on_disk)
         && match wanted {
             // The cache set forgets the device after that (`bcache_device_detach`), and
             // then the link to it goes (`bcache_device_unlink`).
-            LifeState::Detached => !bcache::has(&guest, "cache")?,
+            LifeState::Detached => !bcache::has(&guest, of, "cache")?,
             LifeState::SetGone => !bcache::set_is_there(&guest)?,
             _ => true,
         };
@@ -100,7 +108,7 @@ impl Play for AwaitState {
         let within = self.within_ms.map(|ms| session.patience(Duration::from_millis(ms)));
         loop {
             session.cancel.check()?;
-            let (reached, state) = state_is(session, wanted)?;
+            let (reached, state) = state_is(session, self.of, wanted)?;
             let (took, ms) = (began.elapsed(), began.elapsed().as_millis());
             if reached {
                 return Ok(Seen::Open(format!("after {ms} ms")));
@@ -129,10 +137,11 @@ impl Play for RewriteUntil {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         const BATCH: usize = 32;
         let (at, wanted) = (session.block(&self.at), self.is);
+        let of = session.scenario.blocks[&self.at].on;
         let limit = session.patience(Duration::from_millis(self.within_ms));
         let (began, mut writes) = (Instant::now(), 0);
         loop {
-            let (reached, state) = state_is(session, wanted)?;
+            let (reached, state) = state_is(session, of, wanted)?;
             let ms = began.elapsed().as_millis();
             if reached {
                 return Ok(Seen::Open(format!("after {writes} writes in {ms} ms")));

@@ -4,6 +4,11 @@
 use crate::session::Session;
 use crate::trouble::Stop;
 use judge::oracle::Judgement;
+use std::time::Duration;
+
+/// Longer than the journal delay, so that a journal write still to come is
+/// not mistaken for quiet.
+pub(super) const QUIET: Duration = Duration::from_millis(150);
 
 /// What came of a step that was carried out.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Requests to the bcache device.
 
-use super::play::{Play, Seen};
+use super::play::{Play, QUIET, Seen};
 use crate::named::Background;
 use crate::requests::Served;
 use crate::session::Session;
@@ -9,16 +9,12 @@ use crate::trouble::Stop;
 use evidence::Fact;
 use judge::history::Told;
 use scenario::{
-    Discard, Disk, Flush, Join, JoinRead, Read, ReadPieces, Settle, StartRead, Write, WriteAll,
-    WritePieces,
+    Discard, Disk, Flush, Join, JoinRead, Pin, Read, ReadPieces, Settle, StartRead, Write,
+    WriteAll, WritePieces,
 };
 use std::time::{Duration, Instant};
 use vm::CallError;
 use wire::{Answer, Content, Device, Extent, Run};
-
-/// Longer than the journal delay, so that a journal write still to come is
-/// not mistaken for quiet.
-const QUIET: Duration = Duration::from_millis(150);
 
 impl Play for Write {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
@@ -137,6 +133,13 @@ impl Play for Flush {
 impl Play for Settle {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         session.settle(QUIET)?;
+        Ok(Seen::Done)
+    }
+}
+
+impl Play for Pin {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        session.guest()?.pin(self.cpu)?;
         Ok(Seen::Done)
     }
 }

@@ -6,28 +6,36 @@ use crate::bcache;
 use crate::guest::Attendant;
 use crate::session::Session;
 use crate::trouble::Stop;
-use scenario::{CheckCounter, Set, SetCacheMode, Setting};
+use scenario::{CheckCounter, Set, SetCacheMode, Volume};
 use std::time::{Duration, Instant};
 
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 impl Play for SetCacheMode {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        bcache::set_cache_mode(&session.guest()?, self.to)?;
+        bcache::set_cache_mode(&session.guest()?, &these(session, self.of), self.to)?;
         Ok(Seen::Done)
     }
 }
 
 impl Play for Set {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        let guest = session.guest()?;
-        if self.setting != Setting::WritethroughFua {
-            bcache::set(&guest, self.setting, &self.value)?;
-        } else if !bcache::set_writethrough_fua(&guest, &self.value)? {
-            session.note("this kernel has no writethrough_fua");
+        for of in these(session, self.of) {
+            let guest = session.guest()?;
+            if !self.setting.is_ours() {
+                bcache::set(&guest, of, self.setting, &self.value)?;
+            } else if !bcache::set_if_there(&guest, of, self.setting, &self.value)? {
+                session.note(format!("this kernel has no {}", self.setting.file()));
+            }
         }
         Ok(Seen::Done)
     }
+}
+
+/// The device that is named, or all that have a backing device.
+fn these(session: &Session<'_>, named: Option<Volume>) -> Vec<Volume> {
+    let backed = session.volumes.iter().filter(|of| of.backing().is_some());
+    named.map_or_else(|| backed.copied().collect(), |of| vec![of])
 }
 
 impl Play for CheckCounter {
@@ -36,7 +44,7 @@ impl Play for CheckCounter {
         let before = session.named.counters.get(&self.name).copied().unwrap_or(0);
         let deadline = Instant::now() + session.patience(Duration::from_millis(self.within_ms));
         let said = loop {
-            let Some(now) = bcache::counter(&session.guest()?, self.name)? else {
+            let Some(now) = bcache::counter(&session.guest()?, &session.volumes, self.name)? else {
                 session.note(format!("this kernel does not count {file}"));
                 return Ok(Seen::Done);
             };

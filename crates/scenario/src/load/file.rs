@@ -107,6 +107,10 @@ fn parse_kind(
         }
     }
     job.bypass = raw.bypass.unwrap_or(job.bypass);
+    if raw.disks.hdd2.is_some() {
+        let why = "a load has one backing device: leave hdd2 out";
+        return Err(wrong(text.find("\nhdd2").map(|at| at + 1), why.to_owned()));
+    }
     // 1 MiB at the end stays free: data_offset and rounding.
     let room = raw.disks.hdd.mib.saturating_sub(1) << 20;
     if let Some((end, line)) = job.file.farthest().filter(|(end, _)| *end > room) {
@@ -128,6 +132,7 @@ fn parse_kind(
     let bcache = BcacheSetup {
         cache_mode: job.settings.cache_mode,
         bucket_kib: BUCKET_KIB,
+        flash_mib: None,
         writeback_running: true,
     };
     let identity = format!("{text}\n{}", job.identity());

@@ -10,8 +10,10 @@ use serde::Deserialize;
 pub enum Disk {
     /// The cache device.
     Ssd,
-    /// The backing device.
+    /// The backing device; where a block is named, that block's own.
     Hdd,
+    /// The second backing device.
+    Hdd2,
 }
 
 impl Disk {
@@ -21,6 +23,7 @@ impl Disk {
         match self {
             Self::Ssd => "ssd",
             Self::Hdd => "hdd",
+            Self::Hdd2 => "hdd2",
         }
     }
 }

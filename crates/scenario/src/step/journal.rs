@@ -3,6 +3,7 @@
 
 use super::verb::{Mention, Piece, Proof, Verb};
 use crate::number::{LONGEST_MS, within};
+use crate::setup::yes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -155,7 +156,9 @@ impl Verb for AwaitDropped {
 }
 
 /// Flushed writes elsewhere until the journal's `last_seq` has passed the
-/// entry with the invalidation of the named block, and two more entries.
+/// entry with the invalidation of the named block, and two more entries. Flushing makes
+/// durable what the backing device has, too; without it, each write waits for the
+/// journal's delay.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdvanceJournal {
@@ -166,6 +169,9 @@ pub struct AdvanceJournal {
     /// Its newest key counts instead, whatever it is.
     #[serde(default)]
     pub any_key: bool,
+    /// Whether the writes are flushed.
+    #[serde(default = "yes")]
+    pub flush: bool,
 }
 
 impl Verb for AdvanceJournal {

@@ -3,6 +3,7 @@
 
 use super::verb::{Mention, Proof, Verb};
 use crate::number::{LONGEST_MS, if_within, within};
+use crate::volume::Volume;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,11 +14,18 @@ use serde::Deserialize;
 pub struct Life {
     /// What.
     pub event: LifeEvent,
+    /// The bcache device, where it is not the whole cache set's.
+    #[serde(default)]
+    pub of: Volume,
 }
 
 impl Verb for Life {
     fn describe(&self) -> String {
-        format!("{:?}", self.event).to_lowercase()
+        format!("{:?}{}", self.event, of(self.of)).to_lowercase()
+    }
+
+    fn contradiction(&self) -> Option<&'static str> {
+        flash(self.of)
     }
 }
 
@@ -28,6 +36,9 @@ impl Verb for Life {
 pub struct AwaitState {
     /// Which.
     pub is: LifeState,
+    /// The bcache device.
+    #[serde(default)]
+    pub of: Volume,
     /// Limit, in milliseconds, past which the case is `hung`.
     #[serde(default, deserialize_with = "if_within::<0, LONGEST_MS, _, _>")]
     #[schemars(range(min = 0, max = LONGEST_MS))]
@@ -38,8 +49,21 @@ impl Verb for AwaitState {
     const PROOF: Proof = Proof::Optional;
 
     fn describe(&self) -> String {
-        format!("wait until {:?}", self.is).to_lowercase()
+        format!("wait until {:?}{}", self.is, of(self.of)).to_lowercase()
     }
+
+    fn contradiction(&self) -> Option<&'static str> {
+        flash(self.of)
+    }
+}
+
+fn of(volume: Volume) -> String {
+    if volume == Volume::Hdd { String::new() } else { format!(" of {volume:?}") }
+}
+
+fn flash(volume: Volume) -> Option<&'static str> {
+    let message = "a flash-only volume has no backing device that could come and go";
+    (volume == Volume::Flash).then_some(message)
 }
 
 /// Writes a block again and again until the backing device has come to a state,

@@ -65,6 +65,7 @@ table! { ($)
     "join-read" => JoinRead,
     "flush" => Flush,
     "settle" => Settle,
+    "pin" => Pin,
     "read-pieces" => ReadPieces,
     "write-pieces" => WritePieces,
     "write-all" => WriteAll,

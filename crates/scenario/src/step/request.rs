@@ -190,6 +190,24 @@ impl Verb for Settle {
     }
 }
 
+/// Issues all requests from here to the next cut on one virtual processor. Each has a
+/// queue of its own at a disk, and a flush in one does not wait for a write with FUA in
+/// another (`blk_kick_flush`).
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    /// Its number, from 0. The guest has two of them.
+    #[serde(deserialize_with = "within::<0, 1, _, _>")]
+    #[schemars(range(min = 0, max = 1))]
+    pub cpu: u32,
+}
+
+impl Verb for Pin {
+    fn describe(&self) -> String {
+        format!("requests on processor {}", self.cpu)
+    }
+}
+
 /// Reads pieces of 8 sectors that do not touch: each gets a key of its own.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -4,6 +4,7 @@
 use super::verb::Verb;
 use crate::number::{LONGEST_MS, if_within, within};
 use crate::setup::CacheMode;
+use crate::volume::Volume;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,6 +14,8 @@ use serde::Deserialize;
 pub struct SetCacheMode {
     /// The new mode.
     pub to: CacheMode,
+    /// The bcache device; all of them where none is named.
+    pub of: Option<Volume>,
 }
 
 impl Verb for SetCacheMode {
@@ -29,6 +32,9 @@ pub struct Set {
     pub setting: Setting,
     /// As sysfs wants it.
     pub value: String,
+    /// The bcache device, where it is not the whole cache set's; all of them where none
+    /// is named.
+    pub of: Option<Volume>,
 }
 
 impl Verb for Set {
@@ -40,8 +46,8 @@ impl Verb for Set {
 /// TOML has no larger number.
 const LARGEST_COUNT: u64 = i64::MAX as u64;
 
-/// Demands something of a counter, where the arm has it; if it does not hold,
-/// the case is `imprecise`.
+/// Demands something of a counter, the sum of all bcache devices, where the arm has it; if
+/// it does not hold, the case is `imprecise`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckCounter {
@@ -136,6 +142,9 @@ pub enum Setting {
     /// Where the kernel has it: writethrough writes are on the backing device's
     /// media before their keys are in the cache.
     WritethroughFua,
+    /// Where the kernel has it: bypass writes invalidate only when they are durable. The lab
+    /// turns it on wherever it is.
+    OrderedInvalidation,
     /// Sets bcache's sums for users to 0, whatever the value.
     ClearStats,
 }
@@ -159,6 +168,12 @@ impl Counter {
 }
 
 impl Setting {
+    /// Whether only some kernels have it.
+    #[must_use]
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::WritethroughFua | Self::OrderedInvalidation)
+    }
+
     /// Its file's name.
     #[must_use]
     pub fn file(self) -> &'static str {
@@ -175,6 +190,7 @@ impl Setting {
             Self::IoErrorLimit => "io_error_limit",
             Self::StopWhenCacheSetFailed => "stop_when_cache_set_failed",
             Self::WritethroughFua => "writethrough_fua",
+            Self::OrderedInvalidation => "ordered_invalidation",
             Self::ClearStats => "clear_stats",
         }
     }

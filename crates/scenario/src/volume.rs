@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The bcache devices of a machine.
+
+use crate::step::Disk;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// A bcache device, by what is behind it. One machine has up to two of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Volume {
+    /// The backing device.
+    #[default]
+    Hdd,
+    /// A second backing device of the same cache set: `disks.hdd2`.
+    Hdd2,
+    /// No backing device, the cache alone: `bcache.flash_mib`.
+    Flash,
+}
+
+impl Volume {
+    /// N of `/dev/bcacheN`: the kernel numbers devices in the order in which they come
+    /// (`bcache_device_init`), and the lab registers backing devices in this one.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        match self {
+            Self::Hdd => 0,
+            Self::Hdd2 | Self::Flash => 1,
+        }
+    }
+
+    /// The virtual disk behind it.
+    #[must_use]
+    pub fn backing(self) -> Option<Disk> {
+        match self {
+            Self::Hdd => Some(Disk::Hdd),
+            Self::Hdd2 => Some(Disk::Hdd2),
+            Self::Flash => None,
+        }
+    }
+}
