@@ -66,8 +66,7 @@ impl<'a> Station<'a> {
 
     /// Boots on blank disks and saves the machine before bcache is registered.
     pub fn save(&self, path: &Path) -> Result<(), Stop> {
-        let vm = Vm::boot(&self.machine.config, self.cancel)?;
-        vm.save(path, self.cancel)?;
+        Vm::boot_and_save(&self.machine.config, path, self.cancel)?;
         complaint::none(&self.logs, self.tools)
     }
 

@@ -227,7 +227,7 @@ fn save(
 ) -> Result<(), Stop> {
     let guest = VmConfig { work_dir: logs.join("boot-1"), ..guest.clone() };
     let machine = Machine::on_plain_disks(guest, tools, disks).map_err(disk_trouble)?;
-    Vm::boot(&machine.config, cancel)?.save(path, cancel)?;
+    Vm::boot_and_save(&machine.config, path, cancel)?;
     complaint::none(logs, tools)
 }
 

@@ -45,6 +45,41 @@ impl Vm {
         }
     }
 
+    /// Boots a guest, saves it in `path`, and sees to it that what was saved is of use: once,
+    /// on a machine with a load of 20, no guest that was restored from it ever got an answer
+    /// from a disk. Then another one is booted.
+    ///
+    /// # Errors
+    /// As [`Vm::boot`] and [`Vm::save`]; [`VmError::BadState`] when it came to nothing
+    /// several times.
+    pub fn boot_and_save(config: &VmConfig, path: &Path, cancel: &Cancel) -> Result<(), VmError> {
+        const TRIES: u32 = 3;
+        let restored = VmConfig { work_dir: config.work_dir.join("restored"), ..config.clone() };
+        for _ in 0..TRIES {
+            Self::boot(config, cancel)?.save(path, cancel)?;
+            if Self::restore(&restored, path, cancel)?.reaches_its_disks(cancel)? {
+                return Ok(());
+            }
+        }
+        let why = format!("saved {TRIES} times, and restored it does not reach its disks");
+        Err(VmError::BadState { path: path.display().to_string(), why })
+    }
+
+    /// Whether each disk answers a request that reads nothing of its content.
+    fn reaches_its_disks(&self, cancel: &Cancel) -> Result<bool, VmError> {
+        const USUAL: Duration = Duration::from_secs(20);
+        let patience = self.config.patience(USUAL);
+        for (_, letter) in self.config.disks.iter().zip('a'..) {
+            let path = format!("/sys/block/vd{letter}/serial");
+            match self.call(Op::ReadFile { path }, patience, cancel) {
+                Ok(_) => {}
+                Err(CallError::Deadline { .. }) => return Ok(false),
+                Err(other) => return Err(as_vm_error(other)),
+            }
+        }
+        Ok(true)
+    }
+
     /// Saves the guest and ends it. `path` appears whole or not at all, with a
     /// small file `path`.json beside it.
     ///
