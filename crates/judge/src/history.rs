@@ -4,6 +4,7 @@
 //! A crash state belongs to an instant, and what binds there is what had been
 //! acknowledged and flushed by then, not what came later in the recording.
 
+use crate::decode::overlap;
 use crate::witness::Witness;
 use serde::{Deserialize, Serialize};
 use wire::Extent;
@@ -62,6 +63,20 @@ impl History {
         }
         witness.power_cut();
         witness
+    }
+
+    /// The newest event when the last write to any sector of `block` was about to be issued;
+    /// 0 where there was none.
+    #[must_use]
+    pub fn last_issue(&self, block: Extent) -> u64 {
+        let range = |at: Extent| at.sector..at.sector + u64::from(at.sectors);
+        let ours = |(_, told): &&(u64, Told)| match told {
+            Told::Issued { extent, .. } | Told::DiscardIssued { extent, .. } => {
+                overlap(&range(*extent), &range(block))
+            }
+            _ => false,
+        };
+        self.0.iter().rev().find(ours).map_or(0, |(event, _)| *event)
     }
 
     /// Tells it all, without a cut at the end.
@@ -161,6 +176,12 @@ mod tests {
     fn allowed(before: u64) -> (Vec<u64>, bool) {
         let allowed = history().witness_at_cut(before).allowed(8);
         (allowed.seqs, allowed.blank)
+    }
+
+    #[test]
+    fn the_last_write_to_a_block_is_the_newest_that_touches_it() {
+        let at = |sector| history().last_issue(Extent { sector, sectors: 1 });
+        assert_eq!([at(7), at(8), at(15), at(16)], [0, 40, 40, 0]);
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Named {
 
     /// Event position from which an invalidation counts: the start of the
     /// oldest write that is still on its way.
-    pub fn on_the_way(&self) -> u64 {
-        self.background.values().map(|write| write.started_at).min().unwrap_or(0)
+    pub fn on_the_way(&self) -> Option<u64> {
+        self.background.values().map(|write| write.started_at).min()
     }
 }

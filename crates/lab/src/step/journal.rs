@@ -24,11 +24,18 @@ impl Play for AwaitJournaled {
     }
 }
 
+/// From which event on a key of a block counts: since the oldest write was submitted that is
+/// on its way, or else the last one to the block.
+fn since(session: &Session<'_>, block: Extent) -> u64 {
+    let last = || session.testimony.history.last_issue(block);
+    session.named.on_the_way().unwrap_or_else(last)
+}
+
 fn await_key(session: &mut Session<'_>, at: &str, ms: u64, any: bool) -> Result<Seen, Stop> {
     let (block, limit) = (session.block(at), session.patience(Duration::from_millis(ms)));
     let (what, ms) = (if any { "key" } else { "invalidation" }, limit.as_millis());
     let seen = session.poll(limit, |session| {
-        let since = session.named.on_the_way();
+        let since = since(session, block);
         if let Some(seq) = session.watch.on(&session.rig).durable_invalidation_of(block, since) {
             return Ok(format!("its invalidation is in journal entry {seq}"));
         }
@@ -45,7 +52,8 @@ fn await_key(session: &mut Session<'_>, at: &str, ms: u64, any: bool) -> Result<
 
 impl Play for NoInvalidation {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        let (block, since) = (session.block(&self.at), session.named.on_the_way());
+        let block = session.block(&self.at);
+        let since = since(session, block);
         Ok(match session.watch.on(&session.rig).invalidation_of(block, since) {
             None => Seen::Open("none completed on the SSD".to_owned()),
             Some(entry) => Seen::Closed(format!("it is in journal entry {entry}")),
@@ -55,7 +63,8 @@ impl Play for NoInvalidation {
 
 impl Play for NotJournaled {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
-        let (block, since) = (session.block(&self.at), session.named.on_the_way());
+        let block = session.block(&self.at);
+        let since = since(session, block);
         Ok(match session.watch.on(&session.rig).key_of(block, since) {
             None => Seen::Open("none was written".to_owned()),
             Some(entry) => Seen::Closed(format!("one is in journal entry {entry}")),

@@ -69,7 +69,7 @@ impl Play for Life {
 /// sysfs shows what is in memory, and the kernel sets that before it writes the
 /// superblock (`bch_writeback_add`, `bch_writeback_thread`): a power cut in between
 /// would find another state. So the disk must have it, too.
-fn state_is(
+pub(crate) fn state_is(
     session: &Session<'_>,
     of: Volume,
     wanted: LifeState,

@@ -15,6 +15,7 @@ use crate::session::Session;
 use crate::trouble::Stop;
 use evidence::Opportunity;
 use judge::oracle::Judgement;
+pub(crate) use life::state_is;
 use play::{Play, Seen};
 use scenario::{Action, Step, each_verb};
 use vdisk::Mark;
