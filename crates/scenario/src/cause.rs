@@ -68,7 +68,8 @@ pub enum Cause {
     /// The cache has dirty data, and the backing device's superblock says
     /// clean: `bch_writeback_add` writes it without waiting for it ("XXX:
     /// should do this synchronously"), and a flush covers it only once it is
-    /// done. The data are right; only detaching the cache would lose them.
+    /// done. The data are right, until a write goes over them and is taken for one
+    /// over clean data (F17 in docs/exploration.md). `durable` counts the keys.
     Unmarked,
     /// The key is there and its data are not: a leaf is written with FUA, but
     /// nothing flushes the cache device's own cache before it

@@ -23,7 +23,9 @@ pub use cause::Cause;
 pub use check::{check, template};
 pub use error::ScenarioError;
 pub use exploration::{Expectations, Kind, Unusable};
-pub use load::{Bypass, Cycles, Delays, Job, JobFile, JobText, LoadPlan, Settings, StampedArea};
+pub use load::{
+    Bypass, Change, Changes, Cycles, Delays, Job, JobFile, JobText, LoadPlan, Settings, StampedArea,
+};
 pub use permit::Permits;
 pub use read::{files, load, load_all, parse, parse_with};
 pub use scenario::Scenario;

@@ -2,6 +2,7 @@
 //! `L2`, `L3`: load, a cut at a random moment, boot, judge, and on with the
 //! same disks.
 
+use super::changes::{self, Changes};
 use super::claims::{Say, shown};
 use super::cut_record::CutRecord;
 use super::soak::Soak;
@@ -118,7 +119,11 @@ fn finish(session: &mut Session<'_>, soak: &Soak<'_>, case: &mut Case) -> Result
         ("a miss overlapped a write in flight", counts.overlapped, "misses inside the window"),
     ];
     let bypasses = soak.plan.job.bypass != Bypass::None;
-    let claims: Vec<_> = claims.into_iter().take(if bypasses { claims.len() } else { 3 }).collect();
+    let count = if bypasses { claims.len() } else { 3 };
+    let mut claims: Vec<_> = claims.into_iter().take(count).collect();
+    if soak.plan.changes.is_some() {
+        claims.push(("the cache was changed under load", soak.changes, "changes"));
+    }
     let verdict = case.sectors.worst();
     match (shown(session, &claims, &counts), verdict) {
         (Err(why), Some(Verdict::Ok) | None) => Err(Stop::Closed(why)),
@@ -148,7 +153,7 @@ impl Soak<'_> {
         load: &mut Load,
     ) -> Result<(), Stop> {
         let job = &self.plan.job;
-        counters::apply(&session.guest()?, &job.settings)?;
+        changes::attach(session, &job.settings)?;
         let text = job.file.instance(self.rng.u64(0..1 << 31), Some(FOR_EVER));
         fio::hand_over(&session.guest()?, &job.file, &text)?;
         let [least, most] = self.cycles.events;
@@ -162,6 +167,8 @@ impl Soak<'_> {
         let fio = session.vm()?.start(fio::run((FOR_EVER + 60) * 1000));
         let every = Duration::from_millis(self.cycles.flush_every_ms);
         let mut writers = Writers::start(session, self.area, self.rng.u64(..), every)?;
+        let (plan, seed) = (self.plan.changes.as_ref(), session.seed ^ u64::from(number));
+        let mut changes = Changes::new(plan, &job.settings, seed);
         let mut skipped = counters::Skipped::default();
         while session.rig.now() < target {
             session.cancel.check()?;
@@ -169,6 +176,7 @@ impl Soak<'_> {
             if writers.poll(session)? {
                 skipped = counters::Skipped::read(&session.guest()?)?;
             }
+            changes.poll(session)?;
             still_running(&fio, job)?;
             if began.elapsed() > LONGEST {
                 let text = format!("event {target} did not come within {} s", LONGEST.as_secs());
@@ -186,6 +194,7 @@ impl Soak<'_> {
         self.skipped.add(skipped);
         self.acked += writers.acked;
         self.flushes += writers.flushes;
+        self.changes += changes.made;
         load.seconds += began.elapsed().as_secs_f64();
         load.cuts += 1;
         Ok(())

@@ -9,6 +9,7 @@
 //! disks' events, never from what the guest says.
 
 mod again;
+mod changes;
 mod claims;
 mod counters;
 mod cut_record;

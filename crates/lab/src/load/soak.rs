@@ -32,6 +32,7 @@ pub(super) struct Soak<'p> {
     pub skipped: counters::Skipped,
     pub acked: u64,
     pub flushes: u64,
+    pub changes: u64,
 }
 
 impl<'p> Soak<'p> {
@@ -61,6 +62,7 @@ impl<'p> Soak<'p> {
             skipped: counters::Skipped::default(),
             acked: 0,
             flushes: 0,
+            changes: 0,
         })
     }
 

@@ -2,7 +2,7 @@
 //! The file of a load scenario: `workloads/scenarios/l*.toml`, with `kind = "load"`.
 
 use super::job::{Bypass, Job, JobText, jobs_of};
-use super::plan::{Cycles, LoadPlan, StampedArea};
+use super::plan::{Changes, Cycles, LoadPlan, StampedArea};
 use crate::error::{ScenarioError, wrong};
 use crate::layout::BUCKET_KIB;
 use crate::number::if_within;
@@ -55,6 +55,8 @@ pub(crate) struct LoadFile {
     disks: Disks,
     /// Power cuts under load; without it the job runs once to its end.
     cycles: Option<Cycles>,
+    /// What is changed while the load of each cycle goes on.
+    changes: Option<Changes>,
     /// Where the agent's own stamped writers work beside fio.
     stamped: Option<StampedArea>,
     /// Expected verdict by arm; `ok` for those that are not named.
@@ -153,6 +155,7 @@ fn parse_kind(
         load: Some(LoadPlan {
             job,
             cycles: raw.cycles,
+            changes: raw.changes,
             stamped: raw.stamped,
             permit: raw.permit,
             keys_per_write: raw.keys_per_write,
@@ -186,6 +189,12 @@ fn check_cycles(raw: &LoadFile, room: u64) -> Result<(), (&'static str, String)>
             let why = "[cycles] needs [stamped]: what fio wrote is not known after a cut";
             return Err(("[cycles]", why.to_owned()));
         }
+    }
+    if let Some(changes) = &raw.changes
+        && (raw.cycles.is_none() || changes.what.is_empty())
+    {
+        let why = "[changes] names at least one in `what`, and needs [cycles]";
+        return Err(("[changes]", why.to_owned()));
     }
     let Some(area) = raw.stamped else { return Ok(()) };
     let fits = (area.sector + area.sectors) * 512 <= room;

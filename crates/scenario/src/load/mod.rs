@@ -15,4 +15,4 @@ pub(crate) use file::parse;
 pub(crate) use job::SettingsFile;
 pub use job::{Bypass, Delays, Job, JobText, Settings};
 pub use jobfile::JobFile;
-pub use plan::{Cycles, LoadPlan, StampedArea};
+pub use plan::{Change, Changes, Cycles, LoadPlan, StampedArea};

@@ -20,6 +20,8 @@ pub struct LoadPlan {
     pub cycles: Option<Cycles>,
     /// Where the agent's own stamped writers work beside fio.
     pub stamped: Option<StampedArea>,
+    /// What is changed while it goes on.
+    pub changes: Option<Changes>,
     /// What a cut may leave, by cause and arm.
     pub permit: Permits,
     /// Keys that an arm journals for each bypass write; 1 where not named.
@@ -55,6 +57,30 @@ pub struct Cycles {
     /// Go on for so long, whatever `count` says; from the command line.
     #[serde(skip)]
     pub hours: Option<f64>,
+}
+
+/// What is changed under load, and back again: the seed chooses.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    /// Of which; at least one.
+    pub what: Vec<Change>,
+    /// From the end of one to the beginning of the next, in milliseconds.
+    #[serde(deserialize_with = "within::<1, LONGEST_MS, _, _>")]
+    #[schemars(range(min = 1, max = LONGEST_MS))]
+    pub every_ms: u64,
+}
+
+/// A change that the bcache device outlives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// Another cache mode, any of the four.
+    Mode,
+    /// The backing device is detached, and attached again.
+    Detach,
+    /// The cache set is unregistered, registered, and attached again.
+    Unregister,
 }
 
 const MOST_CYCLES: u64 = 1_000_000;
