@@ -11,11 +11,11 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use vm::{Backend, CallError, Vm, VmDisk};
-use wire::{Answer, Content, Device, Extent, Op, Run, SECTOR};
+use wire::{Answer, Content, Device, Extent, Op, Run, SECTOR, volume};
 
 const MIB: u64 = 2048;
 
-/// A guest with an SSD and an HDD of 64 MiB in files.
+/// A guest with an SSD and two HDDs of 64 MiB in files.
 fn boot() -> (Vm, PathBuf, PathBuf, tempfile::TempDir) {
     let (mut config, dir) = config();
     let disk = |serial: &str| {
@@ -23,8 +23,8 @@ fn boot() -> (Vm, PathBuf, PathBuf, tempfile::TempDir) {
         File::create(&path).unwrap().set_len(64 << 20).unwrap();
         path
     };
-    let (ssd, hdd) = (disk("ssd"), disk("hdd"));
-    for (serial, path) in [("ssd", &ssd), ("hdd", &hdd)] {
+    let (ssd, hdd, hdd2) = (disk("ssd"), disk("hdd"), disk("hdd2"));
+    for (serial, path) in [("ssd", &ssd), ("hdd", &hdd), ("hdd2", &hdd2)] {
         config.disks.push(VmDisk::new(serial, Backend::File(path.clone())));
     }
     (Vm::boot(&config, &Cancel::new()).unwrap(), ssd, hdd, dir)
@@ -129,6 +129,34 @@ fn stamps_are_written_read_swept_and_told_apart() {
     assert_eq!(call(&vm, Op::Flush { device: Device::Ssd, volume: 0 }), Answer::Done);
     call(&vm, Op::Discard { device: Device::Ssd, extent: extent(4096, 256) });
     assert_eq!(sweep(Device::Ssd, 4096, 256, 0), [blank(4096, 256)]);
+}
+
+#[test]
+fn one_request_goes_to_two_disks_whose_sectors_are_counted_in_one_row() {
+    let (vm, _, hdd, dir) = boot();
+    call(&vm, Op::Pin { cpu: 1 });
+    let second = volume::of(1, 64);
+    call(&vm, write(Device::Hdd, vec![extent(64, 8), extent(second, 8)], 1, 2));
+    let sweep = |first| {
+        runs(call(&vm, Op::Sweep { device: Device::Hdd, first, sectors: 9, stamp_shift: 0 }))
+    };
+    assert_eq!(sweep(64), [stamped(64, 8, 1), blank(72, 1)]);
+    assert_eq!(sweep(second), [stamped(second, 8, 2), blank(second + 8, 1)]);
+    let read = Op::Read {
+        device: Device::Hdd,
+        extents: vec![extent(second, 8), extent(64, 8)],
+        stamp_shift: 0,
+    };
+    assert_eq!(runs(call(&vm, read)), [stamped(second, 8, 2), stamped(64, 8, 1)]);
+    let discard = Op::Discard { device: Device::Hdd, extent: extent(second, 8) };
+    assert_eq!(call(&vm, discard), Answer::Done);
+    call(&vm, Op::Flush { device: Device::Hdd, volume: 1 });
+    assert_eq!(read_host(&dir.path().join("hdd2"), 64, 8), vec![0; 8 * SECTOR]);
+    assert_ne!(read_host(&hdd, 64, 8), vec![0; 8 * SECTOR]);
+    let third = refused(&vm, Op::Size { device: Device::Hdd, volume: 2 });
+    assert!(third.contains("\"hdd3\""), "{third}");
+    let none = refused(&vm, Op::Pin { cpu: 63 });
+    assert!(none.contains("EINVAL") && none.contains("processor 63"), "{none}");
 }
 
 #[test]
