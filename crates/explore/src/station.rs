@@ -7,7 +7,7 @@ use judge::oracle::Readback;
 use judge::ranges;
 use lab::guest::Guest;
 use lab::session::disk_trouble;
-use lab::{Machine, Stop, Tools, bcache, complaint};
+use lab::{Machine, Stop, Tools, bcache, complaint, front};
 use proc::Cancel;
 use scenario::layout;
 use scenario::{CacheMode, Registered, Volume};
@@ -98,7 +98,7 @@ impl<'a> Station<'a> {
         })?;
         // Hits are still hits, and reading changes nothing.
         bcache::set_cache_mode(&guest, &self.volumes, CacheMode::None)?;
-        let front = guest.read(Device::Bcache, self.ranges.clone(), 0)?;
+        let front = front::read(&guest, &self.volumes, &self.ranges)?;
         let back = self.backing();
         let mut differing = differing(&front, &back);
         let mut dirty = Vec::new();

@@ -52,6 +52,14 @@ pub fn add_flash(guest: &Guest<'_>, mib: u64) -> Result<(), GuestError> {
     guest.wait_path(&device_file(Volume::Flash, "size"))
 }
 
+/// Gives the flash-only volume another size.
+///
+/// # Errors
+/// The kernel's refusal, or the guest's failure.
+pub fn resize_flash(guest: &Guest<'_>, mib: u64) -> Result<(), GuestError> {
+    guest.write_file(&device_file(Volume::Flash, "size"), &format!("{mib}M"))
+}
+
 /// Registers the disks and waits for the bcache devices. A backing device that had a
 /// cache does not run without it, unless it is told to (`register_bdev`,
 /// `bch_cached_dev_run`).

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The last step: everything is read back, and the oracle asked.
 
-use crate::bcache;
 use crate::guest::Guest;
 use crate::session::Session;
 use crate::trouble::Stop;
+use crate::{bcache, front};
 use evidence::Fact;
 use judge::oracle::{self, Judgement, Readback};
 use judge::ranges::{joined, pieces};
@@ -54,7 +54,7 @@ impl Session<'_> {
         }
         let comparable = self.comparable()?;
         let guest = self.guest()?;
-        let bcache = guest.read(Device::Bcache, footprint, 0)?;
+        let bcache = front::read(&guest, &self.volumes, &footprint)?;
         // From here on nothing new is cached: what the cache says stays as the
         // scenario left it, hits are still hits.
         bcache::set_cache_mode(&guest, &self.volumes, CacheMode::None)?;

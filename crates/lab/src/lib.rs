@@ -10,6 +10,7 @@ mod event;
 mod failing;
 mod failures;
 mod feed;
+pub mod front;
 pub mod guest;
 mod judge_step;
 mod kunit;

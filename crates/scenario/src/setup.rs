@@ -10,7 +10,7 @@ use serde::Deserialize;
 use wire::volume;
 
 /// A virtual disk of 1 TiB, in MiB and in sectors; more does not fit into a length.
-const LARGEST_MIB: u64 = 1 << 20;
+pub(crate) const LARGEST_MIB: u64 = 1 << 20;
 pub(crate) const LARGEST_DISK: u64 = LARGEST_MIB << 11;
 
 /// make-bcache takes no larger ones, in KiB.

@@ -77,7 +77,7 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Scenario, ScenarioError> 
         return fail(text.find(word).unwrap_or(0), message.to_owned());
     }
     for (name, block) in &raw.blocks {
-        let Some(limit) = sectors(block.on, &raw.disks, &raw.bcache) else {
+        let Some(limit) = sectors(block.on, &raw.disks, &raw.bcache, &steps) else {
             let message =
                 format!("block {name:?} is on a device that is not there: {:?}", block.on);
             let message = format!("{message}; see disks.hdd2 and bcache.flash_mib");
@@ -123,15 +123,26 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Scenario, ScenarioError> 
     })
 }
 
-/// Sectors of a bcache device; `None` where it is not there.
-fn sectors(of: Volume, disks: &Disks, bcache: &BcacheSetup) -> Option<u64> {
+/// The most sectors that a bcache device ever has; `None` where it is not there.
+fn sectors(of: Volume, disks: &Disks, bcache: &BcacheSetup, steps: &[Step]) -> Option<u64> {
     // data_offset is in front.
     let behind = |disk: &DiskSetup| (disk.mib * 2048).saturating_sub(DATA_OFFSET);
     match of {
         Volume::Hdd => Some(behind(&disks.hdd)),
         Volume::Hdd2 => disks.hdd2.as_ref().map(behind),
-        Volume::Flash => bcache.flash_mib.map(|mib| mib * 2048),
+        Volume::Flash => {
+            let sizes = resizes(steps).chain(bcache.flash_mib);
+            bcache.flash_mib.and_then(|_| sizes.max()).map(|mib| mib * 2048)
+        }
     }
+}
+
+/// The sizes that the flash-only volume is given, in MiB.
+fn resizes(steps: &[Step]) -> impl Iterator<Item = u64> {
+    steps.iter().filter_map(|step| match &step.action {
+        Action::Resize(resize) => Some(resize.mib),
+        _ => None,
+    })
 }
 
 /// What is wrong with the bcache devices, and the word to look at.
@@ -144,7 +155,10 @@ fn volumes(
         Action::Boot(boot) => boot.register == Registered::SsdFirst,
         _ => false,
     };
-    bcache.flash_mib?;
+    if bcache.flash_mib.is_none() {
+        let message = "there is no flash-only volume to resize: see bcache.flash_mib";
+        return resizes(steps).next().map(|_| ("\"resize\"", message));
+    }
     if disks.hdd2.is_some() {
         return Some(("hdd2", "hdd2 and bcache.flash_mib: one of them is enough"));
     }

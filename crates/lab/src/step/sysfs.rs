@@ -6,7 +6,7 @@ use crate::bcache;
 use crate::guest::Attendant;
 use crate::session::Session;
 use crate::trouble::Stop;
-use scenario::{CheckCounter, Set, SetCacheMode, Volume};
+use scenario::{CheckCounter, Resize, Set, SetCacheMode, Volume};
 use std::time::{Duration, Instant};
 
 const ASK_AGAIN: Duration = Duration::from_millis(100);
@@ -28,6 +28,13 @@ impl Play for Set {
                 session.note(format!("this kernel has no {}", self.setting.file()));
             }
         }
+        Ok(Seen::Done)
+    }
+}
+
+impl Play for Resize {
+    fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
+        bcache::resize_flash(&session.guest()?, self.mib)?;
         Ok(Seen::Done)
     }
 }

@@ -97,6 +97,7 @@ table! { ($)
     "counter" => CheckCounter,
     "cache-mode" => SetCacheMode,
     "set" => Set,
+    "resize" => Resize,
     "life" => Life,
     "await-state" => AwaitState,
     "rewrite-until" => RewriteUntil,

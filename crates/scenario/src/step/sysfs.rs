@@ -3,7 +3,7 @@
 
 use super::verb::Verb;
 use crate::number::{LONGEST_MS, if_within, within};
-use crate::setup::CacheMode;
+use crate::setup::{CacheMode, LARGEST_MIB};
 use crate::volume::Volume;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -40,6 +40,23 @@ pub struct Set {
 impl Verb for Set {
     fn describe(&self) -> String {
         format!("set {} to {}", self.setting.file(), self.value)
+    }
+}
+
+/// Gives the flash-only volume another size. bcache knows no other change of size while it
+/// runs: a backing device has the size that its disk had when it was registered.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resize {
+    /// In MiB.
+    #[serde(deserialize_with = "within::<1, LARGEST_MIB, _, _>")]
+    #[schemars(range(min = 1, max = LARGEST_MIB))]
+    pub mib: u64,
+}
+
+impl Verb for Resize {
+    fn describe(&self) -> String {
+        format!("resize the flash-only volume to {} MiB", self.mib)
     }
 }
 
