@@ -7,7 +7,7 @@ use judge::Recording;
 use lab::session::{Session, disk_trouble};
 use lab::{Machine, Stop, complaint};
 use proc::Cancel;
-use scenario::Action;
+use scenario::{Action, Volume};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vdisk::{CutKind, Policy};
@@ -92,7 +92,7 @@ fn attempt(
     // What make-bcache and registering wrote is settled before the log
     // that counts begins: cuts during formatting are not what we are after.
     session.guest()?.flush(Device::Ssd, 0)?;
-    for of in session.volumes.iter().filter(|of| of.backing().is_some()) {
+    for (of, _) in Volume::backed(&session.volumes) {
         session.guest()?.flush(Device::Hdd, of.number())?;
     }
     session.settle(Duration::from_millis(300))?;

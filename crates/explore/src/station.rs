@@ -130,10 +130,8 @@ impl<'a> Station<'a> {
     fn backing(&self) -> Vec<Run> {
         let mut runs = Vec::new();
         for range in &self.ranges {
-            let ours = |of: &&Volume| of.number() == volume::number(range.sector);
-            let Some(disk) = self.volumes.iter().find(ours).and_then(|of| of.backing()) else {
-                continue;
-            };
+            let of = Volume::of_sector(&self.volumes, range.sector);
+            let Some(disk) = of.and_then(Volume::backing) else { continue };
             let mut bytes = vec![0; range.sectors as usize * wire::SECTOR];
             let first = volume::within(range.sector) + layout::DATA_OFFSET;
             self.machine.rig.read(disk.name(), first, &mut bytes);

@@ -172,7 +172,7 @@ impl Devices {
     /// Of a scenario.
     #[must_use]
     pub fn new(volumes: &[Volume]) -> Self {
-        let backing = volumes.iter().filter(|of| of.backing().is_some()).count() as u64;
+        let backing = Volume::backed(volumes).count() as u64;
         Self { backing, flash: volumes.contains(&Volume::Flash) }
     }
 

@@ -143,11 +143,13 @@ mod tests {
         }
     }
 
+    fn seen(event: Event) -> Seen {
+        Seen::new(event, None, Devices::default())
+    }
+
     fn counts(events: &[Event]) -> Counts {
         let mut tally = Tally::default();
-        events
-            .iter()
-            .for_each(|event| tally.take(&Seen::new(event.clone(), None, Devices::default())));
+        events.iter().for_each(|event| tally.take(&seen(event.clone())));
         tally.counts
     }
 
@@ -182,26 +184,10 @@ mod tests {
     #[test]
     fn keys_of_discards_are_told_from_keys_of_writes() {
         let mut tally = Tally::default();
-        tally.take(&Seen::new(
-            event("hdd", Kind::Issue, 1, Op::Trim, 100),
-            None,
-            Devices::default(),
-        ));
-        tally.take(&Seen::new(
-            event("hdd", Kind::Media, 2, Op::Read, 104),
-            None,
-            Devices::default(),
-        ));
-        tally.take(&Seen::new(
-            event("hdd", Kind::Issue, 3, Op::Write, 200),
-            None,
-            Devices::default(),
-        ));
-        tally.take(&Seen::new(
-            event("hdd", Kind::Media, 4, Op::Read, 200),
-            None,
-            Devices::default(),
-        ));
+        tally.take(&seen(event("hdd", Kind::Issue, 1, Op::Trim, 100)));
+        tally.take(&seen(event("hdd", Kind::Media, 2, Op::Read, 104)));
+        tally.take(&seen(event("hdd", Kind::Issue, 3, Op::Write, 200)));
+        tally.take(&seen(event("hdd", Kind::Media, 4, Op::Read, 200)));
         assert_eq!((tally.counts.overlapped, tally.counts.overlapped_discards), (2, 1));
         tally.take_keys(&journaled(200..208));
         tally.take_keys(&journaled(100..104));

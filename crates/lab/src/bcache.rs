@@ -22,11 +22,6 @@ fn device_file(of: Volume, file: &str) -> String {
     format!("/sys/block/{}/bcache/{file}", name(of))
 }
 
-/// Those that have a backing device, with it.
-fn backed(volumes: &[Volume]) -> impl Iterator<Item = (Volume, Disk)> + '_ {
-    volumes.iter().filter_map(|&of| Some((of, of.backing()?)))
-}
-
 /// Writes fresh superblocks for all disks, attached to each other; buckets of
 /// `bucket_kib` KiB.
 ///
@@ -34,7 +29,7 @@ fn backed(volumes: &[Volume]) -> impl Iterator<Item = (Volume, Disk)> + '_ {
 /// make-bcache's own message, or the guest's failure.
 pub fn format(guest: &Guest<'_>, volumes: &[Volume], bucket_kib: u64) -> Result<(), GuestError> {
     let ssd = guest.disk_path(Disk::Ssd)?;
-    let hdds = backed(volumes).map(|(_, disk)| guest.disk_path(disk));
+    let hdds = Volume::backed(volumes).map(|(_, disk)| guest.disk_path(disk));
     let hdds = hdds.collect::<Result<Vec<_>, _>>()?;
     let (offset, bucket) = (layout::DATA_OFFSET.to_string(), format!("{bucket_kib}k"));
     let mut argv = vec!["make-bcache", "--cset-uuid", SET_UUID, "--data-offset", &offset];
@@ -71,7 +66,7 @@ pub fn register(
     volumes: &[Volume],
     which: Registered,
 ) -> Result<(), GuestError> {
-    let hdds = backed(volumes).map(|(_, disk)| disk);
+    let hdds = Volume::backed(volumes).map(|(_, disk)| disk);
     let order: Vec<Disk> = match which {
         Registered::SsdFirst => std::iter::once(Disk::Ssd).chain(hdds).collect(),
         Registered::HddFirst => hdds.chain([Disk::Ssd]).collect(),
@@ -81,7 +76,7 @@ pub fn register(
         register_one(guest, disk)?;
     }
     if which == Registered::HddAlone {
-        for (of, disk) in backed(volumes) {
+        for (of, disk) in Volume::backed(volumes) {
             let path = guest.disk_path(disk)?;
             let name = path.trim_start_matches("/dev/");
             guest.write_file(&format!("/sys/block/{name}/bcache/running"), "1")?;
@@ -89,7 +84,7 @@ pub fn register(
         }
         return Ok(());
     }
-    for (of, _) in backed(volumes) {
+    for (of, _) in Volume::backed(volumes) {
         wait_device(guest, of)?;
     }
     wait_set(guest)
@@ -175,6 +170,16 @@ pub fn set(guest: &Guest<'_>, of: Volume, setting: Setting, value: &str) -> Resu
     guest.write_file(&path(of, setting), value)
 }
 
+/// Sets one thing of each device that has a backing device.
+fn set_each(
+    guest: &Guest<'_>,
+    volumes: &[Volume],
+    setting: Setting,
+    value: &str,
+) -> Result<(), GuestError> {
+    Volume::backed(volumes).try_for_each(|(of, _)| set(guest, of, setting, value))
+}
+
 /// Sets what only some kernels have; whether this one has it.
 ///
 /// # Errors
@@ -257,7 +262,7 @@ pub fn counter(
     counter: Counter,
 ) -> Result<Option<u64>, GuestError> {
     let mut sum = Some(0);
-    for (of, _) in backed(volumes) {
+    for (of, _) in Volume::backed(volumes) {
         let one = counter_of(guest, of, counter)?;
         sum = sum.zip(one).map(|(sum, one)| sum + one);
     }
@@ -309,12 +314,12 @@ pub fn has(guest: &Guest<'_>, of: Volume, file: &str) -> Result<bool, GuestError
 /// A sysfs file that is missing or refuses the value.
 pub fn configure(guest: &Guest<'_>, volumes: &[Volume], mode: CacheMode) -> Result<(), GuestError> {
     set_cache_mode(guest, volumes, mode)?;
-    for (of, _) in backed(volumes) {
+    for (of, _) in Volume::backed(volumes) {
         set_if_there(guest, of, Setting::OrderedInvalidation, "1")?;
-        guest.write_file(&device_file(of, "sequential_cutoff"), "0")?;
     }
-    guest.write_file(&set_file("congested_read_threshold_us"), "0")?;
-    guest.write_file(&set_file("congested_write_threshold_us"), "0")
+    set_each(guest, volumes, Setting::SequentialCutoff, "0")?;
+    set(guest, Volume::Hdd, Setting::CongestedReadThresholdUs, "0")?;
+    set(guest, Volume::Hdd, Setting::CongestedWriteThresholdUs, "0")
 }
 
 /// Keeps dirty data dirty.
@@ -322,8 +327,7 @@ pub fn configure(guest: &Guest<'_>, volumes: &[Volume], mode: CacheMode) -> Resu
 /// # Errors
 /// A sysfs file that is missing or refuses the value.
 pub fn stop_writeback(guest: &Guest<'_>, volumes: &[Volume]) -> Result<(), GuestError> {
-    let mut each = backed(volumes).map(|(of, _)| device_file(of, "writeback_running"));
-    each.try_for_each(|file| guest.write_file(&file, "0"))
+    set_each(guest, volumes, Setting::WritebackRunning, "0")
 }
 
 /// Switches the cache mode.
@@ -335,8 +339,7 @@ pub fn set_cache_mode(
     volumes: &[Volume],
     mode: CacheMode,
 ) -> Result<(), GuestError> {
-    let mut each = backed(volumes).map(|(of, _)| device_file(of, "cache_mode"));
-    each.try_for_each(|file| guest.write_file(&file, mode.as_str()))
+    set_each(guest, volumes, Setting::CacheMode, mode.as_str())
 }
 
 /// The backing device's state: `clean`, `dirty`, `no cache`, `inconsistent`.

@@ -15,15 +15,19 @@ pub fn read(
     volumes: &[Volume],
     ranges: &[Extent],
 ) -> Result<Vec<Run>, GuestError> {
-    let (mut there, mut beyond) = (Vec::new(), Vec::new());
-    for of in volumes {
+    // A device has the size that its disk had; only one without a disk can change.
+    let changes = volumes.iter().find(|of| of.backing().is_none());
+    let end = changes.map(|of| {
         let size = guest.size(Device::Bcache, of.number())?;
-        let ours = |range: &&Extent| volume::number(range.sector) == of.number();
-        for range in ranges.iter().filter(ours) {
-            let (within, rest) = split(*range, volume::of(of.number(), size));
-            there.extend(within);
-            beyond.extend(rest);
-        }
+        Ok::<_, GuestError>((of.number(), volume::of(of.number(), size)))
+    });
+    let end = end.transpose()?;
+    let (mut there, mut beyond) = (Vec::new(), Vec::new());
+    for range in ranges {
+        let ours = end.filter(|(number, _)| *number == volume::number(range.sector));
+        let (within, rest) = ours.map_or((Some(*range), None), |(_, end)| split(*range, end));
+        there.extend(within);
+        beyond.extend(rest);
     }
     let mut runs = guest.read(Device::Bcache, there, 0)?;
     let blank = |range: Extent| Run {

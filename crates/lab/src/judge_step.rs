@@ -19,7 +19,7 @@ impl Session<'_> {
         /// 1 GiB.
         const LARGE: u64 = 1 << 21;
         let mut all = Vec::new();
-        for of in self.volumes.clone().into_iter().filter(|of| of.backing().is_some()) {
+        for (of, _) in Volume::backed(&self.volumes.clone()) {
             let size = self.guest()?.size(Device::Bcache, of.number())?;
             let (from, to) = (volume::of(of.number(), 0), volume::of(of.number(), size));
             if size <= LARGE {
@@ -64,9 +64,8 @@ impl Session<'_> {
             differing.extend(guest.compare(first, end - first, shift)?);
         }
         let (mut dirty, mut notes) = (Vec::new(), Vec::new());
-        for of in &self.volumes {
-            let Some(disk) = of.backing() else { continue };
-            let state = bcache::state(&guest, *of)?;
+        for (of, disk) in Volume::backed(&self.volumes) {
+            let state = bcache::state(&guest, of)?;
             if state != "clean" {
                 dirty.push(of.number());
             }
@@ -80,8 +79,7 @@ impl Session<'_> {
 
     /// Whether a sector is of a device with a backing device.
     fn is_backed(&self, sector: u64) -> bool {
-        let ours = |of: &&Volume| of.number() == volume::number(sector);
-        self.volumes.iter().find(ours).is_some_and(|of| of.backing().is_some())
+        Volume::of_sector(&self.volumes, sector).and_then(Volume::backing).is_some()
     }
 
     /// The oracle's word, and its findings among the observations.

@@ -85,7 +85,7 @@ impl Session<'_> {
         let guest = self.guest()?;
         // Each is flushed, whatever comes of the one before.
         let each = self.volumes.iter().map(|of| guest.flush(Device::Bcache, of.number()));
-        let flushed = each.collect::<Vec<_>>().into_iter().collect::<Result<(), _>>();
+        let flushed = each.fold(Ok(()), Result::and);
         let done = unless_refused(flushed, may_fail)?.is_some();
         if done {
             self.tell(Told::FlushAcked { id });

@@ -36,8 +36,8 @@ impl Attendant for Session<'_> {
             return;
         }
         let Some(vm) = &self.vm else { return };
-        let backing = self.volumes.iter().filter(|of| of.backing().is_some());
-        let disks = backing.map(|of| (Device::Hdd, of.number())).chain([(Device::Ssd, 0)]);
+        let backing = Volume::backed(&self.volumes).map(|(of, _)| (Device::Hdd, of.number()));
+        let disks = backing.chain([(Device::Ssd, 0)]);
         for (device, number) in disks {
             let sectors = (NUDGE.end - NUDGE.start) as u32;
             let extents = vec![Extent { sector: volume::of(number, NUDGE.start), sectors }];

@@ -4,6 +4,7 @@
 use crate::step::Disk;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wire::volume;
 
 /// A bcache device, by what is behind it. One machine has up to two of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -37,5 +38,16 @@ impl Volume {
             Self::Hdd2 => Some(Disk::Hdd2),
             Self::Flash => None,
         }
+    }
+
+    /// Those among `volumes` that have a backing device, with it.
+    pub fn backed(volumes: &[Self]) -> impl Iterator<Item = (Self, Disk)> + '_ {
+        volumes.iter().filter_map(|&of| Some((of, of.backing()?)))
+    }
+
+    /// The one that a sector is of, as [`wire::volume`] counts.
+    #[must_use]
+    pub fn of_sector(volumes: &[Self], sector: u64) -> Option<Self> {
+        volumes.iter().copied().find(|of| of.number() == volume::number(sector))
     }
 }

@@ -21,7 +21,7 @@ pub fn within(sector: u64) -> u64 {
     sector % VOLUME
 }
 
-/// As the lab counts the sectors of a device, which are `range` there.
+/// As the lab counts a sector of device `number`.
 #[must_use]
 pub fn of(number: u64, sector: u64) -> u64 {
     number * VOLUME + sector

@@ -8,8 +8,6 @@ use scenario::{Delays, Setting, Settings, Volume};
 use std::time::Duration;
 use vdisk::{OpMatch, Rig};
 
-const DEVICE_DIR: &str = "/sys/block/bcache0/bcache";
-
 /// Fills that the tracker skipped, and invalidations, since the device was
 /// registered; `None` on kernels that do not.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,16 +49,14 @@ impl Skipped {
 /// # Errors
 /// A sysfs file that is missing or refuses the value.
 pub fn apply(guest: &Guest<'_>, settings: &Settings) -> Result<(), GuestError> {
-    let set = |name: &str| format!("/sys/fs/bcache/{}/{name}", scenario::layout::SET_UUID);
+    let set = |setting, value: u64| bcache::set(guest, Volume::Hdd, setting, &value.to_string());
     bcache::set_cache_mode(guest, &[Volume::Hdd], settings.cache_mode)?;
-    let cutoff = (settings.sequential_cutoff_kib << 10).to_string();
-    guest.write_file(&format!("{DEVICE_DIR}/sequential_cutoff"), &cutoff)?;
+    set(Setting::SequentialCutoff, settings.sequential_cutoff_kib << 10)?;
     if settings.writethrough_fua {
         bcache::set_if_there(guest, Volume::Hdd, Setting::WritethroughFua, "1")?;
     }
-    let (read, write) = (settings.congested_read_us, settings.congested_write_us);
-    guest.write_file(&set("congested_read_threshold_us"), &read.to_string())?;
-    guest.write_file(&set("congested_write_threshold_us"), &write.to_string())
+    set(Setting::CongestedReadThresholdUs, settings.congested_read_us)?;
+    set(Setting::CongestedWriteThresholdUs, settings.congested_write_us)
 }
 
 /// Makes the virtual disks slow, or with the default quick again.
@@ -89,8 +85,8 @@ pub fn drain(guest: &Guest<'_>, limit: Duration) -> Result<String, GuestError> {
     let mut state = bcache::state(guest, Volume::Hdd)?;
     if state == "dirty" {
         // `writeback_delay` of writeback.c: no waiting without a percentage.
-        guest.write_file(&format!("{DEVICE_DIR}/writeback_percent"), "0")?;
-        guest.write_file(&format!("{DEVICE_DIR}/writeback_delay"), "0")?;
+        bcache::set(guest, Volume::Hdd, Setting::WritebackPercent, "0")?;
+        bcache::set(guest, Volume::Hdd, Setting::WritebackDelay, "0")?;
     }
     while state == "dirty" && std::time::Instant::now() < end {
         std::thread::sleep(Duration::from_millis(50));

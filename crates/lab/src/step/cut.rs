@@ -6,7 +6,7 @@ use crate::bcache;
 use crate::session::Session;
 use crate::trouble::Stop;
 use evidence::HarnessFailure;
-use scenario::{Boot, Cut, Judge};
+use scenario::{Boot, Cut, Judge, Volume};
 
 impl Play for Cut {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
@@ -38,8 +38,9 @@ impl Play for Boot {
             session.note(format!("booted another kernel: {}", words.join(" ")));
         }
         let guest = session.guest()?;
-        let backed = session.volumes.iter().filter(|of| of.backing().is_some());
-        let states = backed.map(|&of| bcache::state(&guest, of)).collect::<Result<Vec<_>, _>>()?;
+        let backed = Volume::backed(&session.volumes);
+        let states = backed.map(|(of, _)| bcache::state(&guest, of));
+        let states = states.collect::<Result<Vec<_>, _>>()?;
         for state in states {
             session.note(format!("after the boot the backing device's state is {state:?}"));
         }

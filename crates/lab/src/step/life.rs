@@ -51,10 +51,10 @@ impl Play for Life {
             LifeEvent::RegisterSsd => {
                 bcache::wait_set(&guest)?;
                 // A backing device that ran alone has it now (`run_cache_set`).
-                for of in session.volumes.iter().filter(|of| of.backing().is_some()) {
-                    if bcache::has(&guest, *of, "cache")? {
+                for (of, _) in Volume::backed(&session.volumes) {
+                    if bcache::has(&guest, of, "cache")? {
                         let mode = session.scenario.bcache.cache_mode;
-                        bcache::configure(&guest, &[*of], mode)?;
+                        bcache::configure(&guest, &[of], mode)?;
                     }
                 }
             }

@@ -41,8 +41,8 @@ impl Play for Resize {
 
 /// The device that is named, or all that have a backing device.
 fn these(session: &Session<'_>, named: Option<Volume>) -> Vec<Volume> {
-    let backed = session.volumes.iter().filter(|of| of.backing().is_some());
-    named.map_or_else(|| backed.copied().collect(), |of| vec![of])
+    let backed = Volume::backed(&session.volumes).map(|(of, _)| of);
+    named.map_or_else(|| backed.collect(), |of| vec![of])
 }
 
 impl Play for CheckCounter {
