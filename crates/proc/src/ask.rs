@@ -3,6 +3,7 @@
 //! at afterwards. They stay in the tool's own process group, so a Ctrl-C at the
 //! terminal ends them as well.
 
+use crate::guarded::once_written;
 use crate::{Cancel, RunError};
 use std::io;
 use std::process::{Command, Stdio};
@@ -56,7 +57,8 @@ pub fn ask(cmd: Cmd<'_>, cancel: &Cancel) -> Result<Said, RunError> {
 pub fn ask_about(cmd: Cmd<'_>, input: impl Into<Stdio>, cancel: &Cancel) -> Result<Said, RunError> {
     // Not `Cmd::output`, whose error does not tell what kind it is.
     let mut command = Command::from(cmd.env("LC_ALL", "C"));
-    let output = command.stdin(input).output()?;
+    command.stdin(input);
+    let output = once_written(|| command.output())?;
     let success = output.status.success();
     if !success {
         cancel.check()?;
@@ -75,6 +77,9 @@ pub fn first_line(cmd: Cmd<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
     use xshell::cmd;
 
     #[test]
@@ -89,6 +94,17 @@ mod tests {
         assert!(
             matches!(missing, Err(RunError::Io(error)) if error.kind() == io::ErrorKind::NotFound)
         );
+        let dir = tempfile::tempdir().unwrap();
+        let script = dir.path().join("busy");
+        std::fs::write(&script, "#!/bin/sh\necho one\n").unwrap();
+        std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+        let written = File::options().append(true).open(&script).unwrap();
+        let closed = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            drop(written);
+        });
+        assert_eq!(first_line(cmd!(sh, "{script}")).as_deref(), Some("one"));
+        closed.join().unwrap();
         let cancel = Cancel::new();
         cancel.cancel();
         assert!(matches!(ask(cmd!(sh, "false"), &cancel), Err(RunError::Cancelled(_))));

@@ -24,7 +24,7 @@ impl Guarded {
     /// # Errors
     /// As [`Command::spawn`]; `NotFound` when the program is missing.
     pub fn spawn(command: &mut Command) -> io::Result<Self> {
-        let child = command.process_group(0).spawn()?;
+        let child = once_written(|| command.process_group(0).spawn())?;
         let group = child.id();
         watchdog::watch(group);
         Ok(Self { child, group })
@@ -84,6 +84,19 @@ impl Drop for Guarded {
         self.kill();
         watchdog::forget(self.group);
     }
+}
+
+/// Starts a program; one that somebody is writing, or was until a process that is being
+/// started elsewhere closes its copy of the file, a moment later.
+pub(crate) fn once_written<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..100 {
+        match start() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {}
+            outcome => return outcome,
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    start()
 }
 
 /// Why something that takes its time did not come to its end.
