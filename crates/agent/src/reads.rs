@@ -108,7 +108,7 @@ fn append_differences(differing: &mut Vec<Extent>, a: &[u8], b: &[u8], first: u6
                 continue;
             }
             match differing.last_mut() {
-                Some(last) if last.sector + u64::from(last.sectors) == sector => last.sectors += 1,
+                Some(last) if last.range().end == sector => last.sectors += 1,
                 _ => differing.push(Extent { sector, sectors: 1 }),
             }
         }

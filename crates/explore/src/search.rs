@@ -134,8 +134,7 @@ impl Search<'_> {
     pub fn station(&self, name: &str) -> Result<Station<'_>, ExploreError> {
         let blocks = self.spec.scenario.blocks.values().filter(|b| b.sectors <= SMALL_BLOCK);
         let blocks = blocks.map(|&block| Extent::from(block));
-        let mut touched: Vec<(u64, u64)> =
-            blocks.map(|b| (b.sector, b.sector + u64::from(b.sectors))).collect();
+        let mut touched: Vec<(u64, u64)> = blocks.map(|b| (b.sector, b.range().end)).collect();
         touched.extend(self.oracle.recording.history.witness_at_cut(u64::MAX).footprint());
         let logs = self.dir.join("logs").join(name);
         let run = self.oracle.recording.run;

@@ -277,8 +277,8 @@ pub fn concerns(key: &Key, range: &Range<u64>) -> bool {
 /// looks at the btree.
 #[must_use]
 pub fn on_backing(block: Extent) -> Range<u64> {
-    let first = block.sector + DATA_OFFSET;
-    first..first + u64::from(block.sectors)
+    let Range { start, end } = block.range();
+    start + DATA_OFFSET..end + DATA_OFFSET
 }
 
 /// Sectors of the backing device as the bcache device counts them.

@@ -66,7 +66,7 @@ fn versions(recording: &Recording, sector: u64, before: u64) -> Vec<String> {
     let mut lines = Vec::new();
     for seq in 1..=newest {
         let Some(write) = recording.history.write(seq) else { continue };
-        let range = write.extent.sector..write.extent.sector + u64::from(write.extent.sectors);
+        let range = write.extent.range();
         if !range.contains(&sector) || write.issued >= before {
             continue;
         }

@@ -69,10 +69,9 @@ impl History {
     /// 0 where there was none.
     #[must_use]
     pub fn last_issue(&self, block: Extent) -> u64 {
-        let range = |at: Extent| at.sector..at.sector + u64::from(at.sectors);
         let ours = |(_, told): &&(u64, Told)| match told {
             Told::Issued { extent, .. } | Told::DiscardIssued { extent, .. } => {
-                overlap(&range(*extent), &range(block))
+                overlap(&extent.range(), &block.range())
             }
             _ => false,
         };
@@ -119,7 +118,7 @@ impl History {
     pub fn flushed_by(&self, before: u64, sector: u64) -> Option<u64> {
         let there = |told: &(u64, Told)| match told.1 {
             Told::Issued { seq, extent, .. } => {
-                let range = extent.sector..extent.sector + u64::from(extent.sectors);
+                let range = extent.range();
                 range.contains(&sector).then_some(seq)
             }
             _ => None,

@@ -89,11 +89,8 @@ pub fn judge(witness: &Witness, seen: &Readback) -> Judgement {
     let mut judgement = Judgement::default();
     let (bcache, backing) = (Contents::new(&seen.bcache), Contents::new(&seen.backing));
     let clean = |sector: u64| !seen.dirty.contains(&volume::number(sector));
-    let differs = |sector: u64| {
-        seen.differing.iter().any(|extent| {
-            (extent.sector..extent.sector + u64::from(extent.sectors)).contains(&sector)
-        })
-    };
+    let differs =
+        |sector: u64| seen.differing.iter().any(|extent| extent.range().contains(&sector));
     let footprint = witness.written();
     for sector in footprint.iter().flat_map(|&(first, end)| first..end) {
         let allowed = witness.allowed(sector);
@@ -130,7 +127,7 @@ pub fn judge(witness: &Witness, seen: &Readback) -> Judgement {
         });
     }
     let written = |sector: u64| footprint.iter().any(|&(f, end)| (f..end).contains(&sector));
-    let all = seen.differing.iter().flat_map(|e| e.sector..e.sector + u64::from(e.sectors));
+    let all = seen.differing.iter().flat_map(Extent::range);
     for sector in all.filter(|&sector| clean(sector) && !written(sector)) {
         judgement.add(sector, Verdict::Diverged, || {
             "bcache and its backing device differ where nothing was written".to_owned()

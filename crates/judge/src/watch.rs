@@ -141,7 +141,7 @@ impl Watch {
 
     /// The SSD's sectors with the newest data of `block` that were written there.
     pub fn newest_copy(&self, block: Extent) -> Option<Range<u64>> {
-        let wanted = block.sector..block.sector + u64::from(block.sectors);
+        let wanted = block.range();
         let mut there = self.cache_writes.iter().rev().filter(|write| !write.failed);
         there.find_map(|write| write.place_of(&wanted))
     }
@@ -149,7 +149,7 @@ impl Watch {
     /// The event at which the last of the SSD's sectors with data of write `seq`
     /// to `block` had been written with something else.
     pub fn evicted(&self, seq: u64, block: Extent) -> Option<u64> {
-        let wanted = block.sector..block.sector + u64::from(block.sectors);
+        let wanted = block.range();
         let ours = self.cache_writes.iter().filter(|write| write.data.seq == seq && !write.failed);
         let parts = ours.filter_map(|write| Some((write.at, write.place_of(&wanted)?)));
         let replaced = parts.map(|(written, part)| {
@@ -161,7 +161,7 @@ impl Watch {
 
     /// A test for payloads of SSD writes: does this one carry data of `block`?
     pub fn carries(block: Extent) -> impl Fn(&[u8]) -> bool + Send + 'static {
-        let wanted = block.sector..block.sector + u64::from(block.sectors);
+        let wanted = block.range();
         move |payload| match Written::of(Disk::Ssd, ANYWHERE, payload, Devices::default()) {
             Written::Data(stamps) => stamps.iter().any(|data| overlap(&data.range(), &wanted)),
             _ => false,

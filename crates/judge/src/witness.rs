@@ -137,10 +137,7 @@ impl Witness {
 
     /// The writes that touch `sector`, oldest first.
     fn touching(&self, sector: u64) -> impl Iterator<Item = &WriteRecord> {
-        self.writes.iter().filter(move |write| {
-            let first = write.extent.sector;
-            (first..first + u64::from(write.extent.sectors)).contains(&sector)
-        })
+        self.writes.iter().filter(move |write| write.extent.range().contains(&sector))
     }
 
     /// What `sector` may hold now: every version that no binding write, issued
@@ -183,12 +180,7 @@ impl Witness {
 
     fn ranges(&self, wanted: impl Fn(&WriteRecord) -> bool) -> Vec<(u64, u64)> {
         let writes = self.writes.iter().filter(|write| wanted(write));
-        joined(
-            writes
-                .map(|w| (w.extent.sector, w.extent.sector + u64::from(w.extent.sectors)))
-                .collect(),
-            0,
-        )
+        joined(writes.map(|w| (w.extent.sector, w.extent.range().end)).collect(), 0)
     }
 }
 

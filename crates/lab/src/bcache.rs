@@ -151,33 +151,22 @@ pub fn set_is_there(guest: &Guest<'_>) -> Result<bool, GuestError> {
     Ok(guest.list("/sys/fs/bcache")?.iter().any(|name| name == SET_UUID))
 }
 
-fn path(of: Volume, setting: Setting) -> String {
-    match setting {
-        Setting::CongestedReadThresholdUs
-        | Setting::CongestedWriteThresholdUs
-        | Setting::JournalDelayMs
-        | Setting::IoErrorLimit
-        | Setting::TriggerGc => set_file(setting.file()),
-        _ => device_file(of, setting.file()),
-    }
-}
-
-/// Sets one thing.
+/// Sets one thing: of each device that has a backing device, or once where it is the
+/// cache set's.
 ///
 /// # Errors
 /// A sysfs file that is missing or refuses the value.
-pub fn set(guest: &Guest<'_>, of: Volume, setting: Setting, value: &str) -> Result<(), GuestError> {
-    guest.write_file(&path(of, setting), value)
-}
-
-/// Sets one thing of each device that has a backing device.
-fn set_each(
+pub fn set(
     guest: &Guest<'_>,
     volumes: &[Volume],
     setting: Setting,
     value: &str,
 ) -> Result<(), GuestError> {
-    Volume::backed(volumes).try_for_each(|(of, _)| set(guest, of, setting, value))
+    if setting.is_of_the_set() {
+        return guest.write_file(&set_file(setting.file()), value);
+    }
+    let file = |of| device_file(of, setting.file());
+    Volume::backed(volumes).try_for_each(|(of, _)| guest.write_file(&file(of), value))
 }
 
 /// Sets what only some kernels have; whether this one has it.
@@ -192,7 +181,7 @@ pub fn set_if_there(
 ) -> Result<bool, GuestError> {
     let there = has(guest, of, setting.file())?;
     if there {
-        set(guest, of, setting, value)?;
+        set(guest, &[of], setting, value)?;
     }
     Ok(there)
 }
@@ -317,17 +306,9 @@ pub fn configure(guest: &Guest<'_>, volumes: &[Volume], mode: CacheMode) -> Resu
     for (of, _) in Volume::backed(volumes) {
         set_if_there(guest, of, Setting::OrderedInvalidation, "1")?;
     }
-    set_each(guest, volumes, Setting::SequentialCutoff, "0")?;
-    set(guest, Volume::Hdd, Setting::CongestedReadThresholdUs, "0")?;
-    set(guest, Volume::Hdd, Setting::CongestedWriteThresholdUs, "0")
-}
-
-/// Keeps dirty data dirty.
-///
-/// # Errors
-/// A sysfs file that is missing or refuses the value.
-pub fn stop_writeback(guest: &Guest<'_>, volumes: &[Volume]) -> Result<(), GuestError> {
-    set_each(guest, volumes, Setting::WritebackRunning, "0")
+    set(guest, volumes, Setting::SequentialCutoff, "0")?;
+    set(guest, volumes, Setting::CongestedReadThresholdUs, "0")?;
+    set(guest, volumes, Setting::CongestedWriteThresholdUs, "0")
 }
 
 /// Switches the cache mode.
@@ -339,7 +320,7 @@ pub fn set_cache_mode(
     volumes: &[Volume],
     mode: CacheMode,
 ) -> Result<(), GuestError> {
-    set_each(guest, volumes, Setting::CacheMode, mode.as_str())
+    set(guest, volumes, Setting::CacheMode, mode.as_str())
 }
 
 /// The backing device's state: `clean`, `dirty`, `no cache`, `inconsistent`.

@@ -12,12 +12,12 @@ impl Session<'_> {
     /// A place as a disk sees it. A block is on its own backing device.
     pub(crate) fn on_disk(&self, disk: Disk, place: &Place) -> (Disk, Range<u64>) {
         match place {
-            Place::Sectors(at) => (disk, at.sector..at.sector + u64::from(at.sectors)),
+            Place::Sectors(at) => (disk, at.range()),
             Place::Block(name) => {
                 let at = self.scenario.blocks[name];
                 let own = at.on.backing().filter(|_| disk != Disk::Ssd);
-                let first = at.sector + own.map_or(0, |_| DATA_OFFSET);
-                (own.unwrap_or(disk), first..first + u64::from(at.sectors))
+                let (Range { start, end }, shift) = (at.range(), own.map_or(0, |_| DATA_OFFSET));
+                (own.unwrap_or(disk), start + shift..end + shift)
             }
         }
     }

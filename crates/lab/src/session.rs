@@ -16,7 +16,7 @@ use judge::decode::Devices;
 use judge::watch::NUDGE;
 use kbuild::Fail;
 use proc::{Cancel, Scratch};
-use scenario::{OtherKernel, Registered, Scenario, Volume};
+use scenario::{OtherKernel, Registered, Scenario, Setting, Volume};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -195,7 +195,7 @@ impl<'a> Session<'a> {
         }
         bcache::configure(&guest, &self.volumes, self.scenario.bcache.cache_mode)?;
         if !self.scenario.bcache.writeback_running {
-            bcache::stop_writeback(&guest, &self.volumes)?;
+            bcache::set(&guest, &self.volumes, Setting::WritebackRunning, "0")?;
         }
         self.rig.mark("bcache registered and configured");
         Ok(())

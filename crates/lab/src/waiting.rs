@@ -36,12 +36,12 @@ impl Session<'_> {
     }
 
     /// Asks until something is so, with the disks attended; what was said last when
-    /// it is not in time.
-    pub(crate) fn poll(
+    /// it is not in time. A question that cannot be asked ends it.
+    pub(crate) fn poll<E>(
         &mut self,
         limit: Duration,
-        mut ask: impl FnMut(&mut Self) -> Result<String, String>,
-    ) -> Result<Result<String, String>, Stop> {
+        mut ask: impl FnMut(&mut Self) -> Result<Result<String, E>, Stop>,
+    ) -> Result<Result<String, E>, Stop> {
         let deadline = Instant::now() + limit;
         let mut attended = Instant::now();
         loop {
@@ -50,7 +50,7 @@ impl Session<'_> {
                 self.attend();
                 attended = Instant::now();
             }
-            let said = ask(self);
+            let said = ask(self)?;
             if said.is_ok() || Instant::now() > deadline {
                 return Ok(said);
             }

@@ -8,7 +8,9 @@ use crate::scenario::Scenario;
 use crate::setup::Block;
 use crate::step::{Action, Mention, Piece, Proof, Step};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use wire::Extent;
 
 /// A scenario with comments that passes [`check`], to start from.
 #[must_use]
@@ -233,19 +235,20 @@ impl<'a> State<'a> {
         if version.discard {
             return Err(format!("no read returns {name:?}: a discard leaves zeroes"));
         }
-        let range = |name: &str| {
-            let block = self.blocks[name];
-            (block.sector, block.sector + u64::from(block.sectors))
-        };
-        let ((first, end), (from, to)) = (range(at), range(version.at));
-        if first < from || to < end {
-            return Err(format!(
-                "no read of {at:?} (sectors {first} to {end}) returns {name:?}, which was written at \
-                 {:?} ({from} to {to})",
-                version.at
-            ));
+        let range = |name: &str| Extent::from(self.blocks[name]).range();
+        let (read, written) = (range(at), range(version.at));
+        if written.start <= read.start && read.end <= written.end {
+            return Ok(());
         }
-        Ok(())
+        let said = |name: &str| {
+            let Range { start, end } = self.blocks[name].range();
+            format!("{name:?} ({start} to {end}{})", self.blocks[name].on.suffix())
+        };
+        Err(format!(
+            "no read of {}, in sectors, returns {name:?}, which was written at {}",
+            said(at),
+            said(version.at)
+        ))
     }
 
     fn pieces(&self, name: &str, piece: Piece) -> Result<(), String> {

@@ -103,6 +103,33 @@ fn versions() {
 }
 
 #[test]
+fn the_same_sectors_of_another_device_are_others() {
+    let hdd = "hdd = { mib = 128, volatile_cache = true }\n";
+    let text = template("U1", "mine")
+        .replace(hdd, &format!("{hdd}hdd2 = {{ mib = 128, volatile_cache = true }}\n"))
+        .replace("[blocks]\n", "[blocks]\ntwin = { sector = 65536, sectors = 8, on = \"hdd2\" }\n")
+        .replacen("at = \"target\"\nvalue = \"A\"", "at = \"twin\"\nvalue = \"A\"", 1);
+    let found = found_in(&text);
+    let [(_, message)] = &found[..] else { panic!("{found:?}") };
+    let parts = ["no read of \"target\" (65536 to 65544)", "\"twin\" (65536 to 65544 of hdd2)"];
+    assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+}
+
+#[test]
+fn a_flash_only_volume_has_no_cache_mode() {
+    for step in [
+        "do = \"cache-mode\"\nto = \"none\"",
+        "do = \"set\"\nsetting = \"cache_mode\"\nvalue = \"none\"",
+    ] {
+        let step = format!("[[step]]\n{step}\nof = \"flash\"\n\n[[step]]\ndo = \"flush\"");
+        let found = found("[[step]]\ndo = \"flush\"", &step);
+        let refused =
+            |(_, message): &(usize, String)| message.contains("no backing device to come");
+        assert!(found.iter().any(refused), "{found:?}");
+    }
+}
+
+#[test]
 fn arms_of_the_project() {
     one(
         "base = \"stale\"",

@@ -7,6 +7,7 @@ use crate::step::Disk;
 use crate::volume::Volume;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::ops::Range;
 use wire::volume;
 
 /// A virtual disk of 1 TiB, in MiB and in sectors; more does not fit into a length.
@@ -198,6 +199,14 @@ pub struct Block {
     /// The bcache device that it is of.
     #[serde(default)]
     pub on: Volume,
+}
+
+impl Block {
+    /// Its sectors, as its own device counts.
+    #[must_use]
+    pub fn range(&self) -> Range<u64> {
+        self.sector..self.sector + u64::from(self.sectors)
+    }
 }
 
 impl From<Block> for wire::Extent {

@@ -40,6 +40,17 @@ impl Volume {
         }
     }
 
+    /// Its name behind what a step does to it; the first one needs none.
+    pub(crate) fn suffix(self) -> String {
+        if self == Self::Hdd { String::new() } else { format!(" of {self:?}").to_lowercase() }
+    }
+
+    /// Why a step that is about the backing device cannot be about this volume.
+    pub(crate) fn unbacked(self) -> Option<&'static str> {
+        let message = "a flash-only volume has no backing device to come and go, nor its settings";
+        self.backing().is_none().then_some(message)
+    }
+
     /// Those among `volumes` that have a backing device, with it.
     pub fn backed(volumes: &[Self]) -> impl Iterator<Item = (Self, Disk)> + '_ {
         volumes.iter().filter_map(|&of| Some((of, of.backing()?)))

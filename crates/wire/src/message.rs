@@ -7,6 +7,7 @@
 //! reads that the scenario wants beside it.
 
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Version of the messages; host and guest must agree exactly.
 pub const PROTOCOL: u32 = 5;
@@ -32,6 +33,14 @@ pub struct Extent {
     pub sector: u64,
     /// Length, in 512 B sectors.
     pub sectors: u32,
+}
+
+impl Extent {
+    /// Its sectors, in 512 B units.
+    #[must_use]
+    pub fn range(&self) -> Range<u64> {
+        self.sector..self.sector + u64::from(self.sectors)
+    }
 }
 
 /// From host to guest.

@@ -49,7 +49,7 @@ impl Skipped {
 /// # Errors
 /// A sysfs file that is missing or refuses the value.
 pub fn apply(guest: &Guest<'_>, settings: &Settings) -> Result<(), GuestError> {
-    let set = |setting, value: u64| bcache::set(guest, Volume::Hdd, setting, &value.to_string());
+    let set = |setting, value: u64| bcache::set(guest, &[Volume::Hdd], setting, &value.to_string());
     bcache::set_cache_mode(guest, &[Volume::Hdd], settings.cache_mode)?;
     set(Setting::SequentialCutoff, settings.sequential_cutoff_kib << 10)?;
     if settings.writethrough_fua {
@@ -85,8 +85,8 @@ pub fn drain(guest: &Guest<'_>, limit: Duration) -> Result<String, GuestError> {
     let mut state = bcache::state(guest, Volume::Hdd)?;
     if state == "dirty" {
         // `writeback_delay` of writeback.c: no waiting without a percentage.
-        bcache::set(guest, Volume::Hdd, Setting::WritebackPercent, "0")?;
-        bcache::set(guest, Volume::Hdd, Setting::WritebackDelay, "0")?;
+        bcache::set(guest, &[Volume::Hdd], Setting::WritebackPercent, "0")?;
+        bcache::set(guest, &[Volume::Hdd], Setting::WritebackDelay, "0")?;
     }
     while state == "dirty" && std::time::Instant::now() < end {
         std::thread::sleep(Duration::from_millis(50));

@@ -35,7 +35,7 @@ impl Sweep {
         let mut blocks = 0;
         for extent in &self.differing {
             let first = (extent.sector / BLOCK).max(next);
-            let end = (extent.sector + u64::from(extent.sectors)).div_ceil(BLOCK);
+            let end = extent.range().end.div_ceil(BLOCK);
             blocks += end.saturating_sub(first);
             next = next.max(end);
         }

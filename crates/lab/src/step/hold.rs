@@ -162,9 +162,9 @@ impl Play for Arrives {
                     && event.sector < at.end
                     && at.start < event.sector + event.sectors
             });
-            found
+            Ok(found
                 .map(|event| format!("{kind:?} of {}+{}", event.sector, event.sectors))
-                .ok_or_else(|| format!("no {kind:?} of {at:?} has come to the {disk}"))
+                .ok_or_else(|| format!("no {kind:?} of {at:?} has come to the {disk}")))
         })?;
         match seen {
             Ok(detail) => session.note(detail),

@@ -37,12 +37,12 @@ fn await_key(session: &mut Session<'_>, at: &str, ms: u64, any: bool) -> Result<
     let seen = session.poll(limit, |session| {
         let since = since(session, block);
         if let Some(seq) = session.watch.on(&session.rig).durable_invalidation_of(block, since) {
-            return Ok(format!("its invalidation is in journal entry {seq}"));
+            return Ok(Ok(format!("its invalidation is in journal entry {seq}")));
         }
         if any && let Some(seq) = session.watch.on(&session.rig).durable_key_of(block, since) {
-            return Ok(format!("a key of it is in journal entry {seq}"));
+            return Ok(Ok(format!("a key of it is in journal entry {seq}")));
         }
-        Err(format!("no {what} of it was journaled within {ms} ms"))
+        Ok(Err(format!("no {what} of it was journaled within {ms} ms")))
     })?;
     Ok(match seen {
         Ok(detail) => Seen::Open(detail),
@@ -76,8 +76,8 @@ impl Play for AwaitDropped {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let limit = session.patience(Duration::from_millis(self.for_ms));
         let (at, beside) = (session.block(&self.at), session.block(&self.beside));
-        let dropped =
-            session.poll(limit, |session| session.watch.on(&session.rig).dropped(at, beside))?;
+        let dropped = session
+            .poll(limit, |session| Ok(session.watch.on(&session.rig).dropped(at, beside)))?;
         Ok(Seen::of(dropped))
     }
 }

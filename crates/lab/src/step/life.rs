@@ -105,30 +105,30 @@ fn has_come(wanted: LifeState, in_sysfs: Option<&str>, on_disk: Option<BackingSt
 impl Play for AwaitState {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let (wanted, began) = (self.is, Instant::now());
-        let within = self.within_ms.map(|ms| session.patience(Duration::from_millis(ms)));
-        loop {
-            session.cancel.check()?;
+        // Nothing has to make a device dirty.
+        let unlikely = wanted == LifeState::Dirty && self.within_ms.is_none();
+        let limit = match self.within_ms {
+            Some(ms) => Duration::from_millis(ms),
+            None if unlikely => LET_GO / 10,
+            None => PATIENCE,
+        };
+        let seen = session.poll(session.patience(limit), |session| {
             let (reached, state) = state_is(session, self.of, wanted)?;
-            let (took, ms) = (began.elapsed(), began.elapsed().as_millis());
-            if reached {
-                return Ok(Seen::Open(format!("after {ms} ms")));
-            }
-            // Nothing has to make a device dirty.
-            let unlikely = wanted == LifeState::Dirty && within.is_none();
-            if unlikely && took > session.patience(LET_GO / 10) {
-                return Ok(Seen::Closed(format!("its state is {state:?} after {ms} ms")));
-            }
-            if took > within.unwrap_or_else(|| session.patience(PATIENCE)) {
-                let state = state.unwrap_or_else(|| "not there".to_owned());
+            let ms = began.elapsed().as_millis();
+            let state = state.unwrap_or_else(|| "not there".to_owned());
+            Ok(if reached {
+                Ok(format!("after {ms} ms"))
+            } else {
+                Err(format!("the backing device is {state:?}, not {wanted:?}, after {ms} ms"))
+            })
+        })?;
+        match seen {
+            Err(what) if self.within_ms.is_some() => Err(session.hung(what)),
+            Err(what) if !unlikely => {
                 let next = "read the blocked tasks above: something in the kernel waits for ever";
-                let what =
-                    format!("the backing device is {state:?}, not {wanted:?}, after {ms} ms");
-                return Err(match within {
-                    Some(_) => session.hung(what),
-                    None => Trouble::new(HarnessFailure::NoAnswer, what, next).into(),
-                });
+                Err(Trouble::new(HarnessFailure::NoAnswer, what, next).into())
             }
-            std::thread::sleep(Duration::from_millis(5));
+            seen => Ok(Seen::of(seen)),
         }
     }
 }
@@ -140,22 +140,18 @@ impl Play for RewriteUntil {
         let of = session.scenario.blocks[&self.at].on;
         let limit = session.patience(Duration::from_millis(self.within_ms));
         let (began, mut writes) = (Instant::now(), 0);
-        loop {
+        let seen = session.poll(limit, |session| {
             let (reached, state) = state_is(session, of, wanted)?;
-            let ms = began.elapsed().as_millis();
+            let after = format!("after {writes} writes in {} ms", began.elapsed().as_millis());
             if reached {
-                return Ok(Seen::Open(format!("after {writes} writes in {ms} ms")));
-            }
-            if began.elapsed() > limit {
-                return Err(session.hung(format!(
-                    "the backing device is {state:?}, not {wanted:?}, after {writes} writes in \
-                     {ms} ms"
-                )));
+                return Ok(Ok(after));
             }
             // One after the other: each is over the one before.
             session.write(vec![at; BATCH], false, 1)?;
             writes += BATCH;
-        }
+            Ok(Err(format!("the backing device is {state:?}, not {wanted:?}, {after}")))
+        })?;
+        seen.map(Seen::Open).map_err(|what| session.hung(what))
     }
 }
 

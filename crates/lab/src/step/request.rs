@@ -161,7 +161,7 @@ impl Play for WritePieces {
 /// Pieces of a block that do not touch.
 fn pieces(block: Extent) -> Vec<Extent> {
     const STRIDE: usize = 16;
-    let starts = (block.sector..block.sector + u64::from(block.sectors)).step_by(STRIDE);
+    let starts = block.range().step_by(STRIDE);
     starts.map(|sector| Extent { sector, sectors: 8 }).collect()
 }
 
@@ -201,7 +201,7 @@ impl Play for WriteAll {
 
 /// Pieces of so many sectors, a stride apart, that lie within a block.
 fn all(block: Extent, sectors: u32, stride: Option<u32>) -> Vec<Extent> {
-    let end = block.sector + u64::from(block.sectors);
+    let end = block.range().end;
     let starts = (block.sector..end).step_by(stride.unwrap_or(sectors) as usize);
     let fits = starts.take_while(|start| start + u64::from(sectors) <= end);
     fits.map(|sector| Extent { sector, sectors }).collect()

@@ -21,11 +21,11 @@ pub struct Life {
 
 impl Verb for Life {
     fn describe(&self) -> String {
-        format!("{:?}{}", self.event, of(self.of)).to_lowercase()
+        format!("{:?}{}", self.event, self.of.suffix()).to_lowercase()
     }
 
     fn contradiction(&self) -> Option<&'static str> {
-        flash(self.of)
+        self.of.unbacked()
     }
 }
 
@@ -49,21 +49,12 @@ impl Verb for AwaitState {
     const PROOF: Proof = Proof::Optional;
 
     fn describe(&self) -> String {
-        format!("wait until {:?}{}", self.is, of(self.of)).to_lowercase()
+        format!("wait until {:?}{}", self.is, self.of.suffix()).to_lowercase()
     }
 
     fn contradiction(&self) -> Option<&'static str> {
-        flash(self.of)
+        self.of.unbacked()
     }
-}
-
-fn of(volume: Volume) -> String {
-    if volume == Volume::Hdd { String::new() } else { format!(" of {volume:?}") }
-}
-
-fn flash(volume: Volume) -> Option<&'static str> {
-    let message = "a flash-only volume has no backing device that could come and go";
-    (volume == Volume::Flash).then_some(message)
 }
 
 /// Writes a block again and again until the backing device has come to a state,

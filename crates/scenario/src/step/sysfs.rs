@@ -20,7 +20,12 @@ pub struct SetCacheMode {
 
 impl Verb for SetCacheMode {
     fn describe(&self) -> String {
-        format!("cache mode {}", self.to.as_str())
+        let of = self.of.map(Volume::suffix).unwrap_or_default();
+        format!("cache mode {}{of}", self.to.as_str())
+    }
+
+    fn contradiction(&self) -> Option<&'static str> {
+        self.of.and_then(Volume::unbacked)
     }
 }
 
@@ -39,7 +44,12 @@ pub struct Set {
 
 impl Verb for Set {
     fn describe(&self) -> String {
-        format!("set {} to {}", self.setting.file(), self.value)
+        let of = self.of.map(Volume::suffix).unwrap_or_default();
+        format!("set {}{of} to {}", self.setting.file(), self.value)
+    }
+
+    fn contradiction(&self) -> Option<&'static str> {
+        self.of.and_then(Volume::unbacked)
     }
 }
 
@@ -185,6 +195,19 @@ impl Counter {
 }
 
 impl Setting {
+    /// Whether it is the cache set's, and not a device's.
+    #[must_use]
+    pub fn is_of_the_set(self) -> bool {
+        matches!(
+            self,
+            Self::CongestedReadThresholdUs
+                | Self::CongestedWriteThresholdUs
+                | Self::JournalDelayMs
+                | Self::IoErrorLimit
+                | Self::TriggerGc
+        )
+    }
+
     /// Whether only some kernels have it.
     #[must_use]
     pub fn is_ours(self) -> bool {
