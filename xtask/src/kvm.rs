@@ -5,7 +5,7 @@ use crate::flags::KernelArgs;
 use crate::prepare;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
-use kbuild::{Arm, Dirs};
+use kbuild::{Dirs, Role};
 use proc::{Cancel, Scratch};
 use std::fs;
 use std::path::Path;
@@ -18,8 +18,9 @@ pub fn report(dirs: &Dirs, cancel: &Cancel) -> Result<ExitCode> {
     let ui = Ui::new();
     let kernel = KernelArgs::of("plain");
     prepare::set_up(dirs, &kernel, false, &ui, cancel)?;
-    let base = Arm::load(dirs, "base").context("no arm base")?;
-    let image = prepare::build_arms(dirs, &[base], &kernel, &ui, cancel)?;
+    let control = prepare::all_arms(dirs)?.into_iter().find(|arm| arm.role == Role::Control);
+    let control = control.context("no arm is the control")?;
+    let image = prepare::build_arms(dirs, &[control], &kernel, &ui, cancel)?;
     let guest = prepare::guest_image(dirs, &ui, cancel)?;
     let work = Scratch::new("bclab-").context("no temporary folder")?;
     let config = |accel, name: &str| {

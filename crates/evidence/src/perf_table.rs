@@ -29,6 +29,7 @@ pub fn tables(perf: &Perf, seed: u64) -> String {
 fn compared(text: &mut String, perf: &Perf, seed: u64) {
     let margin = perf.margin * 100.0;
     let mut seen = BTreeSet::new();
+    let mut any_open = false;
     tracker(text, perf);
     for first in &perf.series {
         if !seen.insert((&first.metric, &first.workload)) {
@@ -47,13 +48,14 @@ fn compared(text: &mut String, perf: &Perf, seed: u64) {
         for series in
             perf.series.iter().filter(|s| s.metric == first.metric && s.workload == first.workload)
         {
-            let _ = writeln!(text, "{}", row(perf, series, reference, seed).trim_end());
+            let _ =
+                writeln!(text, "{}", row(perf, series, reference, seed, &mut any_open).trim_end());
         }
         if first.metric == "instructions-bcache" {
             extra(text, perf, reference);
         }
     }
-    if text.contains("open, n = ") {
+    if any_open {
         let _ = writeln!(
             text,
             "\nopen, n = 60: cannot be said with this noise. 60 pairs of boots would\n\
@@ -193,7 +195,8 @@ fn tracker(text: &mut String, perf: &Perf) {
     }
 }
 
-fn row(perf: &Perf, series: &Series, reference: &Series, seed: u64) -> String {
+/// `open` is set where more pairs would settle it.
+fn row(perf: &Perf, series: &Series, reference: &Series, seed: u64, open: &mut bool) -> String {
     let median = series.median().map_or_else(|| "-".to_owned(), figure);
     let start = format!("{:<16} {median:>10}", series.arm);
     if series.arm == perf.reference {
@@ -208,7 +211,7 @@ fn row(perf: &Perf, series: &Series, reference: &Series, seed: u64) -> String {
             let verdict = if series.arm == again(&perf.reference) {
                 "noise floor".to_owned()
             } else {
-                verdict(&ratio, (a, b), perf.margin)
+                verdict(&ratio, (a, b), perf.margin, open)
             };
             format!("{start}  {:>6.4}  {interval:<16} {verdict}", ratio.ratio)
         }
@@ -222,12 +225,15 @@ fn row(perf: &Perf, series: &Series, reference: &Series, seed: u64) -> String {
 
 /// Whether the arm is equivalent to the reference; where that cannot be said,
 /// how many pairs it would take.
-fn verdict(ratio: &Ratio, (a, b): (&[f64], &[f64]), margin: f64) -> String {
+fn verdict(ratio: &Ratio, (a, b): (&[f64], &[f64]), margin: f64, open: &mut bool) -> String {
     match ratio.equivalence(margin) {
         Equivalence::Within => "yes".to_owned(),
         Equivalence::Outside => "no".to_owned(),
         Equivalence::Undecided => match paired::pairs_needed(a, b, margin) {
-            Ok(Some(pairs)) if pairs > ratio.pairs => format!("open, n = {pairs}"),
+            Ok(Some(pairs)) if pairs > ratio.pairs => {
+                *open = true;
+                format!("open, n = {pairs}")
+            }
             _ => "open".to_owned(),
         },
     }
