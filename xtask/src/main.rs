@@ -38,6 +38,7 @@ mod shell;
 mod show;
 mod terminal;
 mod test;
+mod test_programs;
 mod ui;
 
 use flags::Command;

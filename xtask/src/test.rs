@@ -3,40 +3,15 @@
 
 use crate::flags::{AccelArg, KernelArgs, TestArgs};
 use crate::prepare;
+use crate::test_programs::Programs;
 use crate::ui::Ui;
 use crate::{configurations, series_builds};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use kbuild::Occasion;
-use proc::{Cancel, Guarded};
-use std::io::{BufRead, BufReader};
+use proc::Cancel;
+use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
-
-/// Added up over every test program that cargo runs.
-#[derive(Default)]
-struct Counts {
-    passed: u64,
-    failed: u64,
-    skipped: u64,
-}
-
-impl Counts {
-    /// Reads a line such as `test result: ok. 7 passed; 0 failed; 1 ignored; …`.
-    fn add_line(&mut self, line: &str) {
-        let Some(counts) = line.strip_prefix("test result: ") else { return };
-        let counts = counts.split_once(". ").map_or(counts, |(_, counts)| counts);
-        for part in counts.split("; ") {
-            let Some((number, what)) = part.trim().split_once(' ') else { continue };
-            let Ok(number) = number.parse::<u64>() else { continue };
-            match what {
-                "passed" => self.passed += number,
-                "failed" => self.failed += number,
-                "ignored" => self.skipped += number,
-                _ => {}
-            }
-        }
-    }
-}
+use std::process::ExitCode;
 
 pub fn main(args: &TestArgs, cancel: &Cancel) -> Result<ExitCode> {
     let ui = Ui::new();
@@ -47,29 +22,31 @@ pub fn main(args: &TestArgs, cancel: &Cancel) -> Result<ExitCode> {
         let good = configurations::all(&dirs, &configs, &ui, cancel)?;
         return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(&dirs.repo).args(["test", "--workspace", "--no-fail-fast"]);
     prepare::set_up_for_tests(&dirs, &ui, cancel)?;
+    let (mut options, mut env) = (Vec::new(), Vec::new());
     if !args.no_vm {
-        with_machines(&mut cargo, &dirs.repo, &ui, cancel)?;
+        env = machines(&dirs.repo, &ui, cancel)?;
+        // What boots a machine is marked `#[ignore]`, so that a plain `cargo test` boots none;
+        // a feature would have all crates compiled twice. What takes more than machines is
+        // run by name only.
+        options.extend(["--include-ignored", "--skip", "by_hand_"].map(str::to_owned));
     }
-    if let Some(filter) = &args.filter {
-        cargo.args(["--", filter]);
-    }
-    ui.say("running the tests");
-    let (counts, success) = run(&mut cargo, cancel)?;
+    options.extend(args.filter.clone());
+    ui.say("compiling the tests");
+    let programs = Programs::build(&dirs.repo, cancel)?;
+    let (counts, failed) = programs.run(&options, &env, &ui, cancel)?;
+    failed.iter().for_each(|name| println!("failed: {name}"));
     println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
-    let mut success = success;
+    let mut success = failed.is_empty();
     if args.full {
         success &= series_builds::all(&dirs, &ui, cancel)?;
         success &= configurations::all(&dirs, &configs, &ui, cancel)?;
     }
-    // A build error, or a test program that died, fails without a count.
-    Ok(if success && counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Builds what the machine tests boot and tells them where it is.
-fn with_machines(cargo: &mut Command, repo: &Path, ui: &Ui, cancel: &Cancel) -> Result<()> {
+/// Builds what the machine tests boot; the variables that tell them where it is.
+fn machines(repo: &Path, ui: &Ui, cancel: &Cancel) -> Result<Vec<(String, OsString)>> {
     let dirs = prepare::dirs()?;
     let data = |name: &str| {
         format!("{name}={}", repo.join("xtask/tests/data").join(format!("{name}.patch")).display())
@@ -78,53 +55,16 @@ fn with_machines(cargo: &mut Command, repo: &Path, ui: &Ui, cancel: &Cancel) -> 
     arms.extend(prepare::choose_arms(&dirs, &["panics", "hangs", "floods", "warns"].map(data))?);
     let kernel = KernelArgs::of("plain");
     let ready = prepare::prepare(&dirs, &arms, &kernel, AccelArg::Auto, ui, cancel)?;
-    cargo.args([
-        "--features",
-        "explore/vm-tests,lab/vm-tests,vm/vm-tests,image/vm-tests,xtask/vm-tests",
-    ]);
-    cargo.env("BCLAB_CACHE", &dirs.cache);
-    // What was just used to fetch the source is there for the tests, too.
-    cargo.env("BCACHE_LAB_ONLINE", "1");
-    cargo.env("BCLAB_INITRAMFS", &ready.tools.initramfs);
-    cargo.env("BCLAB_ACCEL", &ready.qemu.accelerator);
-    for image in &ready.images {
-        cargo.env(
-            format!("BCLAB_KERNEL_{}", image.name.to_uppercase().replace('-', "_")),
-            &image.kernel,
-        );
-    }
-    Ok(())
-}
-
-/// Passes cargo's output on and counts on the way.
-fn run(cargo: &mut Command, cancel: &Cancel) -> Result<(Counts, bool)> {
-    cargo.stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut guarded = Guarded::spawn(cargo).context("cannot start cargo")?;
-    let out = guarded.child().stdout.take().context("cargo has no output")?;
-    let reader = std::thread::spawn(move || {
-        let mut counts = Counts::default();
-        for line in BufReader::new(out).lines().map_while(Result::ok) {
-            println!("{line}");
-            counts.add_line(&line);
-        }
-        counts
-    });
-    let status = guarded.wait(cancel)?;
-    let counts = reader.join().ok().context("reading cargo's output failed")?;
-    Ok((counts, status.success()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn result_lines_are_added_up_and_others_are_not() {
-        let mut counts = Counts::default();
-        counts
-            .add_line("test result: ok. 7 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out");
-        counts.add_line("test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured");
-        counts.add_line("test 9 passed; ok");
-        assert_eq!((counts.passed, counts.failed, counts.skipped), (9, 3, 1));
-    }
+    let mut env: Vec<(String, OsString)> = vec![
+        ("BCLAB_CACHE".into(), dirs.cache.into()),
+        // What was just used to fetch the source is there for the tests, too.
+        ("BCACHE_LAB_ONLINE".into(), "1".into()),
+        ("BCLAB_INITRAMFS".into(), ready.tools.initramfs.into()),
+        ("BCLAB_ACCEL".into(), ready.qemu.accelerator.into()),
+    ];
+    env.extend(ready.images.into_iter().map(|image| {
+        let name = image.name.to_uppercase().replace('-', "_");
+        (format!("BCLAB_KERNEL_{name}"), image.kernel.into())
+    }));
+    Ok(env)
 }

@@ -39,6 +39,14 @@ impl Ui {
         }
     }
 
+    /// To standard output, beside whatever bar there is.
+    pub fn print(&self, text: &str) {
+        match &self.bars {
+            Some(bars) => bars.suspend(|| print!("{text}")),
+            None => print!("{text}"),
+        }
+    }
+
     /// A stage with a beginning and an end.
     pub fn stage(&self, what: &str) -> Stage<'_> {
         let bar = self.bars.as_ref().map(|bars| {

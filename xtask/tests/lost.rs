@@ -3,7 +3,6 @@
 //! at what survived and lets the run go on. Finished cases stay, the run
 //! resumes, no process and no temporary file is left.
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
-#![cfg(feature = "vm-tests")]
 
 use evidence::{Outcome, RunRecord, RunStatus, Store};
 use std::fs;
@@ -126,6 +125,7 @@ fn kill(pid: u32) {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn the_tool_is_killed() {
     let place = Place::new();
     let mut child = place.start();
@@ -141,6 +141,7 @@ fn the_tool_is_killed() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn qemu_is_killed() {
     let place = Place::new();
     let child = place.start();
@@ -177,6 +178,7 @@ fn with_mounts(place: &Place, script: &str) -> Option<Output> {
 
 /// Room for one case and a half; then more; then the folder is read-only.
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn the_disk_is_full_and_then_read_only() {
     let place = Place::new();
     let script = r#"
@@ -210,6 +212,7 @@ fn the_disk_is_full_and_then_read_only() {
 /// The host's clock jumps back by three hours and forth by a year while
 /// machines run; QEMU and so the guests see it, too.
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn the_clock_jumps() {
     let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
     if !Path::new(library).exists() {
@@ -240,6 +243,7 @@ fn the_clock_jumps() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn two_runs_want_one_folder() {
     let place = Place::new();
     let mut first = place.start();
@@ -278,16 +282,19 @@ fn a_guest_fails_beside_a_sound_one(arm: &str, called: &str, says: &str) {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_guest_panics() {
     a_guest_fails_beside_a_sound_one("panics", "panicked", "panics on purpose");
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_guest_hangs() {
     a_guest_fails_beside_a_sound_one("hangs", "hung", "");
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_guest_floods_its_console() {
     a_guest_fails_beside_a_sound_one("floods", "console-flood", "floods its console on purpose");
 }

@@ -2,7 +2,6 @@
 //! `cargo xtask run` as a whole: exit codes, interruption, resuming. The
 //! kernels are those that `cargo xtask test` has built.
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
-#![cfg(feature = "vm-tests")]
 
 use evidence::{Outcome, RunStatus, Store, Verdict};
 use std::path::Path;
@@ -24,6 +23,7 @@ fn record(out: &Path) -> evidence::RunRecord {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_control_that_fails_as_expected_is_zero() {
     let dir = tempfile::tempdir().unwrap();
     let out = run(&["--arm", "base", "--scenario", "race"], dir.path()).output().unwrap();
@@ -37,6 +37,7 @@ fn a_control_that_fails_as_expected_is_zero() {
 /// The unpatched kernel under another name claims to be a fix: the lab must
 /// contradict it.
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_patch_that_does_not_fix_it_is_one() {
     let dir = tempfile::tempdir().unwrap();
     let arm = "claims-to-be-fixed=kernel/arms/base.toml";
@@ -49,6 +50,7 @@ fn a_patch_that_does_not_fix_it_is_one() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_panicking_kernel_is_four_with_its_console() {
     let dir = tempfile::tempdir().unwrap();
     let arm = "panics=xtask/tests/data/panics.patch";
@@ -61,6 +63,7 @@ fn a_panicking_kernel_is_four_with_its_console() {
 
 /// The blocks are right, but the kernel is not: never a clean case.
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_kernel_that_warns_is_one_with_its_report() {
     let dir = tempfile::tempdir().unwrap();
     let arm = "warns=xtask/tests/data/warns.patch";
@@ -122,6 +125,7 @@ fn nothing_is_left(out: &Path) {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn ctrl_c_leaves_nothing_running_and_the_run_resumes() {
     let dir = tempfile::tempdir().unwrap();
     let mut child = started(dir.path());
@@ -145,6 +149,7 @@ fn ctrl_c_leaves_nothing_running_and_the_run_resumes() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_killed_tool_leaves_no_machine() {
     let dir = tempfile::tempdir().unwrap();
     let mut child = started(dir.path());

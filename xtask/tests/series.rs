@@ -2,7 +2,6 @@
 //! `cargo xtask series` on doctored copies of the series: each kind of fault
 //! turns the exit code to 1, with what is wrong and where.
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
-#![cfg(feature = "vm-tests")]
 
 mod support;
 
@@ -104,6 +103,7 @@ fn fails(out: &Output, stdout: &str, parts: &[&str]) {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn the_series_is_clean_as_it_is() {
     let (out, stdout) = Copy::new().series(&[]);
     let stderr = String::from_utf8_lossy(&out.stderr);
@@ -112,6 +112,7 @@ fn the_series_is_clean_as_it_is() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_placeholder_that_is_left_is_one() {
     let copy = Copy::new();
     copy.parts(1);
@@ -145,6 +146,7 @@ fn run_of(place: &Path, doctor: impl FnOnce(&mut RunRecord)) -> String {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn figures_are_of_runs_of_the_same_kernels_only() {
     let copy = Copy::new();
     copy.parts(1);
@@ -179,6 +181,7 @@ fn figures_are_of_runs_of_the_same_kernels_only() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn what_checkpatch_says_is_one() {
     let copy = Copy::new();
     copy.parts(1);
@@ -188,6 +191,7 @@ fn what_checkpatch_says_is_one() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_series_that_is_not_what_was_tested_is_one() {
     let copy = Copy::new();
     copy.parts(3);
@@ -198,6 +202,7 @@ fn a_series_that_is_not_what_was_tested_is_one() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_hunk_that_does_not_fit_an_older_kernel_is_one() {
     let copy = Copy::new();
     copy.parts(2);
@@ -214,7 +219,7 @@ fn a_hunk_that_does_not_fit_an_older_kernel_is_one() {
 /// compilers, modpost and clippy say it.
 #[test]
 #[ignore = "builds seven kernels; `cargo xtask test --full` runs it"]
-fn what_compilers_modpost_and_clippy_say_of_a_real_kernel_is_one() {
+fn by_hand_what_compilers_modpost_and_clippy_say_of_a_real_kernel_is_one() {
     let copy = Copy::new();
     copy.claim("[[on]]\nkernel = \"linux-source-7.3\"\n");
     let chunks = "tracker/inflight_chunks.c";
@@ -257,6 +262,7 @@ fn what_compilers_modpost_and_clippy_say_of_a_real_kernel_is_one() {
 /// Everything on the path but one: what else a command needs on the way there
 /// (apt, where nothing has named the source yet) depends on what ran before.
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_missing_tool_is_three() {
     let copy = Copy::new();
     copy.parts(2);
@@ -279,6 +285,7 @@ fn a_missing_tool_is_three() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn an_unknown_kernel_a_sender_without_address_and_a_file_are_usage() {
     let copy = Copy::new();
     let file = copy.kernel().join("series/cover-fix.txt");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask shell` at a terminal, and that nothing stays behind.
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
-#![cfg(feature = "vm-tests")]
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{self, LocalModes};
@@ -105,6 +104,7 @@ fn machines(folder: &str) -> usize {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_shell_has_bcache_and_fio_and_ctrl_c_and_ends_with_exit() {
     let mut terminal = Terminal::open(&[]);
     terminal.wait("base # ");
@@ -124,6 +124,7 @@ fn a_shell_has_bcache_and_fio_and_ctrl_c_and_ends_with_exit() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn ctrl_bracket_leaves_whatever_the_guest_does() {
     let mut terminal = Terminal::open(&[]);
     terminal.wait("base # ");
@@ -134,6 +135,7 @@ fn ctrl_bracket_leaves_whatever_the_guest_does() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_guest_that_panics_is_said_and_is_four() {
     let mut terminal = Terminal::open(&[]);
     terminal.wait("base # ");
@@ -144,6 +146,7 @@ fn a_guest_that_panics_is_said_and_is_four() {
 
 /// Its end comes while the guest's terminal does not listen.
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn commands_from_a_pipe_are_run_and_their_end_is_the_shell_s() {
     let mut tool = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
@@ -163,6 +166,7 @@ fn commands_from_a_pipe_are_run_and_their_end_is_the_shell_s() {
 /// gdb on the kernel of a running shell reaches a function of bcache; leaving
 /// leaves nothing.
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn gdb_stops_in_bcache_and_leaving_leaves_nothing() {
     if Command::new("gdb").arg("--version").output().is_err() {
         eprintln!("not run: gdb is not installed");

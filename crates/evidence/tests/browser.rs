@@ -3,7 +3,7 @@
 //! on a desk and on a phone; a cell opens its case; nothing sticks out.
 //!
 //! It takes `chromium`, and axe-core from npm, so it is asked for by name:
-//! `cargo test -p evidence --test browser -- --ignored`.
+//! `cargo test -p evidence --test browser -- --ignored by_hand_`.
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 
 use evidence::{Exhibits, Lane, Row, RunRecord, Store, Timeline, Tone, gather, report};
@@ -127,31 +127,40 @@ fn everything() -> (RunRecord, Exhibits) {
 
 #[test]
 #[ignore = "takes chromium and npm: apt-get install chromium"]
-fn axe_finds_nothing_in_both_themes_on_a_desk_and_on_a_phone() {
+fn by_hand_axe_finds_nothing_in_both_themes_on_a_desk_and_on_a_phone() {
     let axe = axe();
     let (run, exhibits) = everything();
     let page = report(&run, &exhibits);
     if let Some(kept) = std::env::var_os("BCLAB_KEEP_REPORT") {
         std::fs::write(kept, &page).unwrap();
     }
-    for dark in [false, true] {
-        for width in [1280, 390] {
-            let seen = look(&page, &axe, dark, width);
-            eprintln!("dark {dark}, {width} wide: {seen:?}");
-            assert_eq!(seen.findings, Vec::<String>::new(), "dark {dark}, {width} wide");
-            assert_eq!(seen.dark, dark, "the theme was not the one asked for");
-            assert!(seen.opened, "a cell does not open its case");
-            assert!(seen.wide <= seen.width, "{} of {} pixels", seen.wide, seen.width);
-            // The same lines are taller where they are narrow.
-            let tallest = if width < 1000 { 25_000 } else { 20_000 };
-            assert!(seen.tall < tallest, "{} pixels before anything is unfolded", seen.tall);
-        }
-    }
+    let sound = |dark, width| {
+        let seen = look(&page, &axe, dark, width);
+        eprintln!("dark {dark}, {width} wide: {seen:?}");
+        assert_eq!(seen.findings, Vec::<String>::new(), "dark {dark}, {width} wide");
+        assert_eq!(seen.dark, dark, "the theme was not the one asked for");
+        assert!(seen.opened, "a cell does not open its case");
+        assert!(seen.wide <= seen.width, "{} of {} pixels", seen.wide, seen.width);
+        // The same lines are taller where they are narrow.
+        let tallest = if width < 1000 { 25_000 } else { 20_000 };
+        assert!(seen.tall < tallest, "{} pixels before anything is unfolded", seen.tall);
+    };
     // The checks see what they are there for.
     let faint = page.replace("--dim:#5c6670", "--dim:#b4bcc4");
-    let faint = look(&faint, &axe, false, 1280);
-    assert!(faint.findings.iter().any(|f| f.starts_with("color-contrast")), "{faint:?}");
     let stuck = page.replace(" tabindex=\"0\"", "").replace("class=\"scroll\"", "");
-    let stuck = look(&stuck, &axe, false, 390);
-    assert!(stuck.wide > stuck.width, "{stuck:?}");
+    // Each look takes a quarter of a minute, and half a processor.
+    std::thread::scope(|scope| {
+        for (dark, width) in [(false, 1280), (false, 390), (true, 1280), (true, 390)] {
+            let sound = &sound;
+            scope.spawn(move || sound(dark, width));
+        }
+        scope.spawn(|| {
+            let faint = look(&faint, &axe, false, 1280);
+            assert!(faint.findings.iter().any(|f| f.starts_with("color-contrast")), "{faint:?}");
+        });
+        scope.spawn(|| {
+            let stuck = look(&stuck, &axe, false, 390);
+            assert!(stuck.wide > stuck.width, "{stuck:?}");
+        });
+    });
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn the_image_is_small_complete_and_the_same_again() {
     let scratch = tempfile::tempdir().unwrap();
     let cache = std::env::var_os("BCLAB_CACHE").map_or(scratch.path().into(), PathBuf::from);

@@ -2,7 +2,6 @@
 //! The tracker's KUnit tests, in the kernel, in Rust and in C. They run before
 //! the guest's first process; `cargo xtask test` builds the kernels.
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
-#![cfg(feature = "vm-tests")]
 
 mod support;
 
@@ -37,6 +36,7 @@ fn skipped(cases: &[KunitCase]) -> usize {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn the_tracker_in_rust_passes_all() {
     let cases = boot("kunit");
     assert!(failed(&cases).is_empty());
@@ -45,6 +45,7 @@ fn the_tracker_in_rust_passes_all() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn the_tracker_in_c_passes_all_but_exactness() {
     let cases = boot("kunit-c");
     assert!(failed(&cases).is_empty());
@@ -54,6 +55,7 @@ fn the_tracker_in_c_passes_all_but_exactness() {
 
 /// Were the kernel's tests not able to fail, they would show nothing.
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn each_mutant_fails_its_case() {
     for (arm, case) in [
         ("mutant-16-bit", "inflight_many"),
@@ -72,6 +74,7 @@ fn each_mutant_fails_its_case() {
 /// the check misses a write; or the page is freed, and the kernel dies. A race, so a
 /// boot may miss it where the two processors do not run at the same time.
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn counting_without_a_lock_is_found_out() {
     const BOOTS: usize = 8;
     let found = (0..BOOTS).any(|_| match run("mutant-unlocked") {

@@ -2,7 +2,6 @@
 //! Loads on real kernels, and what bad job files lead to.
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
 
-#[cfg(feature = "vm-tests")]
 mod support;
 
 use scenario::{Scenario, ScenarioError};
@@ -135,7 +134,6 @@ fn the_shipped_jobs_and_loads_parse() {
     }
 }
 
-#[cfg(feature = "vm-tests")]
 mod machines {
     use super::*;
     use crate::support::{play, play_in};
@@ -161,6 +159,7 @@ mod machines {
     }
 
     #[test]
+    #[ignore = "boots machines: `cargo xtask test` runs it"]
     fn a_short_load_shows_the_race_on_base_and_none_on_rust() {
         let base = play("base", &with_job(JOB));
         assert_eq!(base.outcome, Outcome::Verdict { verdict: Verdict::Stale });
@@ -180,6 +179,7 @@ mod machines {
     /// same causes. The cut keeps what it may: a torn btree set would have the
     /// cache refused before anything could be judged.
     #[test]
+    #[ignore = "boots machines: `cargo xtask test` runs it"]
     fn a_cut_that_went_wrong_is_judged_again_from_its_log() {
         let text = SCENARIO.replace("base = \"stale\"\n", "")
             + "[cycles]\ncount = 1\nevents = [20000, 20000]\nopen = \"keep\"\n\
@@ -202,6 +202,7 @@ mod machines {
     }
 
     #[test]
+    #[ignore = "boots machines: `cargo xtask test` runs it"]
     fn a_job_that_reads_nothing_is_inconclusive() {
         let writes_only = JOB.split("[reader]").next().unwrap();
         let writes_only = writes_only.replace("verify=crc32c\n", "");
@@ -211,6 +212,7 @@ mod machines {
     }
 
     #[test]
+    #[ignore = "boots machines: `cargo xtask test` runs it"]
     fn a_job_that_never_bypasses_is_inconclusive() {
         let reads_only = JOB.replace("rw=randwrite", "rw=randread");
         let reads_only = reads_only.replace("verify=crc32c\n", "").replace("exitall=1\n", "");
@@ -219,6 +221,7 @@ mod machines {
     }
 
     #[test]
+    #[ignore = "boots machines: `cargo xtask test` runs it"]
     fn fios_own_message_comes_with_file_and_line() {
         let case = play("base", &with_job(&JOB.replace("bs=16k", "bz=16k")));
         let (what, message) = trouble(&case);
@@ -228,6 +231,7 @@ mod machines {
 
     /// An engine that our fio was built without, as libaio could be.
     #[test]
+    #[ignore = "boots machines: `cargo xtask test` runs it"]
     fn an_engine_that_fio_lacks_is_named_with_its_line() {
         let case = play("base", &with_job(&JOB.replace("libaio", "rbd")));
         let (what, message) = trouble(&case);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Whole cases on real kernels.
 #![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
-#![cfg(feature = "vm-tests")]
 
 mod support;
 
@@ -16,6 +15,7 @@ fn verdict(case: &Case) -> Verdict {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn s1_shows_the_bug_on_base() {
     let case = play("base", &parse(&scenario_text("s1-race.toml")));
     assert_eq!(verdict(&case), Verdict::Stale);
@@ -24,6 +24,7 @@ fn s1_shows_the_bug_on_base() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn s1_is_clean_on_rust() {
     let case = play("rust", &parse(&scenario_text("s1-race.toml")));
     assert_eq!(verdict(&case), Verdict::Ok);
@@ -33,6 +34,7 @@ fn s1_is_clean_on_rust() {
 /// The window must be shown to be open: without it even the broken kernel's
 /// clean read-back proves nothing, and nor does its stale one.
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_hold_that_never_fires_is_inconclusive() {
     let text = scenario_text("s1-race.toml");
     let hold = text.find("do = \"hold\"").unwrap();
@@ -44,6 +46,7 @@ fn a_hold_that_never_fires_is_inconclusive() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_read_that_hits_the_cache_is_no_opportunity() {
     // Read once the flushed block before the hold: it is cached, and the next
     // read, moved before the write, is a hit.
@@ -60,6 +63,7 @@ fn a_read_that_hits_the_cache_is_no_opportunity() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_panicking_kernel_is_harness_trouble_with_its_console() {
     let case = play("panics", &parse(&scenario_text("s1-race.toml")));
     let Outcome::Harness { what, console_tail, next_step, .. } = &case.outcome else {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use vm::{Accel, Probe, ProbeEvent, Vm, accelerator};
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn the_chosen_accelerator_boots_and_is_remembered() {
     let (mut config, dir) = config();
     let probe = Probe {
@@ -35,6 +36,7 @@ fn the_chosen_accelerator_boots_and_is_remembered() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn an_image_that_does_not_boot_is_not_held_against_tcg() {
     let (config, dir) = config();
     let empty = dir.path().join("empty");

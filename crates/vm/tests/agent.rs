@@ -61,6 +61,7 @@ fn blank(first: u64, sectors: u64) -> Run {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn stamps_are_written_read_swept_and_told_apart() {
     let (vm, ssd, hdd, _dir) = boot();
     assert_eq!(call(&vm, Op::Size { device: Device::Ssd, volume: 0 }), Answer::Number(64 * MIB));
@@ -132,6 +133,7 @@ fn stamps_are_written_read_swept_and_told_apart() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn one_request_goes_to_two_disks_whose_sectors_are_counted_in_one_row() {
     let (vm, _, hdd, dir) = boot();
     call(&vm, Op::Pin { cpu: 1 });
@@ -160,6 +162,7 @@ fn one_request_goes_to_two_disks_whose_sectors_are_counted_in_one_row() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn refusals_name_the_errno_and_what_was_done() {
     let (vm, ..) = boot();
     let missing = refused(&vm, Op::Size { device: Device::Bcache, volume: 0 });
@@ -180,6 +183,7 @@ fn refusals_name_the_errno_and_what_was_done() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_guest_without_the_disk_says_which_it_has() {
     let (mut config, _dir) = config();
     config.disks.push(VmDisk::new("ssd", Backend::Null(1 << 20)));
@@ -189,6 +193,7 @@ fn a_guest_without_the_disk_says_which_it_has() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn programs_run_and_bcache_agrees_with_its_disk_until_it_does_not() {
     let (vm, _, hdd, _dir) = boot();
     let exec = |line: &str| {
@@ -245,6 +250,7 @@ fn write_host(path: &PathBuf, sector: u64, bytes: &[u8]) {
 /// A race on one processor is half a race: with the firmware's table alone,
 /// `-smp 2` without sockets brought up one.
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn the_guest_has_all_its_processors() {
     let (vm, ..) = boot();
     let path = "/sys/devices/system/cpu/online".to_owned();

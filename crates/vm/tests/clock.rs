@@ -42,6 +42,7 @@ fn pace(config: &VmConfig) -> (f64, String) {
 /// With more busy threads than processors, where the guest's own calibration
 /// fails.
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn the_guests_clock_is_right_on_a_busy_host() {
     let (config, _dir) = config();
     let busy = AtomicBool::new(true);
@@ -64,6 +65,7 @@ fn the_guests_clock_is_right_on_a_busy_host() {
 
 /// The guest believes what it is told: a wrong word shows.
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_wrong_frequency_shows() {
     let (mut config, _dir) = config();
     if config.accel == Accel::Kvm {

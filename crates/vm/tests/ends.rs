@@ -27,6 +27,7 @@ fn waiting(vm: &Vm) -> Pending {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_guest_boots_answers_and_leaves_nothing_behind() {
     let (config, _dir) = config();
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
@@ -38,6 +39,7 @@ fn a_guest_boots_answers_and_leaves_nothing_behind() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_panic_is_told_with_its_reason() {
     let (config, _dir) = config();
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
@@ -54,6 +56,7 @@ fn a_panic_is_told_with_its_reason() {
 /// Sends a processor to an address where there is nothing, through QEMU's
 /// debugger port: an oops that needs no test code in the kernel.
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn an_oops_is_told_from_a_plain_panic() {
     let (mut config, dir) = config();
     let socket = dir.path().join("gdb");
@@ -113,6 +116,7 @@ fn user_mode(registers: &str) -> bool {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_triple_fault_is_told_from_a_panic() {
     let (mut config, _dir) = config();
     // The kernel restarts by a triple fault; the agent restarts to power off.
@@ -126,6 +130,7 @@ fn a_triple_fault_is_told_from_a_panic() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_silent_guest_is_hung() {
     let (mut config, _dir) = config();
     config.silence = Duration::from_secs(2);
@@ -139,6 +144,7 @@ fn a_silent_guest_is_hung() {
 
 /// A program that prints without end beside a guest that is well otherwise.
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_guest_that_floods_its_console_is_ended() {
     let (mut config, _dir) = config();
     config.console_limit = 200 << 10;
@@ -154,6 +160,7 @@ fn a_guest_that_floods_its_console_is_ended() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_guest_that_is_busy_for_longer_than_the_silence_is_not_hung() {
     let (mut config, _dir) = config();
     config.silence = Duration::from_secs(2);
@@ -165,6 +172,7 @@ fn a_guest_that_is_busy_for_longer_than_the_silence_is_not_hung() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_killed_qemu_has_exited() {
     let (config, _dir) = config();
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
@@ -176,6 +184,7 @@ fn a_killed_qemu_has_exited() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_closed_link_is_broken_while_qemu_lives() {
     let (config, _dir) = config();
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
@@ -192,6 +201,7 @@ fn a_closed_link_is_broken_while_qemu_lives() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_bad_option_and_a_missing_qemu_never_start() {
     let (mut config, _dir) = config();
     config.qemu_extra = vec!["-no-such-option".into()];
@@ -207,6 +217,7 @@ fn a_bad_option_and_a_missing_qemu_never_start() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_kernel_that_is_none_does_not_pass_for_a_slow_boot() {
     let (mut config, dir) = config();
     config.kernel = dir.path().join("kernel");
@@ -219,6 +230,7 @@ fn a_kernel_that_is_none_does_not_pass_for_a_slow_boot() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_guest_without_an_agent_panics_or_times_out() {
     let (mut config, dir) = config();
     config.initramfs = dir.path().join("empty");
@@ -236,6 +248,7 @@ fn a_guest_without_an_agent_panics_or_times_out() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn cancelling_a_boot_leaves_no_process() {
     let (config, _dir) = config();
     let cancel = Cancel::new();
@@ -256,6 +269,7 @@ fn cancelling_a_boot_leaves_no_process() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_power_cut_ends_every_call_and_is_nobodys_fault() {
     let (config, _dir) = config();
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();
@@ -267,6 +281,7 @@ fn a_power_cut_ends_every_call_and_is_nobodys_fault() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_qemu_that_does_not_answer_is_cut_by_signal() {
     let (config, _dir) = config();
     let vm = Vm::boot(&config, &Cancel::new()).unwrap();

@@ -13,6 +13,7 @@ use vm::{Backend, CallError, Vm, VmDisk, VmError};
 use wire::{Answer, Content, Device, Op, Stamp};
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_restored_guest_sees_the_disk_as_it_is_now() {
     let cancel = Cancel::new();
     let (mut config, dir) = config();
@@ -58,6 +59,7 @@ fn a_restored_guest_sees_the_disk_as_it_is_now() {
 }
 
 #[test]
+#[ignore = "boots machines: `cargo xtask test` runs it"]
 fn a_state_of_another_machine_is_refused() {
     let cancel = Cancel::new();
     let (mut config, dir) = config();

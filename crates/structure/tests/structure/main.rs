@@ -22,7 +22,7 @@ const MOST_LINES: usize = 8_000;
 const MOST_WITH_TESTS: usize = 10_000;
 
 fn packages() -> Vec<Package> {
-    let packages = workspace::packages(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let packages = workspace::packages(workspace::ROOT);
     assert!(packages.len() > 5, "the workspace was not read");
     packages
 }
@@ -49,6 +49,17 @@ fn no_crate_is_too_long() {
     let long = workspace::longer_than(&packages, Package::lines_with_tests, MOST_WITH_TESTS);
     let long = long.join("\n");
     assert!(long.is_empty(), "more than {MOST_WITH_TESTS} lines with tests:\n{long}");
+}
+
+#[test]
+fn nothing_is_compiled_twice_for_the_tests() {
+    let twice = workspace::compiled_twice(workspace::ROOT);
+    let add = "add these features to xtask/Cargo.toml, beside the others of the tests";
+    assert!(
+        twice.is_empty(),
+        "other features than in the whole workspace; {add}:\n{}",
+        twice.join("\n")
+    );
 }
 
 #[test]

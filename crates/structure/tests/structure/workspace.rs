@@ -4,8 +4,13 @@
 use crate::imports::{self, Imports};
 use crate::modules::Tree;
 use cargo_metadata::MetadataCommand;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The folder of this workspace.
+pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 pub struct Package {
     pub name: String,
@@ -60,6 +65,28 @@ pub fn packages(workspace: impl AsRef<Path>) -> Vec<Package> {
             .collect(),
     };
     metadata.packages.iter().map(package).collect()
+}
+
+/// What the tool is built with, and does not have alike in a build of the whole workspace,
+/// tests included: cargo compiles it, and all that uses it, a second time for those.
+pub fn compiled_twice(workspace: impl AsRef<Path>) -> Vec<String> {
+    let tool = tree(workspace.as_ref(), &["--package", "xtask", "--edges", "normal,build"]);
+    let all = tree(workspace.as_ref(), &["--workspace", "--edges", "normal,build,dev"]);
+    assert!(tool.len() > 20, "cargo tree has {} lines", tool.len());
+    tool.difference(&all).cloned().collect()
+}
+
+/// Each package with its features.
+fn tree(workspace: &Path, which: &[&str]) -> BTreeSet<String> {
+    let cargo = std::env::var_os("CARGO").expect("cargo runs the tests");
+    let out = Command::new(cargo)
+        .current_dir(workspace)
+        .args(["tree", "--offline", "--prefix", "none", "--no-dedupe", "--format", "{p} [{f}]"])
+        .args(which)
+        .output()
+        .expect("cargo tree");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).lines().map(str::to_owned).collect()
 }
 
 /// One line for each crate of which `lines` are more than `most`.
