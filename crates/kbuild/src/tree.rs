@@ -71,7 +71,8 @@ impl WorkTree {
     /// After `sync`: gives every touched file the time at which the object
     /// tree whose record is `times` first saw its present content, so that
     /// going to another arm's tree and back does not make files look new. A
-    /// content that is not the last one that this tree saw is new now.
+    /// content that is not the last one that this tree saw is new now. What its
+    /// record does not name, no arm had changed then: the tree saw the pristine file.
     pub(crate) fn settle(&self, times: &Path) -> io::Result<()> {
         let seen = read_times(times);
         let now = SystemTime::now();
@@ -80,12 +81,24 @@ impl WorkTree {
             let place = self.inside(&path)?;
             let Some(data) = read_if_there(&place)? else { continue };
             let hash = blake3::hash(&data).to_hex().to_string();
-            let time = seen.get(&path).filter(|(known, _)| *known == hash).map_or(now, |(_, t)| *t);
+            let time = match seen.as_ref().map(|seen| seen.get(&path)) {
+                Some(Some((known, time))) if *known == hash => Some(*time),
+                Some(None) => self.pristine_time(&path, &data),
+                _ => None,
+            };
+            let time = time.unwrap_or(now);
             fs::File::open(&place)?.set_modified(time)?;
             let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
             record.push_str(&format!("{hash} {} {path}\n", since.as_nanos()));
         }
         write_atomically(times, record.as_bytes())
+    }
+
+    /// When the pristine file was last changed, if `data` is its content.
+    fn pristine_time(&self, path: &str, data: &[u8]) -> Option<SystemTime> {
+        let aside = self.files.join(path);
+        let is_it = fs::read(&aside).is_ok_and(|pristine| pristine == data);
+        is_it.then(|| fs::metadata(&aside).and_then(|meta| meta.modified()).ok())?
     }
 
     /// Files that some arm has changed, by their path in the tree.
@@ -97,8 +110,13 @@ impl WorkTree {
     }
 
     fn put_aside(&self, path: &str) -> io::Result<()> {
-        match fs::read(self.inside(path)?) {
-            Ok(data) => write_atomically(&self.files.join(path), &data),
+        let place = self.inside(path)?;
+        match fs::read(&place) {
+            Ok(data) => {
+                let aside = self.files.join(path);
+                write_atomically(&aside, &data)?;
+                fs::File::open(&aside)?.set_modified(fs::metadata(&place)?.modified()?)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 write_atomically(&self.absent.join(path), b"")
             }
@@ -171,16 +189,16 @@ fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Path → content hash and time; an unreadable record is an empty one, which
-/// costs time but is never wrong.
-fn read_times(path: &Path) -> BTreeMap<String, (String, SystemTime)> {
-    let text = fs::read_to_string(path).unwrap_or_default();
+/// Path → content hash and time. None for an unreadable record: nothing is known of
+/// its tree, and that all is new costs time but is never wrong.
+fn read_times(path: &Path) -> Option<BTreeMap<String, (String, SystemTime)>> {
+    let text = fs::read_to_string(path).ok()?;
     let line = |line: &str| {
         let mut parts = line.splitn(3, ' ');
         let (hash, nanos, path) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
         Some((path.to_owned(), (hash.to_owned(), UNIX_EPOCH + Duration::from_nanos(nanos))))
     };
-    text.lines().filter_map(line).collect()
+    Some(text.lines().filter_map(line).collect())
 }
 
 fn list(root: &Path, below: &Path, into: &mut BTreeSet<String>) -> io::Result<()> {
@@ -284,6 +302,30 @@ mod tests {
         tree.sync(&other).unwrap();
         tree.settle(&dir.path().join("one")).unwrap();
         assert!(visit("one", "x") > x);
+    }
+
+    #[test]
+    fn a_tree_that_was_built_before_an_arm_came_finds_the_pristine_file_as_old_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("tree/a");
+        fs::create_dir_all(dir.path().join("tree")).unwrap();
+        fs::write(&file, "a").unwrap();
+        let past = SystemTime::now() - Duration::from_secs(100);
+        fs::File::open(&file).unwrap().set_modified(past).unwrap();
+        let tree = WorkTree::new(dir.path());
+        let visit = |times: &str, files: &[(&str, Option<&str>)]| {
+            tree.sync(&overlay(files)).unwrap();
+            tree.settle(&dir.path().join(times)).unwrap();
+            fs::metadata(&file).unwrap().modified().unwrap()
+        };
+        assert_eq!(visit("base", &[]), past);
+        assert!(visit("other", &[("a", Some("x"))]) > past);
+        assert_eq!(visit("base", &[]), past);
+        // Of what a tree was built with, whose record is lost, nothing is known;
+        fs::remove_file(dir.path().join("base")).unwrap();
+        assert!(visit("base", &[]) > past);
+        // and one that saw the arm's file last does not know the pristine one.
+        assert!(visit("other", &[]) > past);
     }
 
     #[test]
