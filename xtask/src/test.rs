@@ -6,7 +6,7 @@ use crate::prepare;
 use crate::test_programs::Programs;
 use crate::ui::Ui;
 use crate::{configurations, series_builds};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use kbuild::Occasion;
 use proc::Cancel;
 use std::ffi::OsString;
@@ -24,16 +24,24 @@ pub fn main(args: &TestArgs, cancel: &Cancel) -> Result<ExitCode> {
     }
     prepare::set_up_for_tests(&dirs, &ui, cancel)?;
     let (mut options, mut env) = (Vec::new(), Vec::new());
-    if !args.no_vm {
-        env = machines(&dirs.repo, &ui, cancel)?;
+    let compile = || Programs::build(&dirs.repo, &ui, cancel);
+    let programs = if args.no_vm {
+        compile()?
+    } else {
         // What boots a machine is marked `#[ignore]`, so that a plain `cargo test` boots none;
         // a feature would have all crates compiled twice. What takes more than machines is
         // run by name only.
         options.extend(["--include-ignored", "--skip", "by_hand_"].map(str::to_owned));
-    }
+        // Meanwhile: what the machines are made of is fetched a good part of the time.
+        let (compiled, ready) = std::thread::scope(|scope| {
+            let compiling = scope.spawn(compile);
+            let ready = machines(&dirs.repo, &ui, cancel);
+            (compiling.join(), ready)
+        });
+        env = ready?;
+        compiled.unwrap_or_else(|_| bail!("the thread that compiles the tests has died"))?
+    };
     options.extend(args.filter.clone());
-    ui.say("compiling the tests");
-    let programs = Programs::build(&dirs.repo, cancel)?;
     let (counts, failed) = programs.run(&options, &env, &ui, cancel)?;
     failed.iter().for_each(|name| println!("failed: {name}"));
     println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);

@@ -84,10 +84,11 @@ impl Programs {
     ///
     /// # Errors
     /// What does not compile, with cargo's words on standard error.
-    pub fn build(repo: &Path, cancel: &Cancel) -> Result<Self> {
+    pub fn build(repo: &Path, ui: &Ui, cancel: &Cancel) -> Result<Self> {
+        let stage = ui.stage("compiling the tests");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(&cargo);
-        command.current_dir(repo).args(["test", "--workspace", "--no-run"]);
+        command.current_dir(repo).args(["test", "--workspace", "--no-run", "--quiet"]);
         // No examples in documentation comments: looking for them takes a compiler's run a crate.
         command.args(["--lib", "--bins", "--examples", "--tests"]);
         command.arg("--message-format=json-render-diagnostics");
@@ -104,6 +105,7 @@ impl Programs {
         let mut all = reader.join().ok().context("reading cargo's output failed")?;
         // Later names are of the crates that stand on the others, and their tests take longest.
         all.sort_by(|a, b| b.cmp(a));
+        stage.done(&format!("{} programs", all.len()));
         Ok(Self { cargo, all })
     }
 
@@ -155,7 +157,7 @@ impl Programs {
             })
         })?;
         let (counts, failed, _) = sum.into_inner().ok().context("no counts")?;
-        stage.done(&format!("{} programs", self.all.len()));
+        stage.done("");
         Ok((counts, failed))
     }
 }
