@@ -28,17 +28,13 @@ impl Counts {
     /// Of the line `test result: ok. 7 passed; 0 failed; 1 ignored; …` of what one said.
     fn of(said: &str) -> Option<Self> {
         let line = said.lines().rev().find_map(|line| line.strip_prefix("test result: "))?;
-        let mut counts = Self::default();
-        for part in line.split_once(". ")?.1.split("; ") {
-            let (number, what) = part.trim().split_once(' ')?;
-            match what {
-                "passed" => counts.passed = number.parse().ok()?,
-                "failed" => counts.failed = number.parse().ok()?,
-                "ignored" => counts.skipped = number.parse().ok()?,
-                _ => {}
-            }
-        }
-        Some(counts)
+        let words: Vec<&str> = line.split([' ', ';']).filter(|word| !word.is_empty()).collect();
+        let count = |what| words.windows(2).find(|pair| pair[1] == what)?[0].parse().ok();
+        Some(Self {
+            passed: count("passed")?,
+            failed: count("failed")?,
+            skipped: count("ignored")?,
+        })
     }
 
     fn add(&mut self, other: Self) {

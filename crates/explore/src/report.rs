@@ -115,10 +115,9 @@ impl Exploration {
 
     /// Writes `explore.json`, whole or not at all.
     pub(crate) fn save(&self, dir: &Path) -> Result<(), ExploreError> {
-        let (path, part) = (dir.join("explore.json"), dir.join("explore.json.part"));
+        let path = dir.join("explore.json");
         let text = serde_json::to_vec_pretty(self).unwrap_or_default();
-        std::fs::write(&part, text).map_err(ExploreError::io(&part))?;
-        std::fs::rename(&part, &path).map_err(ExploreError::io(&path))
+        proc::replace(&path, text).map_err(ExploreError::io(&path))
     }
 }
 

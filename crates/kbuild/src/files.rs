@@ -5,16 +5,6 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Writes a file so that a reader (or a crash) sees all of it or none.
-pub(crate) fn write_atomically(path: &Path, data: &[u8]) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(dir)?;
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    io::Write::write_all(&mut file, data)?;
-    file.persist(path)?;
-    Ok(())
-}
-
 /// Removes a directory that may not be there.
 pub(crate) fn remove_dir(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Finished kernels, by the hash of everything that went into them.
 
-use crate::files::{remove_dir, write_atomically};
+use crate::files::remove_dir;
 use crate::{Dirs, Provenance, Toolchain};
+use proc::replace;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -69,7 +70,7 @@ impl Store {
         fs::copy(kernel, fresh.path().join(KERNEL))?;
         fs::File::open(fresh.path().join(KERNEL))?.sync_all()?;
         let image = Image { vmlinux: hash_of(&fresh.path().join(KERNEL))?, ..image };
-        write_atomically(&fresh.path().join(META), &serde_json::to_vec_pretty(&image)?)?;
+        replace(&fresh.path().join(META), serde_json::to_vec_pretty(&image)?)?;
         let place = self.dir.join(&image.key);
         if self.find(&image.key).is_none() {
             // A damaged one must not be in the way.

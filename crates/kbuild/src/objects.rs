@@ -16,8 +16,8 @@
 //! writes `.NAME.cmd` last), is removed and made again. Most of an interrupted
 //! build survives.
 
-use crate::files::{remove_dir, write_atomically};
-use proc::{Cancel, RunError, run_lines};
+use crate::files::remove_dir;
+use proc::{Cancel, RunError, replace, run_lines};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -110,7 +110,7 @@ impl Objects {
     }
 
     pub(crate) fn set_note(&self, name: &str, text: &str) -> io::Result<()> {
-        write_atomically(&self.dir.join(format!(".lab-{name}")), text.as_bytes())
+        replace(&self.dir.join(format!(".lab-{name}")), text)
     }
 
     pub(crate) fn remove_note(&self, name: &str) -> io::Result<()> {

@@ -7,8 +7,8 @@
 //! only when it differs. So `make` sees new times on exactly what changed, and
 //! a crash in the middle is mended by the next call.
 
-use crate::files::write_atomically;
 use patch::{Content, Overlay};
+use proc::replace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -91,7 +91,7 @@ impl WorkTree {
             let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
             record.push_str(&format!("{hash} {} {path}\n", since.as_nanos()));
         }
-        write_atomically(times, record.as_bytes())
+        replace(times, &record)
     }
 
     /// When the pristine file was last changed, if `data` is its content.
@@ -114,11 +114,11 @@ impl WorkTree {
         match fs::read(&place) {
             Ok(data) => {
                 let aside = self.files.join(path);
-                write_atomically(&aside, &data)?;
+                replace(&aside, &data)?;
                 fs::File::open(&aside)?.set_modified(fs::metadata(&place)?.modified()?)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                write_atomically(&self.absent.join(path), b"")
+                replace(&self.absent.join(path), "")
             }
             Err(error) => Err(error),
         }

@@ -144,13 +144,8 @@ fn key() -> String {
 
 /// Failing to keep it costs the next run a few seconds, nothing else.
 fn store(file: &Path, verdict: &Verdict) {
-    let Some(dir) = file.parent() else { return };
-    let Ok(text) = serde_json::to_vec(verdict) else { return };
-    let _ = fs::create_dir_all(dir);
-    if let Ok(mut new) = tempfile::NamedTempFile::new_in(dir)
-        && std::io::Write::write_all(&mut new, &text).is_ok()
-    {
-        let _ = new.persist(file);
+    if let Ok(text) = serde_json::to_vec(verdict) {
+        let _ = proc::replace(file, text);
     }
 }
 

@@ -225,12 +225,9 @@ fn sibling(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn write_label(path: &Path, label: &Label) -> Result<(), VmError> {
-    let (file, part) = (sibling(path, LABEL), sibling(path, ".json.part"));
-    let write = || {
-        fs::write(&part, serde_json::to_vec(label)?)?;
-        fs::rename(&part, &file)
-    };
-    write().map_err(VmError::io_at("writing", &file))
+    let file = sibling(path, LABEL);
+    let text = serde_json::to_vec(label).map_err(std::io::Error::from);
+    text.and_then(|text| proc::replace(&file, text)).map_err(VmError::io_at("writing", &file))
 }
 
 fn read_label(path: &Path) -> Result<Label, VmError> {

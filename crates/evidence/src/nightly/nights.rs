@@ -5,7 +5,6 @@ use super::change::median;
 use crate::record::{Outcome, RunRecord};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Nights that are kept and looked at: three months.
@@ -198,12 +197,6 @@ impl History {
             text += &serde_json::to_string(night).map_err(|error| io(error.into()))?;
             text.push('\n');
         }
-        if let Some(dir) = path.parent() {
-            std::fs::create_dir_all(dir).map_err(io)?;
-        }
-        let new = path.with_extension("new");
-        let mut file = std::fs::File::create(&new).map_err(io)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
-        std::fs::rename(&new, path).map_err(io)
+        proc::replace(path, text).map_err(io)
     }
 }

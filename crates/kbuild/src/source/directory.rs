@@ -11,10 +11,10 @@ use super::provenance::Provenance;
 use super::store::Entry;
 use super::version;
 use crate::event::Meter;
-use crate::files::write_atomically;
 use crate::tree::WorkTree;
 use evidence::Origin;
 use patch::Overlay;
+use proc::replace;
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -63,7 +63,7 @@ pub(super) fn obtain(job: &Job, path: &Path) -> Result<(Entry, Provenance), Sour
         return Ok((entry, was));
     }
     let manifest = entry.dir.join("manifest");
-    write_atomically(&manifest, &write_manifest(&found)).map_err(SourceError::io(&manifest))?;
+    replace(&manifest, write_manifest(&found)).map_err(SourceError::io(&manifest))?;
     let provenance = entry.seal(origin, hash)?;
     Ok((entry, provenance))
 }

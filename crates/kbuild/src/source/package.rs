@@ -8,9 +8,10 @@ use super::provenance::Provenance;
 use super::store::Entry;
 use crate::Dirs;
 use crate::event::{Event, from_debian};
-use crate::files::{remove_dir, write_atomically};
+use crate::files::remove_dir;
 use debian::{AptError, Packages, unpack_deb};
 use evidence::Origin;
+use proc::replace;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -112,7 +113,7 @@ fn obtain(job: &Job, wish: &str) -> Result<(Entry, Provenance), SourceError> {
         }
     };
     let text = serde_json::to_vec(&resolved).map_err(|e| SourceError::io(&memo)(e.into()))?;
-    write_atomically(&memo, &text).map_err(SourceError::io(&memo))?;
+    replace(&memo, &text).map_err(SourceError::io(&memo))?;
 
     let entry = resolved.entry(job.dirs);
     let exact = format!("{}={}", resolved.package, resolved.version);

@@ -7,9 +7,9 @@ use super::provenance::Provenance;
 use super::version;
 use crate::Dirs;
 use crate::event::waiting;
-use crate::files::{remove_dir, write_atomically};
+use crate::files::remove_dir;
 use evidence::Origin;
-use proc::FileLock;
+use proc::{FileLock, replace};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -66,7 +66,7 @@ impl Entry {
         let provenance = Provenance { origin, kernel, hash };
         let text = serde_json::to_vec_pretty(&provenance)
             .map_err(|error| SourceError::io(&self.dir)(error.into()))?;
-        write_atomically(&self.meta(), &text).map_err(SourceError::io(&self.dir))?;
+        replace(&self.meta(), &text).map_err(SourceError::io(&self.dir))?;
         Ok(provenance)
     }
 
