@@ -153,7 +153,7 @@ impl Programs {
             })
         })?;
         let (counts, failed, _) = sum.into_inner().ok().context("no counts")?;
-        stage.done("");
+        stage.done("they have ended");
         Ok((counts, failed))
     }
 }
