@@ -85,8 +85,6 @@ impl Programs {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(&cargo);
         command.current_dir(repo).args(["test", "--workspace", "--no-run", "--quiet"]);
-        // No examples in documentation comments: looking for them takes a compiler's run a crate.
-        command.args(["--lib", "--bins", "--examples", "--tests"]);
         command.arg("--message-format=json-render-diagnostics");
         let mut guarded = Guarded::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))
             .context("no cargo")?;
