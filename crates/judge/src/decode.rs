@@ -300,15 +300,93 @@ mod tests {
         let mut payload = vec![0; 2 * SECTOR];
         payload[8..16].copy_from_slice(&(PSET_MAGIC ^ SET_MAGIC).to_le_bytes());
         assert_eq!(Written::of(Disk::Ssd, 5888, &payload, Devices::default()), Written::Priorities);
-        let mut sector = [0; SECTOR];
-        Stamp { run: 1, sector: 65536, seq: 7, writer: 0 }.write_to(&mut sector);
-        payload[SECTOR..].copy_from_slice(&sector);
+        payload[SECTOR..].copy_from_slice(&stamped(7, 65536));
         let behind = Stamped { seq: 7, first: 65536, place: 5889..5890 };
         assert_eq!(
             Written::of(Disk::Ssd, 5888, &payload, Devices::default()),
             Written::Data(vec![behind])
         );
         assert!(begins_with_priorities(&payload));
+    }
+
+    /// A sector of write `seq` that was meant for `home` of the bcache device.
+    fn stamped(seq: u64, home: u64) -> [u8; SECTOR] {
+        let mut sector = [0; SECTOR];
+        Stamp { run: 1, sector: home, seq, writer: 0 }.write_to(&mut sector);
+        sector
+    }
+
+    #[test]
+    fn sectors_are_joined_where_write_home_and_place_go_on() {
+        const FIRST: u64 = DATA_OFFSET + 100;
+        let blank = [0; SECTOR];
+        let payload = [
+            stamped(7, 100),
+            stamped(7, 101),
+            stamped(8, 102),
+            stamped(8, 104),
+            blank,
+            stamped(8, 105),
+            stamped(8, 106),
+            stamped(8, 107),
+        ]
+        .concat();
+        let data = |seq, first, place: Range<u64>| Stamped {
+            seq,
+            first,
+            place: FIRST + place.start..FIRST + place.end,
+        };
+        let all = [data(7, 100, 0..2), data(8, 102, 2..3), data(8, 104, 3..4), data(8, 105, 5..8)];
+        let written = Written::of(Disk::Hdd, FIRST, &payload, Devices::default());
+        assert_eq!(written, Written::Data(all.to_vec()));
+        assert_eq!(all.map(|stamps| stamps.range()), [100..102, 102..103, 104..105, 105..108]);
+        assert_eq!(written.stamp(FIRST), Some((7, 100)));
+        assert_eq!(written.stamp(FIRST + 1), None);
+        assert_eq!(Written::Superblock.stamp(FIRST), None);
+        assert!(!begins_with_priorities(&payload));
+    }
+
+    #[test]
+    fn in_front_of_the_data_is_the_superblock_of_a_backing_device() {
+        let of =
+            |disk, sector, payload: &[u8]| Written::of(disk, sector, payload, Devices::default());
+        let data = |payload: &Written| matches!(payload, Written::Data(_));
+        let blank = [0; SECTOR];
+        for (disk, begin) in [(Disk::Hdd, 0), (Disk::Hdd2, volume::of(1, 0))] {
+            assert_eq!(of(disk, begin + DATA_OFFSET - 1, &blank), Written::Superblock);
+            assert_eq!(of(disk, begin + DATA_OFFSET, &blank), Written::Data(Vec::new()));
+            assert!(data(&of(disk, begin, &stamped(7, 100))), "users' data are that anywhere");
+        }
+        assert_eq!(of(Disk::Ssd, 0, &blank), Written::Data(Vec::new()));
+    }
+
+    #[test]
+    fn what_a_write_carried_is_said_in_words() {
+        let key = |pointers| Key { inode: 0, end: 16, sectors: 8, dirty: false, pointers };
+        let place = vdisk::bcache_format::Pointer { device: 0, sector: 64, generation: 0 };
+        let keys = vec![key(vec![place]), key(Vec::new())];
+        let journal = |keys| Written::Journal { seq: 5, last_seq: 4, keys };
+        let stamps = vec![Stamped { seq: 7, first: 100, place: 0..1 }];
+        for (written, words) in [
+            (
+                journal(keys.clone()),
+                "journal entry 5 (last_seq 4), 2 keys, 1 of them invalidations",
+            ),
+            (journal(keys[..1].to_vec()), "journal entry 5 (last_seq 4), 1 keys"),
+            (Written::Set { keys }, "btree set, 2 keys, 1 of them invalidations"),
+            (Written::Data(stamps), "data of write #7, sector 100 of bcache"),
+            (Written::Data(Vec::new()), "data that the lab did not stamp"),
+        ] {
+            assert_eq!(written.to_string(), words);
+        }
+    }
+
+    #[test]
+    fn a_key_concerns_what_it_covers() {
+        let key = Key { inode: 0, end: 16, sectors: 8, dirty: false, pointers: Vec::new() };
+        for (range, is) in [(0..8, false), (0..9, true), (15..20, true), (16..20, false)] {
+            assert_eq!(concerns(&key, &range), is, "{range:?}");
+        }
     }
 
     #[test]
