@@ -168,8 +168,8 @@ impl Ledger {
         }
         match (disk(event), &event.kind) {
             (Disk::Ssd, Kind::Issue) => self.cache_write(seen),
-            (Disk::Ssd, _) => {}
             (_, Kind::Issue) => self.change(seen),
+            // A request's number is unique among all disks'.
             (_, Kind::Media) => {
                 if let Some(at) = self.on_the_way.remove(&event.request) {
                     self.changes[at].landed = Some(event.seq);
