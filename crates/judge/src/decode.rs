@@ -290,7 +290,7 @@ pub fn on_bcache(sectors: Range<u64>) -> Range<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vdisk::bcache_format::PSET_MAGIC;
+    use vdisk::bcache_format::{JSET_MAGIC, PSET_MAGIC};
     use wire::Stamp;
 
     /// Seen once in 252 cases: the block layer had merged two writes to neighbouring
@@ -397,6 +397,28 @@ mod tests {
         assert_eq!(begins(Devices::new(&[Volume::Hdd, Volume::Hdd2])), [0, second, 0]);
         let flash = Devices::new(&[Volume::Hdd, Volume::Flash]);
         assert_eq!(begins(flash), [0, second + DATA_OFFSET, 0], "without data_offset");
+    }
+
+    #[test]
+    fn a_key_of_the_second_device_is_counted_behind_the_first() {
+        let two = Devices::new(&[Volume::Hdd, Volume::Hdd2]);
+        let end = |inode: u64| {
+            // A journal entry with a key for the 8 sectors before 16.
+            let mut bytes = vec![0; SECTOR];
+            let mut put = |at: usize, word: u64| {
+                bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
+            };
+            put(8, JSET_MAGIC ^ SET_MAGIC);
+            put(16, 5);
+            put(24, 2 << 32);
+            put(240, 8 << 20 | inode);
+            put(248, 16);
+            match Written::of(Disk::Ssd, ANYWHERE, &bytes, two) {
+                Written::Journal { seq: 5, keys, .. } => keys[0].end,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!((end(0), end(1)), (16, volume::of(1, 16)));
     }
 
     #[test]
