@@ -126,6 +126,17 @@ mod tests {
     }
 
     #[test]
+    fn what_one_disk_is_to_lose_the_other_keeps() {
+        let but = Policy::KeepBut { disk: 1, first: 8, end: 16 };
+        assert_eq!([0, 1].map(|disk| but.on(disk)), [Policy::KeepAll, but]);
+        assert_eq!(Policy::DropAll.on(0), Policy::DropAll);
+        assert_eq!(
+            [CutKind::Power, CutKind::Reset].map(|kind| kind.to_string()),
+            ["power", "reset"]
+        );
+    }
+
+    #[test]
     fn a_change_was_open_if_anything_of_it_was() {
         let open = |kept: &[Range<u64>], lost: &[Range<u64>]| {
             let (kept, lost) = (kept.to_vec(), lost.to_vec());
