@@ -3,7 +3,7 @@
 
 mod support;
 
-use evidence::{Load, RunStatus, Verdict};
+use evidence::{ArmRecord, Load, Role, RunStatus, ToolRecord, Verdict};
 use std::path::{Path, PathBuf};
 use support::{case, inconclusive, verdict};
 
@@ -60,4 +60,46 @@ fn a_load_may_have_other_verdicts_than_the_expected_one() {
     assert!(!case.contradicts());
     case.outcome = verdict(Verdict::Lost);
     assert!(case.contradicts());
+}
+
+#[test]
+fn the_exit_code_is_of_the_worst_that_happened() {
+    let with = |outcome| {
+        let mut record = support::run(vec![case("base", "S1", Verdict::Ok, outcome)]);
+        record.summarise();
+        record
+    };
+    assert_eq!(with(verdict(Verdict::Ok)).exit_code(), 0);
+    assert_eq!(with(verdict(Verdict::Stale)).exit_code(), 1);
+    assert_eq!(with(inconclusive("no miss")).exit_code(), 4);
+    assert_eq!(with(support::harness("panicked")).exit_code(), 4);
+    let mut missing = with(verdict(Verdict::Ok));
+    missing.attempts = 2;
+    missing.summarise();
+    assert_eq!(missing.exit_code(), 4);
+}
+
+#[test]
+fn a_commit_is_a_checkout_where_nothing_was_changed() {
+    let tool = |dirty| ToolRecord { version: "1".into(), commit: Some("abc".into()), dirty };
+    assert_eq!(tool(false).checkout(), Some("abc"));
+    assert_eq!(tool(true).checkout(), None);
+}
+
+#[test]
+fn a_run_that_was_not_joined_is_its_own_part() {
+    let mut record = support::run(vec![]);
+    let own = record.parts();
+    assert_eq!(own.len(), 1);
+    assert_eq!(own[0].run_id, record.run_id);
+    record.joined = [own.clone(), own].concat();
+    record.joined[1].run_id = "another".into();
+    assert_eq!(record.parts(), record.joined);
+}
+
+#[test]
+fn the_control_is_known_by_its_role_and_in_older_records_by_its_name() {
+    let arm = |name: &str, role| ArmRecord { name: name.into(), role, ..ArmRecord::default() };
+    assert!(arm("base", None).is_control() && arm("plain", Some(Role::Control)).is_control());
+    assert!(!arm("rust", None).is_control() && !arm("base", Some(Role::Fix)).is_control());
 }
