@@ -148,7 +148,7 @@ fn by_hand_axe_finds_nothing_in_both_themes_on_a_desk_and_on_a_phone() {
     // The checks see what they are there for.
     let faint = page.replace("--dim:#5c6670", "--dim:#b4bcc4");
     let stuck = page.replace(" tabindex=\"0\"", "").replace("class=\"scroll\"", "");
-    // Each look takes a quarter of a minute, and half a processor.
+    // Each look takes a processor for a quarter of a minute.
     std::thread::scope(|scope| {
         for (dark, width) in [(false, 1280), (false, 390), (true, 1280), (true, 390)] {
             let sound = &sound;

@@ -288,7 +288,7 @@ pub fn on_bcache(sectors: Range<u64>) -> Range<u64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use vdisk::bcache_format::{JSET_MAGIC, PSET_MAGIC};
     use wire::Stamp;
@@ -307,6 +307,19 @@ mod tests {
             Written::Data(vec![behind])
         );
         assert!(begins_with_priorities(&payload));
+    }
+
+    /// A journal entry as the kernel lays it out, with one key without pointers.
+    pub(crate) fn journal_of(seq: u64, inode: u64, key: Range<u64>) -> Vec<u8> {
+        let mut bytes = vec![0; 2 * SECTOR];
+        let mut put = |at: usize, word: u64| bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        put(8, JSET_MAGIC ^ SET_MAGIC);
+        put(16, seq);
+        // `version` and `keys`, 32 bits each, share the word at 24.
+        put(24, 2 << 32);
+        put(240, (key.end - key.start) << 20 | inode);
+        put(248, key.end);
+        bytes
     }
 
     /// A sector of write `seq` that was meant for `home` of the bcache device.
@@ -402,21 +415,10 @@ mod tests {
     #[test]
     fn a_key_of_the_second_device_is_counted_behind_the_first() {
         let two = Devices::new(&[Volume::Hdd, Volume::Hdd2]);
-        let end = |inode: u64| {
-            // A journal entry with a key for the 8 sectors before 16.
-            let mut bytes = vec![0; SECTOR];
-            let mut put = |at: usize, word: u64| {
-                bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
-            };
-            put(8, JSET_MAGIC ^ SET_MAGIC);
-            put(16, 5);
-            put(24, 2 << 32);
-            put(240, 8 << 20 | inode);
-            put(248, 16);
-            match Written::of(Disk::Ssd, ANYWHERE, &bytes, two) {
-                Written::Journal { seq: 5, keys, .. } => keys[0].end,
-                other => panic!("{other:?}"),
-            }
+        let end = |inode| match Written::of(Disk::Ssd, ANYWHERE, &journal_of(5, inode, 8..16), two)
+        {
+            Written::Journal { seq: 5, keys, .. } => keys[0].end,
+            other => panic!("{other:?}"),
         };
         assert_eq!((end(0), end(1)), (16, volume::of(1, 16)));
     }

@@ -2,10 +2,11 @@
 //! Every cause, provoked, and what must not be taken for it.
 
 use super::*;
+use crate::decode::tests::journal_of;
 use scenario::layout::SET_MAGIC;
 use std::sync::Arc;
 use vdisk::CutKind;
-use vdisk::bcache_format::{BSET_MAGIC, JSET_MAGIC};
+use vdisk::bcache_format::BSET_MAGIC;
 
 /// On the backing device, and where the cache has it.
 const AT: u64 = 100;
@@ -16,17 +17,9 @@ fn sector(fill: u8) -> Vec<u8> {
     vec![fill; SECTOR]
 }
 
-/// A journal entry as the kernel lays it out, with one key without pointers.
+/// A journal entry with one key of the first device.
 fn journal(seq: u64, key: Range<u64>) -> Vec<u8> {
-    let mut bytes = vec![0; 2 * SECTOR];
-    let mut put = |at: usize, word: u64| bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
-    put(8, JSET_MAGIC ^ SET_MAGIC);
-    put(16, seq);
-    // `version` and `keys`, 32 bits each, share the word at 24.
-    put(24, 2 << 32);
-    put(240, (key.end - key.start) << 20);
-    put(248, key.end);
-    bytes
+    journal_of(seq, 0, key)
 }
 
 /// The same with a key of dirty data at `place` of the cache device.

@@ -9,6 +9,9 @@ use evidence::HarnessFailure;
 use std::time::{Duration, Instant};
 use vm::Vm;
 
+/// How often the disks' events are looked at, which the guest does not notice.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
 impl Session<'_> {
     /// Waits until neither disk has had a request for `quiet`, which is the time
     /// that a plain kernel may think before the next one.
@@ -35,11 +38,12 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Asks until something is so, with the disks attended; what was said last when
-    /// it is not in time. A question that cannot be asked ends it.
+    /// Asks every so often until something is so, with the disks attended; what was said
+    /// last when it is not in time. A question that cannot be asked ends it.
     pub(crate) fn poll<E>(
         &mut self,
         limit: Duration,
+        every: Duration,
         mut ask: impl FnMut(&mut Self) -> Result<Result<String, E>, Stop>,
     ) -> Result<Result<String, E>, Stop> {
         let deadline = Instant::now() + limit;
@@ -54,7 +58,7 @@ impl Session<'_> {
             if said.is_ok() || Instant::now() > deadline {
                 return Ok(said);
             }
-            std::thread::sleep(Duration::from_millis(2));
+            std::thread::sleep(every);
         }
     }
 

@@ -5,6 +5,7 @@ use super::play::{Play, Seen};
 use crate::guest::{ATTEND_EVERY, Attendant};
 use crate::session::Session;
 use crate::trouble::Stop;
+use crate::waiting::LOOK_AGAIN;
 use judge::watch::Watch;
 use scenario::{
     Arrives, AwaitHeld, Disk, Fail, Hold, HoldCacheWrite, HoldInvalidation, HoldLeaf, HoldOp,
@@ -153,7 +154,7 @@ impl Play for Arrives {
         let (disk, at) = session.on_disk(self.disk, &self.at);
         let (disk, kind) = (disk.name(), kind(self.op));
         let limit = session.patience(Duration::from_millis(self.for_ms));
-        let seen = session.poll(limit, |session| {
+        let seen = session.poll(limit, LOOK_AGAIN, |session| {
             let events = session.rig.events_since(0);
             let found = events.iter().rev().find(|event| {
                 event.kind == Kind::Issue

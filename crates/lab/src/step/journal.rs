@@ -5,6 +5,7 @@ use super::play::{Play, QUIET, Seen};
 use crate::bcache;
 use crate::session::Session;
 use crate::trouble::Stop;
+use crate::waiting::LOOK_AGAIN;
 use scenario::{
     AdvanceJournal, AwaitDropped, AwaitInvalidation, AwaitJournaled, Counter, NoInvalidation,
     NotJournaled, WriteLeaf,
@@ -34,7 +35,7 @@ fn since(session: &Session<'_>, block: Extent) -> u64 {
 fn await_key(session: &mut Session<'_>, at: &str, ms: u64, any: bool) -> Result<Seen, Stop> {
     let (block, limit) = (session.block(at), session.patience(Duration::from_millis(ms)));
     let (what, ms) = (if any { "key" } else { "invalidation" }, limit.as_millis());
-    let seen = session.poll(limit, |session| {
+    let seen = session.poll(limit, LOOK_AGAIN, |session| {
         let since = since(session, block);
         if let Some(seq) = session.watch.on(&session.rig).durable_invalidation_of(block, since) {
             return Ok(Ok(format!("its invalidation is in journal entry {seq}")));
@@ -76,8 +77,9 @@ impl Play for AwaitDropped {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         let limit = session.patience(Duration::from_millis(self.for_ms));
         let (at, beside) = (session.block(&self.at), session.block(&self.beside));
-        let dropped = session
-            .poll(limit, |session| Ok(session.watch.on(&session.rig).dropped(at, beside)))?;
+        let dropped = session.poll(limit, LOOK_AGAIN, |session| {
+            Ok(session.watch.on(&session.rig).dropped(at, beside))
+        })?;
         Ok(Seen::of(dropped))
     }
 }

@@ -15,6 +15,8 @@ use vdisk::bcache_format::BackingState;
 /// How long a disk may stay busy after what used it is gone.
 const LET_GO: Duration = Duration::from_secs(20);
 
+const ASK_AGAIN: Duration = Duration::from_millis(5);
+
 /// What comes with it is configured as at the beginning.
 impl Play for Life {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
@@ -112,7 +114,7 @@ impl Play for AwaitState {
             None if unlikely => LET_GO / 10,
             None => PATIENCE,
         };
-        let seen = session.poll(session.patience(limit), |session| {
+        let seen = session.poll(session.patience(limit), ASK_AGAIN, |session| {
             let (reached, state) = state_is(session, self.of, wanted)?;
             let ms = began.elapsed().as_millis();
             let state = state.unwrap_or_else(|| "not there".to_owned());
@@ -140,18 +142,23 @@ impl Play for RewriteUntil {
         let of = session.scenario.blocks[&self.at].on;
         let limit = session.patience(Duration::from_millis(self.within_ms));
         let (began, mut writes) = (Instant::now(), 0);
-        let seen = session.poll(limit, |session| {
+        // Not `poll`: the block must not cool down.
+        loop {
             let (reached, state) = state_is(session, of, wanted)?;
-            let after = format!("after {writes} writes in {} ms", began.elapsed().as_millis());
+            let ms = began.elapsed().as_millis();
             if reached {
-                return Ok(Ok(after));
+                return Ok(Seen::Open(format!("after {writes} writes in {ms} ms")));
+            }
+            if began.elapsed() > limit {
+                return Err(session.hung(format!(
+                    "the backing device is {state:?}, not {wanted:?}, after {writes} writes in \
+                     {ms} ms"
+                )));
             }
             // One after the other: each is over the one before.
             session.write(vec![at; BATCH], false, 1)?;
             writes += BATCH;
-            Ok(Err(format!("the backing device is {state:?}, not {wanted:?}, {after}")))
-        })?;
-        seen.map(Seen::Open).map_err(|what| session.hung(what))
+        }
     }
 }
 

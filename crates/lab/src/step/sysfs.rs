@@ -8,6 +8,9 @@ use crate::trouble::Stop;
 use scenario::{CheckCounter, Resize, Set, SetCacheMode, Volume};
 use std::time::Duration;
 
+/// A sum may take a quarter of a minute, and each look takes the guest's time.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
 impl Play for SetCacheMode {
     fn play(&self, session: &mut Session<'_>) -> Result<Seen, Stop> {
         bcache::set_cache_mode(&session.guest()?, &these(session, self.of), self.to)?;
@@ -48,7 +51,7 @@ impl Play for CheckCounter {
         let file = self.name.file();
         let before = session.named.counters.get(&self.name).copied().unwrap_or(0);
         let limit = session.patience(Duration::from_millis(self.within_ms));
-        let said = session.poll(limit, |session| {
+        let said = session.poll(limit, ASK_AGAIN, |session| {
             let Some(now) = bcache::counter(&session.guest()?, &session.volumes, self.name)? else {
                 return Ok(Ok(format!("this kernel does not count {file}")));
             };
